@@ -1,0 +1,10 @@
+"""The one door to compiled code.
+
+============  ==================================  ====================================================
+module        source                              holds
+============  ==================================  ====================================================
+`formulas`    ``ext/cython/formulas.pyx``         correlations as NumPy ufuncs (stateless)
+`passes`      ``ext/cython/passes.pyx``           passes over arrays the caller owns (resampling)
+`network`     ``ext/bindings/network.cpp``        the thermal network engine (state, time loop)
+============  ==================================  ====================================================
+"""
