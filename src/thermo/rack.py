@@ -1,0 +1,366 @@
+"""What is in a rack: devices, their heat sinks, the servers they sit in, the fans that blow on them. No physics.
+
+Every description is frozen, refuses unknown fields, and reports all faults at once as a `ScenarioError`. Those that
+come from the library carry, for each number, where it is from and how far to trust it (`provenance`).
+
+Order along the air: a server has parallel *lanes*; in a lane, things with a smaller `position` breathe first.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from thermo.errors import ScenarioError, nearest, one_line, shown
+
+__all__ = ["CurveSink", "Described", "Device", "Fans", "Lane", "Mount", "PlateFinSink", "Provenance", "Rack", "Server",
+           "Slot", "faults"]
+
+Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Celsius = Annotated[float, Field(ge=-60, le=250, allow_inf_nan=False)]  # a kelvin reading falls outside or is absurd
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+/()-]*$")]
+Identifier = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+
+def faults(error: pydantic.ValidationError, where: str) -> ScenarioError:
+    """All faults that pydantic found, as one line that names each place, value and rule."""
+    parts = []
+    for fault in error.errors(include_url=False):
+        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"]).lstrip(".")
+        value = "" if fault["type"] in ("missing", "extra_forbidden") else f" is {shown(fault['input'])}"
+        parts.append(f"{place or 'value'}{value}: {fault['msg'][0].lower()}{fault['msg'][1:]}")
+    return ScenarioError(one_line(f"{where}: " + "; ".join(parts)))
+
+
+class Provenance(BaseModel):
+    """Where one number comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    source: str
+    trust: str
+    note: str = ""
+
+
+class Described(BaseModel):
+    """Root of the descriptions: frozen, strict about keys, faults as `ScenarioError`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except pydantic.ValidationError as error:
+            raise faults(error, f"{type(self).__name__} {data.get('name', '')}".strip()) from None
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any], where: str) -> Self:
+        """The description in `data`; faults name `where` (a file, a key) instead of the class."""
+        try:
+            return cls.model_validate(dict(data))
+        except pydantic.ValidationError as error:
+            raise faults(error, where) from None
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed, checked like a new one."""
+        for key in changes:
+            if key not in type(self).model_fields:
+                raise ScenarioError(f"{type(self).__name__} has no field {key!r}{nearest(key, type(self).model_fields)}")
+        return type(self)(**{**{k: getattr(self, k) for k in self.model_fields_set}, **changes})
+
+
+class PlateFinSink(Described):
+    """A plate-fin heat sink by its geometry. Lengths in m; the air runs along `length`."""
+
+    kind: Literal["plate-fin"] = "plate-fin"
+    width: Positive
+    length: Positive
+    base_thickness: Positive
+    fin_height: Positive
+    fin_thickness: Positive
+    fin_count: Annotated[int, Field(ge=2, le=1000)]
+    conductivity: Positive = 200.0  # W/(m K), extruded aluminium 6063
+    base_conductivity: Positive | None = None  # W/(m K), of a vapour chamber or copper base; None: as the fins
+    volumetric_heat_capacity: Positive = 2.43e6  # J/(m3 K), aluminium
+
+    @model_validator(mode="after")
+    def _fins_leave_room(self) -> Self:
+        if self.fin_count * self.fin_thickness >= 0.95 * self.width:
+            raise ValueError(f"{self.fin_count} fins of {self.fin_thickness:g} m fill the width of {self.width:g} m; "
+                             "use fewer or thinner fins")
+        return self
+
+    @property
+    def capacity(self) -> float:
+        """Heat capacity of base and fins [J/K]."""
+        base = self.width * self.length * self.base_thickness
+        fins = self.fin_count * self.fin_height * self.fin_thickness * self.length
+        return self.volumetric_heat_capacity * (base + fins)
+
+
+class CurveSink(Described):
+    """A heat sink by its measured curve, ``R = constant_resistance + flow_resistance (V / reference_flow)^-exponent``.
+
+    `R` is base to the air that enters it [K/W]; `V` is the air through the sink [m3/s] at 1.184 kg/m3.
+    """
+
+    kind: Literal["curve"] = "curve"
+    constant_resistance: NotNegative = 0.0
+    flow_resistance: Positive
+    reference_flow: Positive
+    exponent: Annotated[float, Field(ge=0.2, le=1.0)] = 0.8
+    capacity: Positive
+
+
+Sink = Annotated[PlateFinSink | CurveSink, Field(discriminator="kind")]
+
+
+class Device(Described):
+    """A part that turns power into heat: accelerator, CPU, switch chip, memory, network card, drive, board.
+
+    The ladder: junction --`junction_resistance`-- case --`interface_resistance`-- sink; memory stacks, where the part
+    has them, --`memory_resistance`-- case. A part without `junction_resistance` is one lump.
+    """
+
+    name: Identifier
+    title: str = ""
+    kind: Literal["gpu", "accelerator", "cpu", "switch", "memory", "nic", "drive", "board", "psu"]
+    max_power: Positive
+    idle_power: NotNegative
+    context_power: NotNegative | None = None  # W, idle with a context and weights resident
+    peak_power: Positive | None = None  # W, the most a measured trace may show; None: 1.6 x max_power
+    reference_temperature: Celsius = 65.0  # at which max_power and idle_power hold
+    leakage_share: Share = 0.0  # of max_power at reference_temperature
+    leakage_scale: Positive = 40.0  # K, rise that makes leakage e times larger
+    max_operating_temperature: Celsius | None = None
+    slowdown_temperature: Celsius | None = None
+    shutdown_temperature: Celsius | None = None
+    memory_limit_temperature: Celsius | None = None
+    memory_power_share: Share = 0.0
+    junction_capacity: Positive
+    junction_resistance: Positive | None = None
+    case_capacity: Positive | None = None
+    interface_resistance: Positive | None = None
+    memory_capacity: Positive | None = None
+    memory_resistance: Positive | None = None
+    die_area: Positive | None = None  # m2
+    contact_area: Positive | None = None  # m2, through which the case heats the sink's base; None: die_area
+    peak_flops: Positive | None = None  # dense FP16/BF16 [1/s]
+    memory_bytes: Positive | None = None
+    form_factor: str = ""
+    cooling_supported: tuple[str, ...] = ()
+    provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.idle_power >= self.max_power:
+            raise ValueError(f"idle_power {self.idle_power:g} W must be below max_power {self.max_power:g} W")
+        if (self.junction_resistance is None) != (self.case_capacity is None):
+            raise ValueError("junction_resistance and case_capacity go together: give both, or neither for one lump")
+        if (self.memory_resistance is None) != (self.memory_capacity is None):
+            raise ValueError("memory_resistance and memory_capacity go together: give both or neither")
+        if self.memory_resistance is not None and self.junction_resistance is None:
+            raise ValueError("memory needs a case to sit on: give junction_resistance and case_capacity too")
+        limits = [t for t in (self.max_operating_temperature, self.slowdown_temperature, self.shutdown_temperature)
+                  if t is not None]
+        if limits != sorted(limits):
+            raise ValueError("limits must rise: max_operating <= slowdown <= shutdown temperature")
+        return self
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether memory stacks are a branch of their own."""
+        return self.memory_resistance is not None
+
+    @classmethod
+    def from_library(cls, name: str) -> Device:
+        """The library's device of that name."""
+        from thermo import library
+
+        return library.device(name)
+
+    @classmethod
+    def from_file(cls, path: str) -> Device:
+        """A device of one's own from a TOML file, with the same checks as the library's."""
+        from thermo import library
+
+        return library.device_file(path)
+
+
+class Lane(Described):
+    """One of the parallel air paths of a server."""
+
+    name: Identifier
+    flow_share: Annotated[float, Field(gt=0, le=1)]  # of the server's rated airflow
+
+
+class Mount(Described):
+    """Devices of one kind and where they sit: the i-th of `names` in the i-th of `lanes` at the i-th of `positions`.
+
+    `multiplicity` lumps that many identical parts into each name (16 DIMMs as one). `load` is the utilisation of a part
+    that the workload does not drive, and `follows` what each unit of mean accelerator utilisation adds to it.
+    """
+
+    device: Device
+    names: tuple[Identifier, ...] = Field(min_length=1, max_length=512)
+    lanes: tuple[Identifier, ...]
+    positions: tuple[int, ...]
+    multiplicity: Annotated[int, Field(ge=1, le=4096)] = 1
+    sink: Sink
+    bypass: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of the lane's air, passes beside the sink and mixes behind it
+    load: Share = 0.0
+    follows: Share = 0.0
+
+    @model_validator(mode="after")
+    def _lists_match(self) -> Self:
+        if not len(self.names) == len(self.lanes) == len(self.positions):
+            raise ValueError(f"names, lanes and positions need one entry each: {len(self.names)}, {len(self.lanes)}, "
+                             f"{len(self.positions)}")
+        return self
+
+
+class Fans(Described):
+    """The fans of a server, alike and in parallel. Curve at `rated_speed`, for one fan, in air of 1.2 kg/m3.
+
+    The chassis' flow resistance is what makes them deliver `system_flow` at `system_duty`.
+    """
+
+    count: Annotated[int, Field(ge=1, le=256)]
+    rated_speed: Positive  # rev/min
+    curve_flow: tuple[NotNegative, ...] = Field(min_length=3, max_length=64)  # m3/s
+    curve_pressure: tuple[NotNegative, ...] = Field(min_length=3, max_length=64)  # Pa
+    rated_power: Positive  # W, of one fan at rated speed
+    power_exponent: Annotated[float, Field(ge=1.5, le=3.5)] = 3.0
+    standby_power: NotNegative = 0.0  # W, of one fan, at any speed
+    minimum_duty: Annotated[float, Field(ge=0.02, le=1)] = 0.2
+    system_flow: Positive  # m3/s through the server
+    system_duty: Annotated[float, Field(gt=0.05, le=1)] = 1.0  # fraction of rated_speed
+
+    @model_validator(mode="after")
+    def _curve_falls(self) -> Self:
+        flow, pressure = self.curve_flow, self.curve_pressure
+        if len(flow) != len(pressure):
+            raise ValueError("curve_flow and curve_pressure need the same number of points")
+        if any(b <= a for a, b in zip(flow, flow[1:], strict=False)) or flow[0] != 0:
+            raise ValueError("curve_flow must start at 0 and rise")
+        if any(b > a for a, b in zip(pressure, pressure[1:], strict=False)) or pressure[-1] != 0:
+            raise ValueError("curve_pressure must fall, and end at 0 (free delivery); leave a stall dip out")
+        if self.system_flow / self.count / self.system_duty >= flow[-1]:
+            raise ValueError(f"system_flow {self.system_flow:g} m3/s is beyond the free delivery of {self.count} fans at "
+                             f"duty {self.system_duty:g}")
+        return self
+
+
+class Server(Described):
+    """One chassis: lanes of air, mounted devices, fans, and the loss of its power conversion."""
+
+    name: Identifier
+    title: str = ""
+    height_units: Annotated[float, Field(gt=0, le=60)]
+    rated_power: Positive | None = None  # W, the data sheet's maximum, fans and conversion included
+    lanes: tuple[Lane, ...] = Field(min_length=1, max_length=64)
+    mounts: tuple[Mount, ...] = Field(min_length=1, max_length=64)
+    fans: Fans
+    conversion_loss: NotNegative = 0.0  # W at no load, of power supplies and voltage regulators
+    conversion_slope: Annotated[float, Field(ge=0, lt=1)] = 0.0  # W lost per W used
+    provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        lanes = [lane.name for lane in self.lanes]
+        if len(set(lanes)) != len(lanes):
+            raise ValueError("lane names repeat")
+        total = math.fsum(lane.flow_share for lane in self.lanes)
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"flow_share of the lanes sums to {total:g}, expected 1; name a bypass lane for the rest")
+        names = [n for m in self.mounts for n in m.names]
+        if len(set(names)) != len(names):
+            raise ValueError(f"device names repeat: {sorted({n for n in names if names.count(n) > 1})}")
+        for mount in self.mounts:
+            for lane_name in mount.lanes:
+                if lane_name not in lanes:
+                    raise ValueError(f"{mount.names[0]} sits in lane {lane_name!r}, which the server has not"
+                                     f"{nearest(lane_name, lanes)}")
+        if not self.accelerators:
+            raise ValueError("a server needs at least one gpu, accelerator or cpu for the workload to drive")
+        return self
+
+    @cached_property
+    def devices(self) -> tuple[tuple[str, Mount, int], ...]:
+        """``(name, mount, index in the mount)`` of each device, in order."""
+        return tuple((name, mount, i) for mount in self.mounts for i, name in enumerate(mount.names))
+
+    @cached_property
+    def device_names(self) -> tuple[str, ...]:
+        """Names of the devices, in order; the last is the conversion loss where there is any."""
+        return tuple(name for name, _, _ in self.devices)
+
+    @cached_property
+    def accelerators(self) -> tuple[int, ...]:
+        """Indices of the devices that the workload drives: accelerators, or the CPUs where there are none."""
+        for kinds in (("gpu", "accelerator"), ("cpu",)):
+            if found := tuple(i for i, (_, m, _) in enumerate(self.devices) if m.device.kind in kinds):
+                return found
+        return ()
+
+    @classmethod
+    def from_library(cls, name: str) -> Server:
+        """The library's server of that name."""
+        from thermo import library
+
+        return library.server(name)
+
+
+class Slot(Described):
+    """A number of equal servers, one above the other from height unit `bottom` up (0 is the floor of the rack)."""
+
+    server: Server
+    count: Annotated[int, Field(ge=1, le=100_000)]
+    bottom: Annotated[float, Field(ge=0, le=100)] = 0.0
+
+
+class Rack(Described):
+    """A rack (or a row of equal racks' servers): which servers, and the cooling and power chain that it came with."""
+
+    name: Identifier
+    title: str = ""
+    slots: tuple[Slot, ...] = Field(min_length=1, max_length=64)
+    cooling: Identifier = "air"
+    power: Identifier = "ideal"
+    provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
+
+    @cached_property
+    def n_server(self) -> int:
+        """Number of servers."""
+        return sum(slot.count for slot in self.slots)
+
+    @classmethod
+    def from_library(cls, name: str, *, servers: int | None = None) -> Rack:
+        """The library's rack of that name, with `servers` of its servers where given."""
+        from thermo import library
+
+        rack = library.rack(name)
+        return rack if servers is None else rack.with_servers(servers)
+
+    @classmethod
+    def of(cls, server: Server | str, count: int, *, name: str | None = None, cooling: str = "air") -> Rack:
+        """A rack of `count` equal servers."""
+        server = Server.from_library(server) if isinstance(server, str) else server
+        return cls(name=name or server.name, slots=(Slot(server=server, count=count),), cooling=cooling)
+
+    def with_servers(self, count: int) -> Rack:
+        """The same rack with `count` servers of its (only) kind."""
+        if len(self.slots) != 1:
+            raise ScenarioError(f"servers={count}: rack {self.name!r} has {len(self.slots)} kinds of server; "
+                                "change its slots instead")
+        return self.replace(slots=(self.slots[0].replace(count=count),))
+
+    def map_servers(self, change: Any) -> Rack:
+        """The same rack with ``change(server)`` in place of each server."""
+        slots: Iterable[Slot] = (slot.replace(server=change(slot.server)) for slot in self.slots)
+        return self.replace(slots=tuple(slots))
