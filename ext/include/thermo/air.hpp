@@ -38,6 +38,7 @@ inline double saturation_pressure(double T) noexcept {
 
 // Newton in 1/T, where ln p is nearly straight, on the branch that holds the answer (the two differ by 1e-4 at 0 degC)
 inline double dew_point(double T, double relative_humidity) noexcept {
+    if (relative_humidity == 0) return -ZERO_CELSIUS;  // the limit: vapour pressure falls to 0 at 0 K
     const double log_p = std::log(relative_humidity * saturation_pressure(T));
     const bool ice = log_p < log_pressure_liquid(ZERO_CELSIUS).value;
     double beta = 1 / (T + ZERO_CELSIUS);

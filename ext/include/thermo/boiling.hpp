@@ -61,10 +61,11 @@ inline double chf_zuber(double rho_l, double rho_v, double h_fg, double sigma, d
     return K * h_fg * std::sqrt(rho_v) * std::pow(STANDARD_GRAVITY * sigma * (rho_l - rho_v), 0.25);
 }
 
-// Kandlikar (2001) is Zuber's group with K from the receding contact angle beta and the tilt phi [deg]
-inline double chf_kandlikar(double rho_l, double rho_v, double h_fg, double sigma, double beta, double phi) noexcept {
-    const double wetting = 1 + std::cos(beta * PI / 180);
-    const double K = wetting / 16 * std::sqrt(2 / PI + PI / 4 * wetting * std::cos(phi * PI / 180));
+// Kandlikar (2001) is Zuber's group with K from the receding contact angle and the tilt [deg]
+inline double chf_kandlikar(double rho_l, double rho_v, double h_fg, double sigma, double contact_angle,
+                            double tilt) noexcept {
+    const double wetting = 1 + std::cos(contact_angle * PI / 180);
+    const double K = wetting / 16 * std::sqrt(2 / PI + PI / 4 * wetting * std::cos(tilt * PI / 180));
     return chf_zuber(rho_l, rho_v, h_fg, sigma, K);
 }
 

@@ -51,12 +51,12 @@ inline double nusselt_baehr_stephan(double Re, double Pr, double D_h, double L) 
 inline double nusselt_combined_entry(double Re, double Pr, double aspect, double D_h, double L, double Nu_fd,
                                      double c_pr, double d_pr, double C_3) noexcept {
     const double C_2 = 1.5, C_4 = 2.0;  // mean over the length; both are 1 at a point
-    const double x_star = 1 / graetz(Re, Pr, D_h, L);
+    const double Gz = graetz(Re, Pr, D_h, L);  // 1 / x*
     const double m = 2.27 + 1.65 * std::cbrt(Pr);
     const double f_Pr = c_pr / std::pow(1 + std::pow(d_pr * std::pow(Pr, 1.0 / 6.0), 4.5), 2.0 / 9.0);
-    const double leveque = C_2 * C_3 * std::cbrt(friction_rectangular(aspect) / x_star);
+    const double leveque = C_2 * C_3 * std::cbrt(friction_rectangular(aspect) * Gz);
     const double long_duct = std::pow(std::pow(leveque, 5) + std::pow(Nu_fd, 5), 0.2);
-    return std::pow(std::pow(C_4 * f_Pr / std::sqrt(x_star), m) + std::pow(long_duct, m), 1 / m);
+    return std::pow(std::pow(C_4 * f_Pr * std::sqrt(Gz), m) + std::pow(long_duct, m), 1 / m);
 }
 
 inline double nusselt_developing_t(double Re, double Pr, double aspect, double D_h, double L) noexcept {
@@ -103,8 +103,8 @@ inline double nusselt_dittus_boelter(double Re, double Pr) noexcept {
     return 0.023 * std::pow(Re, 0.8) * std::pow(Pr, 0.4);
 }
 
-// ---- any Re. Below 2300 the laminar entry value Nu_l. Above 4000 Nu_t = (Nu_l^8 + Nu_G^8)^(1/8), since in a short duct
-// the laminar layer can carry more than Gnielinski's developed flow. Between, from one to the other by s^2 (3 - 2 s):
+// ---- any Re. Below 2300 the laminar entry value Nu_l. Above 4000 Nu_t = (Nu_l^8 + Nu_G^8)^(1/8): in a short duct the
+// laminar layer can carry more than Gnielinski's flow. Between, from one to the other by s^2 (3 - 2 s):
 // both rise with Re and Nu_t > Nu_l, so the blend rises too, with a continuous slope.
 inline double nusselt_duct(double Re, double Pr, double aspect, double D_h, double L) noexcept {
     const double Re_laminar = 2300, Re_turbulent = 4000;  // Gnielinski (2013)
@@ -118,8 +118,11 @@ inline double nusselt_duct(double Re, double Pr, double aspect, double D_h, doub
     return laminar + s * s * (3 - 2 * s) * (turbulent - laminar);
 }
 
-// ---- plate-fin channel, sigma = free over frontal area
-inline double contraction_loss(double sigma) noexcept { return 0.42 * (1 - sigma * sigma); }
-inline double expansion_loss(double sigma) noexcept { return (1 - sigma * sigma) * (1 - sigma * sigma); }
+// ---- plate-fin channel, area_ratio = free over frontal
+inline double contraction_loss(double area_ratio) noexcept { return 0.42 * (1 - area_ratio * area_ratio); }
+inline double expansion_loss(double area_ratio) noexcept {
+    const double blocked = 1 - area_ratio * area_ratio;
+    return blocked * blocked;
+}
 
 }  // namespace thermo

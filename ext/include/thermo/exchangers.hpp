@@ -10,7 +10,7 @@ namespace thermo {
 inline double expm1_ratio(double x) noexcept { return x == 0 ? 1.0 : -std::expm1(-x) / x; }  // (1 - e^-x) / x
 inline double log1p_ratio(double x) noexcept { return x == 0 ? 1.0 : std::log1p(x) / x; }
 
-// (1 - e^-x) / (1 - C_r e^-x), x = NTU (1 - C_r), divided through by 1 - C_r: no 0/0 at C_r = 1, no cancellation near it
+// (1 - e^-x) / (1 - C_r e^-x), x = NTU (1 - C_r), divided through by 1 - C_r: no 0/0 at C_r = 1, nothing lost near
 inline double effectiveness_counterflow(double NTU, double C_r) noexcept {
     const double n = NTU * expm1_ratio(NTU * (1 - C_r));
     return n / (1 + C_r * n);
