@@ -115,13 +115,26 @@ DOMAIN: dict[str, tuple[float, float, str, str]] = {
     "altitude": (-1000, 20000, "m", ""),
 }
 
+GROUPS: dict[str, tuple[tuple[str, ...], Callable[..., ArrayLike]]] = {
+    "L/D_h": (("L", "D_h"), np.divide),
+    "a/b": (("a", "b"), np.divide),
+    "t/b": (("t", "b"), np.divide),
+    "h b/k": (("h", "b", "k"), lambda h, b, k: np.multiply(h, b) / k),
+}
+"""Ratios that a range may be given for, with the arguments they are made from; all of dimension 1."""
+
 VALIDITY: dict[str, dict[str, tuple[float, float]]] = {}
-"""Law, argument, (lowest, highest) for which the source vouches; units as in the law's docstring."""
+"""Law, argument or group, (lowest, highest) for which the source vouches; units as in the law's docstring."""
+
+
+def _unit(name: str) -> str:
+    unit = "1" if name in GROUPS else DOMAIN[name][2]
+    return "" if unit == "1" else f" {unit}"
 
 
 def _span(name: str, low: float, high: float) -> str:
-    unit = DOMAIN[name][2]
-    return f"{low:g} to {high:g}" + ("" if unit == "1" else f" {unit}")
+    bounds = f"{low:g} to {high:g}" if high < INF else f"above {low:g}"
+    return bounds + _unit(name)
 
 
 def _valid(**ranges: tuple[float, float]) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
@@ -144,7 +157,7 @@ def validity_warnings(law: str, **arguments: ArrayLike) -> list[str]:
     law : str
         Name of a function of this module.
     **arguments : array_like
-        Any of its arguments, by name.
+        Any of its arguments, by name; what is not given is not judged.
 
     Returns
     -------
@@ -154,26 +167,26 @@ def validity_warnings(law: str, **arguments: ArrayLike) -> list[str]:
     Examples
     --------
     >>> validity_warnings("nusselt_gnielinski", Re=2500, Pr=0.7)
-    ['nusselt_gnielinski: Re is 2500, outside 3000 to 5e+06, the range of its source']
+    ['nusselt_gnielinski: Re is 2500, its source vouches for 3000 to 5e+06']
     """
     known = [name for name in __all__ if inspect.isfunction(globals()[name]) and name != "validity_warnings"]
     if law not in known:
         raise ScenarioError(f"no law is called {shown(law)}{nearest(law, known)}")
     parameters = inspect.signature(globals()[law]).parameters
-    messages = []
-    for name, value in arguments.items():
+    for name in arguments:
         if name not in parameters:
             raise ScenarioError(f"{law} has no argument {shown(name)}{nearest(name, parameters)}")
-        if name not in VALIDITY.get(law, {}):
+    messages = []
+    for name, (low, high) in VALIDITY.get(law, {}).items():
+        names, group = GROUPS.get(name, ((name,), np.asarray))
+        if not arguments.keys() >= set(names):
             continue
-        low, high = VALIDITY[law][name]
-        values = np.asarray(value, dtype=float)
+        values = np.asarray(group(*(arguments[n] for n in names)), dtype=float)
         outside = values[(values < low) | (values > high)]
         if outside.size:
             worst = outside[np.argmax(np.maximum(low - outside, outside - high))]
-            unit = DOMAIN[name][2]
-            found = f"{worst:g}" + ("" if unit == "1" else f" {unit}")
-            messages.append(f"{law}: {name} is {found}, outside {_span(name, low, high)}, the range of its source")
+            found = f"{worst:g}{_unit(name)}"
+            messages.append(f"{law}: {name} is {found}, its source vouches for {_span(name, low, high)}")
     return messages
 
 
@@ -739,7 +752,7 @@ def nusselt_dittus_boelter(Re: ArrayLike, Pr: ArrayLike) -> Array:
     return _evaluate(_k.nusselt_dittus_boelter, Re=Re, Pr=Pr)
 
 
-@_valid(Re=(0, 5e+06), Pr=(0.5, 2000))
+@_valid(**{"Re": (0, 5e+06), "Pr": (0.5, 2000), "L/D_h": (1, INF)})
 def nusselt_duct(Re: ArrayLike, Pr: ArrayLike, aspect: ArrayLike, D_h: ArrayLike, L: ArrayLike) -> Array:
     r"""Nusselt number of a rectangular duct in any regime, entry included.
 
@@ -947,7 +960,7 @@ def surface_efficiency(eta_f: ArrayLike, fin_area_ratio: ArrayLike) -> Array:
     return _evaluate(_k.surface_efficiency, eta_f=eta_f, fin_area_ratio=fin_area_ratio)
 
 
-@_valid(h=(0, 1e+06))
+@_valid(**{"t/b": (0.1, INF), "a/b": (0, 0.7)})
 def spreading_resistance_average(a: ArrayLike, b: ArrayLike, t: ArrayLike, k: ArrayLike, h: ArrayLike) -> Array:
     r"""Resistance of a base plate between a central source, at its mean temperature, and its far face.
 
@@ -982,8 +995,7 @@ def spreading_resistance_average(a: ArrayLike, b: ArrayLike, t: ArrayLike, k: Ar
 
     Uniform flux over the source, uniform film `h` below, the other faces adiabatic. A square of the same area is close.
     The first part of :math:`\psi` is plain conduction; the film, ``1 / (pi b^2 h)``, comes on top.
-
-    |range|
+    Within 10 % of the exact series in the range, 40 % off outside it. |range|
 
     References
     ----------
@@ -999,7 +1011,7 @@ def spreading_resistance_average(a: ArrayLike, b: ArrayLike, t: ArrayLike, k: Ar
     return _evaluate(_k.spreading_resistance_average, a=a, b=b, t=t, k=k, h=h)
 
 
-@_valid(h=(0, 1e+06))
+@_valid(**{"t/b": (0.1, INF), "a/b": (0, 0.7), "h b/k": (0, 1)})
 def spreading_resistance_max(a: ArrayLike, b: ArrayLike, t: ArrayLike, k: ArrayLike, h: ArrayLike) -> Array:
     r"""Resistance of a base plate between a central source, at its highest temperature, and its far face.
 
@@ -1034,8 +1046,7 @@ def spreading_resistance_max(a: ArrayLike, b: ArrayLike, t: ArrayLike, k: ArrayL
 
     Uniform flux over the source, uniform film `h` below, the other faces adiabatic. A square of the same area is close.
     The first part of :math:`\psi` is plain conduction; the film, ``1 / (pi b^2 h)``, comes on top.
-
-    |range|
+    Within 10 % of the exact series in the range, 40 % off outside it. |range|
 
     References
     ----------
@@ -1709,7 +1720,8 @@ def htc_rohsenow_superheat(T_e: ArrayLike, rho_l: ArrayLike, rho_v: ArrayLike, m
 
     Examples
     --------
-    >>> round(float(htc_rohsenow_superheat(4.9, 957.854, 0.595593, 2.79e-4, 0.68, 4217, 2.257e6, 0.0589, 0.011, 1.26)), 1)
+    >>> round(float(htc_rohsenow_superheat(4.9, 957.854, 0.595593, 2.79e-4, 0.68, 4217, 2.257e6,
+    ...       0.0589, 0.011, 1.26)), 1)
     3723.7
     """
     _ordered(rho_v=rho_v, rho_l=rho_l)
