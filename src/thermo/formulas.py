@@ -115,6 +115,8 @@ DOMAIN: dict[str, tuple[float, float, str, str]] = {
     "altitude": (-1000, 20000, "m", ""),
 }
 
+ORDERED = (("a", "b"), ("rho_v", "rho_l"))  # the first must not exceed the second
+
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[..., ArrayLike]]] = {
     "L/D_h": (("L", "D_h"), np.divide),
     "a/b": (("a", "b"), np.divide),
@@ -204,25 +206,21 @@ def _refuse(name: str, value: object) -> None:
         first = values[wrong].flat[0]
         allowed = f"above {low:g}" if name in POSITIVE else f"{low:g}"
         raise ScenarioError(
-            f"{name} is {first:g} {unit}, expected {allowed} to {high:g} {unit}{hint and '; ' + hint}"
+            f"{name} is {first:g}{_unit(name)}, expected {allowed} to {high:g}{_unit(name)}{hint and '; ' + hint}"
         )
 
 
-def _ordered(**pair: ArrayLike) -> None:
-    """Raise if the first of two arguments exceeds the second."""
-    (low_name, low), (high_name, high) = pair.items()
-    _refuse(low_name, low)
-    _refuse(high_name, high)
-    if np.any(np.greater(low, high)):
-        raise ScenarioError(f"{low_name} exceeds {high_name}: {shown(low)} against {shown(high)} {DOMAIN[low_name][2]}")
-
-
-def _vapour_below(p: ArrayLike, T: ArrayLike, relative_humidity: ArrayLike) -> None:
-    """Raise if the vapour alone would have more than the total pressure."""
-    p_v = np.multiply(relative_humidity, saturation_pressure(T))
-    _refuse("p", p)
-    if np.any(p_v >= np.asarray(p)):
-        raise ScenarioError(f"p is {shown(p)} Pa, expected more than the vapour pressure {shown(p_v)} Pa")
+def _refuse_pairs(arguments: dict[str, ArrayLike]) -> None:
+    """Raise where two arguments, each possible, exclude one another."""
+    for low, high in ORDERED:
+        if low in arguments and high in arguments and np.any(np.greater(arguments[low], arguments[high])):
+            raise ScenarioError(f"{low} exceeds {high}: {shown(arguments[low])} against {shown(arguments[high])}"
+                                f"{_unit(low)}")
+    if {"p", "T", "relative_humidity"} <= arguments.keys():
+        p_v = np.multiply(arguments["relative_humidity"], _k.saturation_pressure(arguments["T"]))
+        if np.any(np.greater_equal(p_v, arguments["p"])):
+            raise ScenarioError(f"p is {shown(arguments['p'])} Pa, expected more than the pressure of the water vapour "
+                                f"in it, up to {np.nanmax(p_v):g} Pa")
 
 
 def _evaluate(kernel: np.ufunc, **arguments: ArrayLike) -> Array:
@@ -230,6 +228,7 @@ def _evaluate(kernel: np.ufunc, **arguments: ArrayLike) -> Array:
     for name, value in arguments.items():
         _refuse(name, value)
     with np.errstate(all="ignore"):
+        _refuse_pairs(arguments)
         result: Array = kernel(*arguments.values())
     return result
 
@@ -1007,7 +1006,6 @@ def spreading_resistance_average(a: ArrayLike, b: ArrayLike, t: ArrayLike, k: Ar
     >>> round(float(spreading_resistance_average(0.01, 0.01, 0.003, 400, 1000)), 4)
     0.0239
     """
-    _ordered(a=a, b=b)
     return _evaluate(_k.spreading_resistance_average, a=a, b=b, t=t, k=k, h=h)
 
 
@@ -1058,7 +1056,6 @@ def spreading_resistance_max(a: ArrayLike, b: ArrayLike, t: ArrayLike, k: ArrayL
     >>> round(float(spreading_resistance_max(0.01, 0.01, 0.003, 400, 1000)), 4)
     0.0239
     """
-    _ordered(a=a, b=b)
     return _evaluate(_k.spreading_resistance_max, a=a, b=b, t=t, k=k, h=h)
 
 
@@ -1669,7 +1666,6 @@ def htc_rohsenow(q: ArrayLike, rho_l: ArrayLike, rho_v: ArrayLike, mu_l: ArrayLi
     >>> round(float(htc_rohsenow(18245.9, 957.854, 0.595593, 2.79e-4, 0.68, 4217, 2.257e6, 0.0589, 0.011, 1.26)), 1)
     3723.7
     """
-    _ordered(rho_v=rho_v, rho_l=rho_l)
     return _evaluate(_k.htc_rohsenow, q=q, rho_l=rho_l, rho_v=rho_v, mu_l=mu_l, k_l=k_l, c_pl=c_pl, h_fg=h_fg,
                      sigma=sigma, C_sf=C_sf, n=n)
 
@@ -1724,7 +1720,6 @@ def htc_rohsenow_superheat(T_e: ArrayLike, rho_l: ArrayLike, rho_v: ArrayLike, m
     ...       0.0589, 0.011, 1.26)), 1)
     3723.7
     """
-    _ordered(rho_v=rho_v, rho_l=rho_l)
     return _evaluate(_k.htc_rohsenow_superheat, T_e=T_e, rho_l=rho_l, rho_v=rho_v, mu_l=mu_l, k_l=k_l, c_pl=c_pl,
                      h_fg=h_fg, sigma=sigma, C_sf=C_sf, n=n)
 
@@ -1849,7 +1844,6 @@ def chf_zuber(rho_l: ArrayLike, rho_v: ArrayLike, h_fg: ArrayLike, sigma: ArrayL
     >>> round(float(chf_zuber(1619.8, 13.36, 84515, 8.2432e-3, 0.131)), 1)
     136608.8
     """
-    _ordered(rho_v=rho_v, rho_l=rho_l)
     return _evaluate(_k.chf_zuber, rho_l=rho_l, rho_v=rho_v, h_fg=h_fg, sigma=sigma, K=K)
 
 
@@ -1896,7 +1890,6 @@ def chf_kandlikar(rho_l: ArrayLike, rho_v: ArrayLike, h_fg: ArrayLike, sigma: Ar
     >>> round(float(chf_kandlikar(1619.8, 13.36, 84515, 8.2432e-3, 90, 90)), 1)
     52002.9
     """
-    _ordered(rho_v=rho_v, rho_l=rho_l)
     return _evaluate(_k.chf_kandlikar, rho_l=rho_l, rho_v=rho_v, h_fg=h_fg, sigma=sigma, contact_angle=contact_angle,
                      tilt=tilt)
 
@@ -1937,7 +1930,6 @@ def chf_subcooling_factor(rho_l: ArrayLike, rho_v: ArrayLike, c_pl: ArrayLike, h
     >>> round(float(chf_subcooling_factor(1600, 100, 1000, 8e4, 10)), 4)
     1.1
     """
-    _ordered(rho_v=rho_v, rho_l=rho_l)
     return _evaluate(_k.chf_subcooling_factor, rho_l=rho_l, rho_v=rho_v, c_pl=c_pl, h_fg=h_fg, dT_sub=dT_sub)
 
 
@@ -1984,7 +1976,6 @@ def htc_nusselt_film(dT: ArrayLike, rho_l: ArrayLike, rho_v: ArrayLike, k_l: Arr
     >>> round(float(htc_nusselt_film(20, 585, 7, 0.091, 158.9e-6, 776900, 0.1)), 1)
     1482.2
     """
-    _ordered(rho_v=rho_v, rho_l=rho_l)
     return _evaluate(_k.htc_nusselt_film, dT=dT, rho_l=rho_l, rho_v=rho_v, k_l=k_l, mu_l=mu_l, h_fg=h_fg, L=L)
 
 
@@ -2086,7 +2077,6 @@ def humidity_ratio(T: ArrayLike, p: ArrayLike, relative_humidity: ArrayLike) -> 
     >>> round(float(humidity_ratio(25, 101325, 0)), 4)
     0.0
     """
-    _vapour_below(p, T, relative_humidity)
     return _evaluate(_k.humidity_ratio, T=T, p=p, relative_humidity=relative_humidity)
 
 
@@ -2123,7 +2113,6 @@ def air_density(T: ArrayLike, p: ArrayLike, relative_humidity: ArrayLike) -> Arr
     >>> round(float(air_density(25, 101325, 0)), 4)
     1.1839
     """
-    _vapour_below(p, T, relative_humidity)
     return _evaluate(_k.air_density, T=T, p=p, relative_humidity=relative_humidity)
 
 
@@ -2160,7 +2149,6 @@ def air_heat_capacity(T: ArrayLike, p: ArrayLike, relative_humidity: ArrayLike) 
     >>> round(float(air_heat_capacity(25, 101325, 0)), 1)
     1006.0
     """
-    _vapour_below(p, T, relative_humidity)
     return _evaluate(_k.air_heat_capacity, T=T, p=p, relative_humidity=relative_humidity)
 
 
@@ -2201,7 +2189,6 @@ def air_viscosity(T: ArrayLike, p: ArrayLike, relative_humidity: ArrayLike) -> A
     >>> f"{air_viscosity(25, 101325, 0):.3e}"
     '1.837e-05'
     """
-    _vapour_below(p, T, relative_humidity)
     return _evaluate(_k.air_viscosity, T=T, p=p, relative_humidity=relative_humidity)
 
 
@@ -2242,7 +2229,6 @@ def air_conductivity(T: ArrayLike, p: ArrayLike, relative_humidity: ArrayLike) -
     >>> round(float(air_conductivity(25, 101325, 0)), 4)
     0.0261
     """
-    _vapour_below(p, T, relative_humidity)
     return _evaluate(_k.air_conductivity, T=T, p=p, relative_humidity=relative_humidity)
 
 
