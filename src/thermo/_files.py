@@ -261,3 +261,16 @@ def zarr_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
                     raise TraceError(f"{name}: {wanted - there} of {wanted} chunks of {shown(key)} are not in the store and "
                                      f"would read as {float(fill):g}; write it with fill_value=NaN or with empty chunks")
         return data
+
+
+def epw_table(path: str | os.PathLike[str]) -> tuple[list[str], pd.DataFrame]:
+    """The LOCATION cells and the hourly rows of an EnergyPlus weather file; row k is line k + 9."""
+    path = regular_file(path, MAX_TEXT_BYTES)
+    text = _text(path)
+    if not text.startswith(b"LOCATION,"):
+        raise TraceError(f"{name_of(path)}:1: expected LOCATION, the first word of an EPW file")
+    with _refusing(path, "EPW"):
+        table = pd.read_csv(io.BytesIO(text), header=None, skiprows=8, encoding="latin-1", low_memory=False, **EXACT)
+    if table.shape[1] < 22 or not 1 <= len(table) <= 9000:
+        raise TraceError(f"{name_of(path)}: {len(table)} rows of {table.shape[1]} cells, expected the hours of a year and at least 22")
+    return text.split(b"\n", 1)[0].decode("latin-1").strip().split(","), table

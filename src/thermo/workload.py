@@ -503,10 +503,14 @@ def _times(column: pd.Series, place: str, name: str, first_line: int | None) -> 
         return np.where(column.isna(), np.nan, column.dt.total_seconds()).astype(np.float64)
     if kind in "fiu":
         return column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    if not len(column):
+        return np.empty(0)
     if kind in "bc" or column.isna().all():
         raise TraceError(f"{place}: times in {shown(name)} are {column.dtype}, expected seconds or dates")
-    is_text = column.map(lambda cell: isinstance(cell, str))
-    parsed = pd.to_datetime(column.where(is_text), format="ISO8601", utc=True, errors="coerce")
+    text = column.where(column.map(lambda cell: isinstance(cell, str)))
+    if pd.to_numeric(text.dropna().iloc[:1], errors="coerce").notna().any():  # seconds, and then a word among them
+        return _numbers(column, place, name, first_line)
+    parsed = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
     bad = np.flatnonzero((column.notna() & parsed.isna()).to_numpy())
     if len(bad):
         raise TraceError(f"{_line(place, int(bad[0]), first_line)}: {name} is {shown(column.iloc[int(bad[0])])}, expected seconds or "
