@@ -75,12 +75,19 @@ def _refusing(path: Path, kind: str) -> Iterator[None]:
         raise TraceError(f"{name_of(path)}: cannot be read as {kind}: {error}") from None
 
 
-def _text(path: Path) -> bytes:
-    """The bytes of a CSV or gzipped CSV, counted while they come so that a bomb stops early."""
-    opener: Callable[..., io.BufferedIOBase] = gzip.open if path.suffix == ".gz" else open
-    parts, total, in_line = [], 0, 0
+def _opened(path: Path) -> io.BufferedIOBase:
+    """The bytes of a text file, gzipped or not."""
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _start(path: Path) -> tuple[bytes, int, bool]:
+    """The first bytes of a text, its number of lines, and whether that is all of it.
+
+    The whole file is looked at once without keeping it, so that a bomb stops early and costs no memory.
+    """
+    start, total, lines, in_line = b"", 0, 0, 0
     try:
-        with opener(path, "rb") as file:
+        with _opened(path) as file:
             while part := file.read(2**20):
                 total += len(part)
                 if total > MAX_TEXT_BYTES:
@@ -92,10 +99,12 @@ def _text(path: Path) -> bytes:
                 in_line = in_line + len(part) if newline < 0 else len(part) - newline - 1
                 if in_line > MAX_LINE_BYTES:
                     raise LimitError(f"{name_of(path)}: a line is longer than {MAX_LINE_BYTES} bytes")
-                parts.append(part)
+                lines += part.count(b"\n")
+                if len(start) < 2 * MAX_LINE_BYTES:
+                    start += part
     except (OSError, EOFError, zlib.error) as error:
         raise TraceError(f"{name_of(path)}: cannot be read: {error}") from None
-    return b"".join(parts)
+    return start, lines + 1, len(start) == total
 
 
 def csv_table(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -112,9 +121,10 @@ def csv_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         Columns as pandas reads them, numbers to the last bit; blank lines at the end are dropped.
     """
     path = regular_file(path, MAX_TEXT_BYTES)
-    name, text = name_of(path), _text(path)
+    name = name_of(path)
+    first, lines, whole = _start(path)
     try:
-        start = text[: 2 * MAX_LINE_BYTES].decode("utf-8-sig", errors="strict" if len(text) < MAX_LINE_BYTES else "replace")
+        start = first.decode("utf-8-sig", errors="strict" if whole else "replace")
     except UnicodeDecodeError as error:
         raise TraceError(f"{name}: is not UTF-8 text ({error.reason} at byte {error.start})") from None
     try:
@@ -133,11 +143,10 @@ def csv_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise TraceError(f"{name}:1: column {shown(repeated[0])} is there more than once")
     if len(rows) > 1 and len(rows[1]) > len(header):  # pandas would take the first column for row labels
         raise TraceError(f"{name}:2: {len(rows[1])} cells under {len(header)} column names")
-    with _refusing(path, "CSV"):
-        table = pd.read_csv(io.BytesIO(text), engine="c", **EXACT, skip_blank_lines=False,
-                            encoding="utf-8-sig", low_memory=False)
-    if table.size > MAX_SAMPLES:
-        raise LimitError(f"{name}: {table.size} cells, the limit is {MAX_SAMPLES}")
+    if (cells := lines * len(header)) > MAX_SAMPLES:
+        raise LimitError(f"{name}: {cells} cells, the limit is {MAX_SAMPLES}")
+    with _refusing(path, "CSV"), _opened(path) as file:
+        table = pd.read_csv(file, engine="c", encoding="utf-8-sig", skip_blank_lines=False, low_memory=False, **EXACT)
     blank = table.isna().all(axis=1).to_numpy()
     kept = len(blank) - (int(np.argmin(blank[::-1])) if not blank.all() else len(blank))
     return table.iloc[:kept]
@@ -266,11 +275,12 @@ def zarr_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
 def epw_table(path: str | os.PathLike[str]) -> tuple[list[str], pd.DataFrame]:
     """The LOCATION cells and the hourly rows of an EnergyPlus weather file; row k is line k + 9."""
     path = regular_file(path, MAX_TEXT_BYTES)
-    text = _text(path)
-    if not text.startswith(b"LOCATION,"):
+    head = _start(path)[0].split(b"\n", 1)[0].decode("latin-1").strip().split(",")
+    if head[0] != "LOCATION":
         raise TraceError(f"{name_of(path)}:1: expected LOCATION, the first word of an EPW file")
     with _refusing(path, "EPW"):
-        table = pd.read_csv(io.BytesIO(text), header=None, skiprows=8, encoding="latin-1", low_memory=False, **EXACT)
+        table = pd.read_csv(path, header=None, skiprows=8, encoding="latin-1", low_memory=False, **EXACT)
     if table.shape[1] < 22 or not 1 <= len(table) <= 9000:
-        raise TraceError(f"{name_of(path)}: {len(table)} rows of {table.shape[1]} cells, expected the hours of a year and at least 22")
-    return text.split(b"\n", 1)[0].decode("latin-1").strip().split(","), table
+        raise TraceError(f"{name_of(path)}: {len(table)} rows of {table.shape[1]} cells, expected the hours of a year "
+                         "and at least 22")
+    return head, table
