@@ -220,6 +220,31 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
                  e.controls()[static_cast<std::size_t>(p)] = thermo::ControlState(g, v);
              },
              "group"_a, "output"_a.noconvert())
+        .def("integral",
+             [](Engine& e, int p) {
+                 const auto& g = e.groups()[part(e, p)];
+                 return Doubles({static_cast<py::ssize_t>(g.controllers.size()), static_cast<py::ssize_t>(g.n_server)},
+                                e.controls()[static_cast<std::size_t>(p)].integral.data());
+             },
+             "group"_a, "Controller integrals [controller, server].")
+        .def("set_integral",
+             [](Engine& e, int p, const Doubles& integral) {
+                 const auto& g = e.groups()[part(e, p)];
+                 const double* v = matrix(integral, static_cast<py::ssize_t>(g.controllers.size()), g.n_server, "integral");
+                 e.controls()[static_cast<std::size_t>(p)].integral.assign(v, v + integral.size());
+             },
+             "group"_a, "integral"_a.noconvert())
+        .def_property_readonly("entering", &Engine::total_entering, "Power of all sources as the signals stand [W].")
+        .def("recorded_signals",
+             [](const Engine& e, int p) {
+                 const auto& g = e.groups()[part(e, p)];
+                 Doubles out({static_cast<py::ssize_t>(g.n_server), static_cast<py::ssize_t>(g.record_signals.size())});
+                 e.recorded_signals(static_cast<std::size_t>(p), out.mutable_data());
+                 return out;
+             },
+             "group"_a, "Recorded signals as they stand [server, signal].")
+        .def("tick", &Engine::tick, "t"_a, "The controllers that tick at t take their tick.")
+        .def("next_tick", &Engine::next_tick, "t"_a)
         .def("control_rise",
              [](const Engine& e, int p) {
                  const auto& g = e.groups()[part(e, p)];

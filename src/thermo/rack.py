@@ -238,6 +238,7 @@ class Fans(Described):
     power_exponent: Annotated[float, Field(ge=1.5, le=3.5)] = 3.0
     standby_power: NotNegative = 0.0  # W, of one fan, at any speed
     minimum_duty: Annotated[float, Field(ge=0.02, le=1)] = 0.2
+    upstream: bool = True  # before the devices (their heat warms what follows), or behind them
     system_flow: Positive  # m3/s through the server
     system_duty: Annotated[float, Field(gt=0.05, le=1)] = 1.0  # fraction of rated_speed
 

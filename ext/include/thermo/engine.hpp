@@ -124,6 +124,39 @@ class Engine {
             if (border_.capacity[b] > 0) dy[at++] = f_border_[b] / border_.capacity[b];
         return total_leaving();
     }
+    // Power of all sources [W], with the signals as they stand.
+    double total_entering() const {
+        double sum = 0;
+        for (const auto& part : assembly_->parts)
+            for (const auto& s : part.g.sources)
+                for (int v = 0; v < part.g.n_server; ++v)
+                    sum += s.fraction * part.signal[static_cast<std::size_t>(s.signal) * part.lanes + static_cast<std::size_t>(v)];
+        return sum;
+    }
+    // Recorded signals of group p as they stand, [server][record signal].
+    void recorded_signals(std::size_t p, double* out) const {
+        const auto& part = assembly_->parts[p];
+        for (int v = 0; v < part.g.n_server; ++v)
+            for (int s : part.g.record_signals)
+                *out++ = part.signal[static_cast<std::size_t>(s) * part.lanes + static_cast<std::size_t>(v)];
+    }
+    // The controllers that tick at time t take their tick, on the temperatures as they stand.
+    void tick(double t) {
+        for (std::size_t p = 0; p < groups_.size(); ++p) {
+            const auto& g = groups_[p];
+            std::vector<double> rise(g.controllers.size() * static_cast<std::size_t>(g.n_server));
+            control_rise(p, rise.data());
+            for (std::size_t c = 0; c < g.controllers.size(); ++c)
+                if (ControlState::ticks_at(g.controllers[c], t))
+                    for (int v = 0; v < g.n_server; ++v)
+                        controls_[p].tick(g, c, v, rise[c * static_cast<std::size_t>(g.n_server) + static_cast<std::size_t>(v)]);
+        }
+    }
+    double next_tick(double t) const {
+        double next = std::numeric_limits<double>::infinity();
+        for (const auto& g : groups_) next = std::min(next, ControlState::next_tick(g, t));
+        return next;
+    }
     double total_leaving() {
         std::vector<std::vector<double>> T, out;
         for (const auto& part : assembly_->parts) T.push_back(part.T);
@@ -226,13 +259,7 @@ class Engine {
         }
         if (failure) std::rethrow_exception(failure);
         if (halt) return false;
-        for (std::size_t p = 0; p < groups_.size(); ++p) {
-            write(p, T[p].data());
-            for (std::size_t c = 0; c < groups_[p].controllers.size(); ++c)
-                while (series.time[0] + static_cast<double>(controls_[p].ticks[c] + 1) * groups_[p].controllers[c].period <=
-                       series.time[series.n_time - 1] + 1e-9)
-                    ++controls_[p].ticks[c];
-        }
+        for (std::size_t p = 0; p < groups_.size(); ++p) write(p, T[p].data());
         return true;
     }
 

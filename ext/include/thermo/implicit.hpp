@@ -330,7 +330,6 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
     const double e0 = w - (1 - w) / 3, e1 = w - (3 * w + 1) / 3, e2 = d - d / 3;
     const std::size_t P = a.parts.size(), nb = a.z.size();
     const bool linear = series.any_linear();
-    const double t0 = series.time[0];
     Vectors q_left, q_right, F, Fg(P), x(P), estimate(P), T_new(P), start(P), out_start, out_mid, out_end;
     std::vector<double> f_border, zb(nb), fg_border(nb), z_new(nb), z_start = a.z, e_border(nb);
     for (std::size_t p = 0; p < P; ++p) start[p] = a.parts[p].T;
@@ -342,27 +341,24 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
         return linear ? q_left[p][i] + y * (q_right[p][i] - q_left[p][i]) : q_left[p][i];
     };
     auto tick = [&](double t) {
-        bool moved = false;
         for (std::size_t p = 0; p < P; ++p) {
             auto& part = a.parts[p];
             for (std::size_t c = 0; c < part.g.controllers.size(); ++c) {
                 const Controller& law = part.g.controllers[c];
-                if (t < t0 + static_cast<double>(controls[p].ticks[c] + 1) * law.period - 1e-9) continue;
-                ++controls[p].ticks[c];
+                if (!ControlState::ticks_at(law, t)) continue;
                 for (int v = 0; v < part.g.n_server; ++v) {
                     double rise = -1e300;
                     for (std::size_t i = 0; i < law.nodes.size(); ++i)
                         rise = std::max(rise, part.T[part.at(v, part.lu.position(law.nodes[i]))] - law.target[i]);
-                    moved |= controls[p].tick(part.g, c, v, rise);
+                    controls[p].tick(part.g, c, v, rise);
                 }
             }
         }
-        return moved;
     };
-    auto next_tick = [&] {
+    auto next_tick = [&](double t) {
         double next = std::numeric_limits<double>::infinity();
         for (std::size_t p = 0; p < P; ++p)
-            next = std::min(next, ControlState::next_tick(a.parts[p].g, controls[p].ticks, t0));
+            next = std::min(next, ControlState::next_tick(a.parts[p].g, t));
         return next;
     };
 
@@ -378,7 +374,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
         double t = begin;
         bool fresh = true;
         do {  // from stop to stop: samples and controller ticks
-            const double next = std::min(end, next_tick());
+            const double next = std::min(end, next_tick(t));
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
             if (linear) {
                 a.evaluate(series, k, 0.5 * (xl + xr), controls);
@@ -564,7 +560,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                 if (stop()) return;
             }
             t = next;
-            if (t >= next_tick() - 1e-9) tick(t);
+            tick(t);
         } while (t < end - 1e-10);
         for (std::size_t p = 0; p < P; ++p) {
             const auto& part = a.parts[p];

@@ -619,8 +619,6 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
     };
     auto inputs = [&](std::vector<double>& u) { sweep(driven, number.data(), value.data(), u.data(), u.data(), &input_of_driven); };
 
-    const double t0 = series.time[0];
-    std::vector<long long> ticks = control.ticks;  // of this chunk; the outputs are per server
     double h = 1.0;
     const std::size_t n_slot = g.record_nodes.size(), n_mean = g.record_signals.size();
     auto write = [&](int k) {
@@ -644,7 +642,7 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
         double t = begin;
         bool fresh = true;
         do {
-            double next = std::min(end, ControlState::next_tick(g, ticks, t0));
+            double next = std::min(end, ControlState::next_tick(g, t));
             const double span = end - begin;
             if (!last) h = std::max(1e-9, std::nearbyint((next - t) * 1e9) * 1e-9);  // equal steps get equal bits
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
@@ -679,19 +677,15 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
                               (linear ? 0.5 * (left[i * W + w] + right[i * W + w]) : left[i * W + w]);
             advance(number.data(), left.data(), linear ? change.data() : nullptr, value.data(), out.data());
             t = next;
-            if (!g.controllers.empty() && t < end + 1e-9 && t >= ControlState::next_tick(g, ticks, t0) - 1e-9) {
-                const std::vector<double>& at_end = linear ? right : left;
-                read_nodes(number.data(), at_end.data(), value.data());
-                for (std::size_t c = 0; c < g.controllers.size(); ++c) {
-                    const Controller& law = g.controllers[c];
-                    if (t < t0 + static_cast<double>(ticks[c] + 1) * law.period - 1e-9) continue;
-                    ++ticks[c];
-                    for (int w = 0; w < n; ++w) {
-                        double rise = -1e300;
-                        for (std::size_t i = 0; i < law.nodes.size(); ++i)
-                            rise = std::max(rise, value[static_cast<std::size_t>(law.nodes[i]) * W + w] - law.target[i]);
-                        control.tick(g, c, first + w, rise);
-                    }
+            for (std::size_t c = 0, read = 0; c < g.controllers.size(); ++c) {
+                const Controller& law = g.controllers[c];
+                if (!ControlState::ticks_at(law, t)) continue;
+                if (!read++) read_nodes(number.data(), (linear ? right : left).data(), value.data());
+                for (int w = 0; w < n; ++w) {
+                    double rise = -1e300;
+                    for (std::size_t i = 0; i < law.nodes.size(); ++i)
+                        rise = std::max(rise, value[static_cast<std::size_t>(law.nodes[i]) * W + w] - law.target[i]);
+                    control.tick(g, c, first + w, rise);
                 }
             }
         } while (t < end - 1e-10);

@@ -86,19 +86,22 @@ inline void evaluate_coefficients(const Group& g, const double* signal, std::siz
 // What the controllers of a group remember: output and integral, [controller][n_server].
 struct ControlState {
     std::vector<double> output, integral;
-    std::vector<long long> ticks;  // how many ticks each controller has done
 
     ControlState() = default;
     ControlState(const Group& g, const double* initial)
         : output(initial, initial + g.controllers.size() * static_cast<std::size_t>(g.n_server)),
-          integral(output), ticks(g.controllers.size(), 0) {}
+          integral(output) {}
 
-    // Time of the next tick of any controller, counted from t0.
-    static double next_tick(const Group& g, const std::vector<long long>& done, double t0) noexcept {
+    // Controllers tick at whole multiples of their period on the run's clock: a run in two parts ticks as one.
+    static constexpr double kTick = 1e-9;  // s, two times closer than this are the same
+    static double next_tick(const Group& g, double t) noexcept {
         double next = std::numeric_limits<double>::infinity();
-        for (std::size_t c = 0; c < g.controllers.size(); ++c)
-            next = std::min(next, t0 + static_cast<double>(done[c] + 1) * g.controllers[c].period);
+        for (const auto& c : g.controllers)
+            next = std::min(next, (std::floor((t + kTick) / c.period) + 1) * c.period);
         return next;
+    }
+    static bool ticks_at(const Controller& c, double t) noexcept {
+        return std::fabs(t - std::nearbyint(t / c.period) * c.period) <= kTick;
     }
 
     // One tick of controller c for server v; `rise` is the largest of T[node] - target. True if the output moved.
