@@ -346,6 +346,10 @@ def test_fill_does_not_hide_impossible_values(csv, bad):
     refusal(lambda: workload.read(csv(f"time,power_w\n0,1\n1,{bad}\n2,2\n"), fill="drop"), "trace.csv:3")
 
 
+def test_after_sorting_a_fault_still_names_its_line(csv):
+    refusal(lambda: workload.read(csv("time,power_w\n2,1\n0,-7\n1,1\n3,1\n"), fill="drop"), "trace.csv:3 (time 0 s)", "-7 W")
+
+
 def test_a_sound_trace_is_not_touched_by_fill(power):
     xr.testing.assert_identical(workload.as_workload(power, fill="linear"), workload.as_workload(power))
     refusal(lambda: workload.as_workload(power, fill="zero"), "'zero'", "previous")
@@ -424,9 +428,13 @@ def test_zarr_with_a_link_or_a_foreign_codec(power, tmp_path):
 
 def test_netcdf_with_values_elsewhere(tmp_path):
     h5py = pytest.importorskip("h5py")
+    xr.Dataset({"power": ("time", [1.0, 2.0], {"units": "W"})}, {"time": [0.0, 1.0]}).to_netcdf(
+        tmp_path / "w.nc", engine="h5netcdf")
+    assert workload.read(tmp_path / "w.nc").sizes == {"time": 2}
     with h5py.File(tmp_path / "link.nc", "w") as file:
-        file["power"] = h5py.ExternalLink("/etc/hostname", "x")
-    refusal(lambda: workload.read(tmp_path / "link.nc"), "link")
+        file["power"] = h5py.ExternalLink("w.nc", "power")
+        file["time"] = h5py.ExternalLink("w.nc", "time")
+    refusal(lambda: workload.read(tmp_path / "link.nc"), "links are not followed")
     with h5py.File(tmp_path / "raw.nc", "w") as file:
         file.create_dataset("power", (2,), "f8", external=[(str(tmp_path / "raw.bin"), 0, 16)])
     refusal(lambda: workload.read(tmp_path / "raw.nc"), "another file")

@@ -17,7 +17,7 @@ import os
 import stat
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def _refusing(path: Path, kind: str) -> Iterator[None]:
 
 def _opened(path: Path) -> io.BufferedIOBase:
     """The bytes of a text file, gzipped or not."""
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _start(path: Path) -> tuple[bytes, int, bool]:

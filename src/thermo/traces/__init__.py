@@ -369,7 +369,7 @@ def cannon(*, path: Path_ | None = None) -> xr.Dataset:
               ("mid_board_temp_c", "mid_board_temperature", "degC", "middle of the board"),
               ("rear_board_temp_c", "rear_board_temperature", "degC", "rear of the board"),
               ("pcie_3_temp_c", "pcie_temperature", "degC", "PCIe slot 3"), ("psu1_fan_a_rpm", "psu_fan_speed", "rpm", "fan A of supply 1"))
-    variables = {name: _along("node", _column(table, column), unit, words) for column, name, unit, words in single}
+    variables: dict[str, Any] = {name: _along("node", _column(table, column), unit, words) for column, name, unit, words in single}
     for column, name, words in (("sys_utilization", "utilisation", "node"), ("cpu_utilization", "cpu_utilisation", "processors"),
                                 ("mem_utilization", "memory_utilisation", "memory")):
         variables[name] = _along("node", _column(table, column) / 100.0, "1", f"utilisation of the {words}")
@@ -428,7 +428,7 @@ def summit(part: str = "plant", *, path: Path_ | None = None) -> xr.Dataset:
             ("gpu_core.min", "device_temperature_minimum", "degC", 1.0, "GPU core, coldest"),
             ("gpu_core.max", "device_temperature_maximum", "degC", 1.0, "GPU core, hottest")):
         if column in table:
-            values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64) * factor
+            values = _column(table.assign(**{column: _unquoted(table[column])}), column) * factor
             if unit == "degF":
                 values, unit = (values - FAHRENHEIT_ZERO) * FAHRENHEIT_STEP, "degC"
             variables[name] = _along("time", values, unit, words)
@@ -581,6 +581,14 @@ def _table(path: Path, *needed: str) -> pd.DataFrame:
     if absent := [c for c in needed if c not in table]:
         raise TraceError(f"{path.name}: no column {shown(absent[0])}, so it is not this data set{nearest(absent[0], map(str, table.columns))}")
     return table
+
+
+def _unquoted(column: pd.Series) -> pd.Series:
+    """Numbers of a column that rows of '...' had made a column of text."""
+    try:
+        return pd.to_numeric(column)
+    except (ValueError, TypeError):
+        return column
 
 
 def _column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
