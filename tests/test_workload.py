@@ -36,7 +36,8 @@ def power():
     t = np.cumsum(rng.uniform(0.5, 1.5, 20))
     return xr.DataArray(rng.uniform(50, 700, (20, 2, 3)), dims=("time", "server", "device"),
                         coords={"time": t, "device_name": ("device", ["a", "b", "c"])},
-                        attrs={"units": "W", "interpolation": "linear", "source": "here", "licence": "MIT"}, name="device_power")
+                        attrs={"units": "W", "interpolation": "linear", "source": "here", "licence": "MIT"},
+                        name="device_power")
 
 
 def refusal(call, *parts):
@@ -87,7 +88,8 @@ def test_columns_chosen_and_named(csv):
     assert workload.read(path, columns=["gpu1_power_w"]).values.tolist() == [[110], [210], [310], [410]]
     w = workload.read(path, columns={"first": "gpu1_power_w", "second": "gpu0_power_w"})
     assert w["device_name"].values.tolist() == ["first", "second"] and w.values[0].tolist() == [110, 100]
-    refusal(lambda: workload.read(path, columns=["gpu1_power"]), "no column 'gpu1_power'", "did you mean 'gpu1_power_w'")
+    refusal(lambda: workload.read(path, columns=["gpu1_power"]), "no column 'gpu1_power'",
+            "did you mean 'gpu1_power_w'")
 
 
 def test_plain_columns_need_a_unit(csv):
@@ -122,17 +124,20 @@ def test_formats_give_the_same_values(power, tmp_path):
         assert back.attrs["interpolation"] == "linear" and back.attrs["licence"] == "MIT"
         xr.testing.assert_identical(back, w)
     xr.testing.assert_identical(workload.read(tmp_path / "w3.zarr"), w.drop_vars("device_name"))
-    flat = pd.DataFrame(w.isel(server=0).values, columns=[f"gpu{k}_power_w" for k in range(3)], index=pd.Index(w["time"].values, name="time"))
+    flat = pd.DataFrame(w.isel(server=0).values, columns=[f"gpu{k}_power_w" for k in range(3)],
+                        index=pd.Index(w["time"].values, name="time"))
     flat.to_csv(tmp_path / "w.csv")
     flat.to_parquet(tmp_path / "w.parquet")
     flat.rename_axis(None).to_parquet(tmp_path / "unnamed.parquet")
     for name in ("w.csv", "w.parquet", "unnamed.parquet"):
         back = workload.read(tmp_path / name)
-        assert np.array_equal(back.values, w.isel(server=0).values) and np.array_equal(back["time"].values, w["time"].values)
+        assert np.array_equal(back.values, w.isel(server=0).values) and np.array_equal(back["time"].values,
+                                                                                       w["time"].values)
 
 
 def test_parquet_with_dates(tmp_path):
-    table = pd.DataFrame({"power_w": [1.0, 2.0]}, index=pd.date_range("2026-01-01", periods=2, freq="s", tz="Europe/Berlin"))
+    table = pd.DataFrame({"power_w": [1.0, 2.0]},
+                         index=pd.date_range("2026-01-01", periods=2, freq="s", tz="Europe/Berlin"))
     table.to_parquet(tmp_path / "w.parquet")
     assert str(workload.read(tmp_path / "w.parquet")["time"].values[0])[:19] == "2025-12-31T23:00:00"
 
@@ -170,7 +175,8 @@ def test_constant():
     w = workload.constant(2.0, units="kW", duration=10.0, time_step=4.0)
     assert w["time"].values.tolist() == [0.0, 4.0, 8.0, 10.0] and set(w.values.tolist()) == {2000.0}
     assert workload.constant(0.1, duration=1.0, time_step=0.1).sizes == {"time": 11}
-    for bad in (dict(value="x"), dict(value=np.nan), dict(value=1.5), dict(value=1, duration=0.0), dict(value=1, duration=np.inf),
+    for bad in (dict(value="x"), dict(value=np.nan), dict(value=1.5), dict(value=1, duration=0.0),
+                dict(value=1, duration=np.inf),
                 dict(value=1, time_step=-1.0), dict(value=1, units="V")):
         refusal(lambda bad=bad: workload.constant(**bad))
     with pytest.raises(LimitError):
@@ -238,7 +244,8 @@ def test_bad_csv(csv, old, new, parts):
 
 def test_all_kinds_of_fault_at_once(csv):
     text = CSV.replace("200.0", "").replace("310.0", "-1").replace("\n3,", "\n2,").replace("410.0", "")
-    message = refusal(lambda: workload.read(csv(text)), "trace.csv:3", "trace.csv:4", "trace.csv:5", "missing", "negative", "there already")
+    message = refusal(lambda: workload.read(csv(text)), "trace.csv:3", "trace.csv:4", "trace.csv:5", "missing",
+                      "negative", "there already")
     assert "(and 1 more)" in message
 
 
@@ -273,8 +280,11 @@ BAD_ARRAYS = {
     "no server, no sample": (lambda a: a[:0, :0], "expected"),
     "time is text": (lambda a: a.assign_coords(time=[f"x{k}" for k in range(20)]), "expected seconds or a date"),
     "time is complex": (lambda a: a.assign_coords(time=a["time"].values + 0j), "expected seconds"),
-    "time is missing": (lambda a: a.assign_coords(time=np.where(np.arange(20) == 3, np.nan, a["time"].values)), "time is missing"),
-    "date is missing": (lambda a: a.assign_coords(time=pd.DatetimeIndex([pd.NaT, *pd.date_range("2026-01-01", periods=19)])), "time is missing"),
+    "time is missing": (lambda a: a.assign_coords(time=np.where(np.arange(20) == 3, np.nan, a["time"].values)),
+                        "time is missing"),
+    "date is missing": (lambda a: a.assign_coords(time=pd.DatetimeIndex([pd.NaT,
+                                                                         *pd.date_range("2026-01-01", periods=19)])),
+                        "time is missing"),
 }
 
 
@@ -301,7 +311,8 @@ def test_pandas_refusals():
     refusal(lambda: workload.as_workload(pd.Series(["a", "b"], index=[0, 1]), units="W"), "'a'")
     refusal(lambda: workload.as_workload(pd.Series([1, 2], index=["a", "b"]), units="W"), "expected seconds or a date")
     refusal(lambda: workload.as_workload(pd.Series([object(), 1.0], index=[0, 1]), units="W"), "expected")
-    refusal(lambda: workload.as_workload(pd.DataFrame([[1, 2]] * 2, columns=["a", "a"], index=[0, 1]), units="W"), "more than once")
+    refusal(lambda: workload.as_workload(pd.DataFrame([[1, 2]] * 2, columns=["a", "a"], index=[0, 1]), units="W"),
+            "more than once")
     refusal(lambda: workload.as_workload(pd.DataFrame(index=[0, 1]), units="W"), "no column")
     levels = pd.MultiIndex.from_product([[0, 1], ["a"]])
     refusal(lambda: workload.as_workload(pd.Series([1.0, 2.0], index=levels), units="W"), "levels")
@@ -347,7 +358,8 @@ def test_fill_does_not_hide_impossible_values(csv, bad):
 
 
 def test_after_sorting_a_fault_still_names_its_line(csv):
-    refusal(lambda: workload.read(csv("time,power_w\n2,1\n0,-7\n1,1\n3,1\n"), fill="drop"), "trace.csv:3 (time 0 s)", "-7 W")
+    refusal(lambda: workload.read(csv("time,power_w\n2,1\n0,-7\n1,1\n3,1\n"), fill="drop"), "trace.csv:3 (time 0 s)",
+            "-7 W")
 
 
 def test_a_sound_trace_is_not_touched_by_fill(power):
@@ -407,7 +419,8 @@ def test_zarr_with_a_chunk_gone(power, tmp_path):
     """A chunk that is not there would read as a row of zeros: it is refused; with NaN as fill value it is a missing sample."""
     for fill, part in ((0.0, "1 of 4 chunks"), (np.nan, "missing")):
         path = tmp_path / f"{fill}.zarr"
-        power.to_dataset().to_zarr(path, zarr_format=2, encoding={"device_power": {"chunks": (5, 2, 3), "_FillValue": fill}})
+        power.to_dataset().to_zarr(path, zarr_format=2,
+                                   encoding={"device_power": {"chunks": (5, 2, 3), "_FillValue": fill}})
         assert workload.read(path).sizes["time"] == 20
         (path / "device_power" / "2.0.0").unlink()
         refusal(lambda path=path: workload.read(path), part)
@@ -482,7 +495,8 @@ def test_resampling_dates():
 def test_resampling_refusals(power):
     w = workload.as_workload(power)
     first, last = w["time"].values[[0, -1]]
-    for bad in ([first, first], [last, first], [first], [], [first - 1, last], [first, last + 1], [first, np.nan], [[first, last]],
+    for bad in ([first, first], [last, first], [first], [], [first - 1, last], [first, last + 1], [first, np.nan],
+                [[first, last]],
                 0.0, -1.0, np.nan, "x", None):
         refusal(lambda bad=bad: workload.resample(w, bad))
     with pytest.raises(LimitError):
