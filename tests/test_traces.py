@@ -82,12 +82,13 @@ def test_values_are_those_of_the_file():
         assert here["device_power"].values.tolist() == [float(row[f"gpu{g}_power_w"]) for g in range(8)]
         assert here["device_temperature"].values.tolist() == [float(row[f"gpu{g}_temp_c"]) for g in range(8)]
         assert here["cpu_temperature"].values.tolist() == [float(row["cpu1_temp_c"]), float(row["cpu2_temp_c"])]
-        assert float(here["server_power"]) == float(row["dcmi_power_w"]) and float(here["fan_speed"]) == float(row["fan_sys_avg_rpm"])
+        assert float(here["server_power"]) == float(row["dcmi_power_w"])
+        assert float(here["fan_speed"]) == float(row["fan_sys_avg_rpm"])
         assert str(here["burn_mode"].values) == row["burn_mode"]
 
 
 def test_plant_closes_its_balance():
-    """Water side against the plant's own tons: flow x density x c_p x rise, 1 % for the properties, 3 % for the instruments."""
+    """Water side against the plant's own tons: flow x density x c_p x rise, to 1 % of properties and 3 % of meters."""
     d = traces.summit("plant")
     assert d.sizes == {"time": 10}
     heat = d["volume_flow"] * 998.0 * 4184.0 * (d["return_temperature"] - d["supply_temperature"])
@@ -170,11 +171,12 @@ def epw_row(hour, dry_bulb="10.5", year=1998):
 
 
 def test_weather(tmp_path):
-    """Hour 1 starts at midnight; codes for missing values become NaN; a typical year takes the year of its first row."""
+    """Hour 1 starts at midnight; missing values become NaN; a typical year takes the year of its first row."""
     path = tmp_path / "t.epw"
     path.write_text(EPW + epw_row(0) + epw_row(1, "99.9", 2003) + epw_row(2, "-3"))
     d = traces.weather("austin", path=path)
-    assert str(d["time"].values[0])[:16] == "1998-01-01T00:00" and d.attrs["altitude"] == 88.0 and d.attrs["utc_offset"] == -8.0
+    assert str(d["time"].values[0])[:16] == "1998-01-01T00:00"
+    assert d.attrs["altitude"] == 88.0 and d.attrs["utc_offset"] == -8.0
     np.testing.assert_array_equal(d["dry_bulb_temperature"], [10.5, np.nan, -3.0])
     assert float(d["relative_humidity"][0]) == 0.5 and float(d["pressure"][0]) == 101000.0
     for text, part in ((EPW + epw_row(0) + epw_row(5), "in order"), (EPW, "EPW"), (EPW + "1,2,3\n", "3 cells"),
@@ -211,7 +213,8 @@ def test_grid_and_requests(tmp_path):
     assert float(d["price"][0]) == -5.25 and float(d["carbon_intensity"][0]) == 250.0
     path.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,4808,10\n")
     d = traces.azure_llm("code", path=path)
-    assert str(d["arrival_time"].values[0]).startswith("2023-11-16T18:17:03.97996") and float(d["prompt_tokens"][0]) == 4808.0
+    assert str(d["arrival_time"].values[0]).startswith("2023-11-16T18:17:03.97996")
+    assert float(d["prompt_tokens"][0]) == 4808.0
 
 
 def test_every_folder_has_its_readme_and_stays_small():

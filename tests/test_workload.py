@@ -51,7 +51,7 @@ def refusal(call, *parts):
     return message
 
 
-# Reading -----------------------------------------------------------------------------------------------------------------
+# Reading ------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["trace.csv", "trace.csv.gz", "TRACE.CSV"])
 def test_csv_by_convention(csv, name):
@@ -153,7 +153,7 @@ def test_dataset_with_several_variables(power, tmp_path):
     refusal(lambda: workload.read(tmp_path / "o.nc", columns="temperatur"), "did you mean 'temperature'")
 
 
-# What else can be a workload ------------------------------------------------------------------------------------------------
+# What else can be a workload ----------------------------------------------------------------------------------------
 
 def test_pandas():
     series = pd.Series([1.0, 2.0], index=pd.to_timedelta([0, 60], unit="s"))
@@ -204,7 +204,7 @@ def test_other_things_are_refused(thing):
     refusal(lambda: workload.as_workload(thing), type(thing).__name__, "expected a DataArray")
 
 
-# Refusals ----------------------------------------------------------------------------------------------------------------
+# Refusals -----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("old, new, parts", [
     ("200.0", "", ("trace.csv:3", "gpu0_power_w", "missing", "fill=")),
@@ -325,7 +325,7 @@ def test_gaps(csv):
     assert "1 gaps longer than 60 s" in workload.read(path, max_gap=60.0, fill="previous").attrs["history"]
 
 
-# Repairs ----------------------------------------------------------------------------------------------------------------
+# Repairs ------------------------------------------------------------------------------------------------------------
 
 BROKEN = "time,power_w\n0,10\n2,30\n1,\n3,\n2,31\n,99\n5,50\n"
 
@@ -371,7 +371,7 @@ def test_everything_dropped(csv):
     refusal(lambda: workload.read(csv("time,power_w\n0,\n1,\n2,\n"), fill="drop"), "0 samples")
 
 
-# Untrusted files -----------------------------------------------------------------------------------------------------------
+# Untrusted files ----------------------------------------------------------------------------------------------------
 
 def test_only_regular_files(tmp_path, csv):
     refusal(lambda: workload.read(tmp_path / "absent.csv"), "no such file")
@@ -416,7 +416,7 @@ def test_sizes_are_limited(csv, monkeypatch, tmp_path, power):
 
 
 def test_zarr_with_a_chunk_gone(power, tmp_path):
-    """A chunk that is not there would read as a row of zeros: it is refused; with NaN as fill value it is a missing sample."""
+    """A chunk that is not there would read as a row of zeros: it is refused; with NaN to fill it is missing."""
     for fill, part in ((0.0, "1 of 4 chunks"), (np.nan, "missing")):
         path = tmp_path / f"{fill}.zarr"
         power.to_dataset().to_zarr(path, zarr_format=2,
@@ -462,7 +462,7 @@ def test_a_pickle_is_never_opened(tmp_path, monkeypatch):
         refusal(lambda name=name: workload.read(tmp_path / name))
 
 
-# Energy and resampling -----------------------------------------------------------------------------------------------------
+# Energy and resampling ----------------------------------------------------------------------------------------------
 
 def test_energy_by_hand():
     """100 W for 1 s and 300 W for 3 s are 1000 J; as straight lines 200 J and 1050 J."""
@@ -477,7 +477,8 @@ def test_resampling_keeps_energy_of_each_part(power, interpolation):
     """Tolerance: one rounding for each of the 20 + 4 pieces that are summed."""
     w = power.assign_attrs(interpolation=interpolation)
     r = workload.resample(w, 4.0)
-    assert r.attrs["interpolation"] == "constant" and r.attrs["source"] == "here" and "resampled from 20" in r.attrs["history"]
+    assert r.attrs["interpolation"] == "constant" and r.attrs["source"] == "here"
+    assert "resampled from 20" in r.attrs["history"]
     assert r["time"].values[-1] == w["time"].values[-1] and r.dims == w.dims
     np.testing.assert_allclose(workload.energy(r), workload.energy(w), rtol=48 * np.finfo(float).eps)
 

@@ -1,20 +1,21 @@
 """What a rack is given to do: electrical power or utilisation against time.
 
-A workload is an `xarray.DataArray` of float64 with dim ``time`` and, where its parts differ, ``server`` and ``device``, in
-that order. Its time coordinate is in seconds (float64) or datetime64 (UTC, where the file says so). Its attributes:
+A workload is an `xarray.DataArray` of float64 with dim ``time`` and, where its parts differ, ``server`` and ``device``,
+in that order. Its time coordinate is in seconds (float64) or datetime64 (UTC, where the file says so). Its attributes:
 
-=================  ================================================================================================
+=================  ==================================================================================================
 ``units``          ``"W"``: measured electrical power of each device; ``"1"``: utilisation, 0 to 1
 ``interpolation``  ``"constant"``: sample k holds on ``[t[k], t[k+1])``; ``"linear"``: straight from sample to sample
 ``history``        what was converted or repaired on the way in, with counts
 others             provenance, as found: ``source``, ``licence``, ``title``, ...
-=================  ================================================================================================
+=================  ==================================================================================================
 
-The last sample closes the trace: under ``"constant"`` it has no duration and so no energy. There are at least two samples.
+The last sample closes the trace: under ``"constant"`` it has no duration and so no energy. There are at least two.
 
-A trace is refused when a sample is missing or infinite, when times repeat, run backwards or are missing, when a power is negative
-or a utilisation outside 0 to 1. Repairs happen only when asked for with `fill`, and are written into ``history``. An uneven
-step is no fault (a log of changes has every right to one); give `max_gap` to have longer steps refused.
+A trace is refused when a sample is missing or infinite, when times repeat, run backwards or are missing, when a power
+is negative or a utilisation outside 0 to 1. Repairs happen only when asked for with `fill`, and are written into
+``history``. An uneven step is no fault (a log of changes has every right to one); give `max_gap` to have longer steps
+refused.
 """
 from __future__ import annotations
 
@@ -39,8 +40,8 @@ Fill = Literal["previous", "linear", "drop"]
 DIMS = ("time", "server", "device")
 INTERPOLATIONS = ("constant", "linear")
 FILLS = ("previous", "linear", "drop")
-UNITS = {"W": ("W", 1.0), "watt": ("W", 1.0), "watts": ("W", 1.0), "mW": ("W", 1e-3), "kW": ("W", 1e3),
-         "MW": ("W", 1e6),
+UNITS = {"W": ("W", 1.0), "watt": ("W", 1.0), "watts": ("W", 1.0),
+         "mW": ("W", 1e-3), "kW": ("W", 1e3), "MW": ("W", 1e6),
          "1": ("1", 1.0), "": ("1", 1.0), "dimensionless": ("1", 1.0), "%": ("1", 1e-2), "percent": ("1", 1e-2)}
 MAX_POWER = 1e9  # W, of one column: more than any hall; a larger number has another unit
 MAX_TIME = 1e11  # s, three thousand years: epoch seconds pass, epoch milliseconds do not
@@ -76,9 +77,10 @@ def read(path: str | os.PathLike[str], *, units: str | None = None, interpolatio
     time : str, optional
         Column of times in a table: seconds, or ISO 8601 dates. Default ``time``, ``time_s`` or ``timestamp``.
     columns : str, list of str or mapping of str to str, optional
-        Columns of a table to take, one per device (a mapping gives names to them), or the variable of a dataset. Default by
-        convention: ``gpu0_power_w``, ``card0_power_w`` or ``gpu0_util_pct`` are devices, ``node_1_w`` are servers,
-        ``power_w`` is one column for all; else every column of numbers, when `units` says what they are.
+        Columns of a table to take, one per device (a mapping gives names to them; a lone str is one for all), or the
+        variable of a dataset. Default by convention: ``gpu0_power_w``, ``card0_power_w`` or ``gpu0_util_pct`` are
+        devices, ``node_1_w`` are servers, ``power_w`` is one column for all; else every column of numbers, when `units`
+        says what they are.
     fill : {"previous", "linear", "drop"}, optional
         Repair instead of refusing; see `as_workload`.
     max_gap : float, optional
@@ -137,8 +139,8 @@ def as_workload(thing: Any, *, units: str | None = None, interpolation: str | No
     interpolation : {"constant", "linear"}, optional
         Overrides what `thing` says; default ``"constant"``.
     fill : {"previous", "linear", "drop"}, optional
-        Without it, a faulty trace is refused. With it: rows without a time are dropped, rows are sorted, of rows at one time
-        the last is kept, then missing samples take the previous value, or the line between their neighbours, or
+        Without it, a faulty trace is refused. With it: rows without a time are dropped, rows are sorted, of rows at one
+        time the last is kept, then missing samples take the previous value, or the line between their neighbours, or
         their whole row is dropped. Infinite, negative or too large samples are refused all the same.
     max_gap : float, optional
         Longest step between samples that is no fault; with `fill`, longer ones are counted in ``history``. [s]
@@ -224,14 +226,14 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
     workload : DataArray
         Anything `as_workload` takes.
     times_or_step : array_like, shape (m + 1,), or float
-        New times, increasing, within the workload's own span (seconds, or datetime64 as the workload has); or a step [s], then the
-        times start at the first sample and end at the last one, whatever is left for the last interval.
+        New times, increasing, within the workload's own span (seconds, or datetime64 as the workload has); or a step
+        [s], then they run from the first sample to the last one, with whatever is left as the last interval.
 
     Returns
     -------
     resampled : DataArray, dims as `workload`
-        Piecewise constant, whatever `workload` was: sample j is the mean over ``[u[j], u[j+1])``. The last one closes the
-        trace with the workload's value at that time.
+        Piecewise constant, whatever `workload` was: sample j is the mean over ``[u[j], u[j+1])``. The last one closes
+        the trace with the workload's value at that time.
 
     Raises
     ------
@@ -240,9 +242,9 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
 
     Notes
     -----
-    Exact for both interpolations; energy over every new interval is kept to rounding, and where the signal is constant its
-    value is kept to the last bit. So refining and then coarsening a piecewise constant workload gives it back, bit by bit.
-    For a linear one only the energy comes back: the straight lines are gone.
+    Exact for both interpolations; energy over every new interval is kept to rounding, and where the signal is constant
+    its value is kept to the last bit. So refining and then coarsening a piecewise constant workload gives it back, bit
+    by bit. For a linear one only the energy comes back: the straight lines are gone.
     """
     workload = as_workload(workload)
     t, old = _seconds(workload), workload["time"].values
@@ -307,7 +309,7 @@ def energy(workload: xr.DataArray) -> xr.DataArray:
                         attrs={"units": "J", "long_name": "energy of the workload"})
 
 
-# From tables and arrays to the canonical form ----------------------------------------------------------------------------
+# From tables and arrays to the canonical form -----------------------------------------------------------------------
 
 def _from_table(table: pd.DataFrame, place: str, units: str | None, interpolation: str | None, time: str | None,
                 columns: str | Iterable[str] | Mapping[str, str] | None, fill: Fill | None, max_gap: float | None,
@@ -383,16 +385,16 @@ def _chosen(table: pd.DataFrame, place: str, wanted: str | None, columns: str | 
     """Name of each part and its column; the dim they run along; the unit if a convention told it."""
     names = list(table.columns)
     if columns is not None:
-        pairs = {columns: columns} if isinstance(columns, str) else dict(columns) if isinstance(columns,
-                                                                                                Mapping) else {c: c for c in columns}
+        single = isinstance(columns, str)
+        listed = [columns] if isinstance(columns, str) else columns
+        pairs = dict(listed) if isinstance(listed, Mapping) else {column: column for column in listed}
         if not pairs:
             raise TraceError(f"{place}: columns= is empty")
         for column in pairs.values():
             if column not in names:
                 raise TraceError(f"{place}: no column {shown(column)}{nearest(str(column), names)}")
-        server = all(CONVENTIONS[2][2].fullmatch(c) or CONVENTIONS[3][2].fullmatch(c) for c in pairs.values())
-        return {str(k): v for k, v in pairs.items()}, None if isinstance(columns,
-                                                                         str) else "server" if server else "device", None
+        servers = all(CONVENTIONS[2][2].fullmatch(c) or CONVENTIONS[3][2].fullmatch(c) for c in pairs.values())
+        return {str(k): v for k, v in pairs.items()}, None if single else "server" if servers else "device", None
     for unit, dim, pattern in CONVENTIONS:
         matches = {m["part"]: name for name in names if (m := pattern.fullmatch(name))}
         if matches and wanted in (None, unit):
@@ -423,8 +425,7 @@ def _unit_of_name(name: str) -> tuple[str, float] | None:
         return "W", 1.0
     if low.endswith(("_pct", "_percent")):
         return "1", 1e-2
-    if low.endswith(("_frac", "_util", "_utilisation", "_utilization")) or low in ("util", "utilisation",
-                                                                                   "utilization"):
+    if f"_{low}".endswith(("_frac", "_util", "_utilisation", "_utilization")):
         return "1", 1.0
     return None
 
@@ -478,8 +479,9 @@ def _from_array(array: xr.DataArray, place: str, units: str | None, interpolatio
         values *= factor
     coords: dict[str, Any] = {}
     for name, c in array.coords.items():
-        if "time" in c.dims or len(c.dims) != 1 or c.dtype.kind not in "OUTfiu" or isinstance(c.to_index(),
-                                                                                              pd.MultiIndex):
+        if "time" in c.dims or len(c.dims) != 1 or c.dtype.kind not in "OUTfiu":
+            continue
+        if isinstance(array.indexes.get(name), pd.MultiIndex):
             continue
         labels = c.values.astype(str) if c.dtype.kind in "OT" else c.values.copy()
         coords[str(name)] = (c.dims[0], labels, {k: v for k, v in c.attrs.items() if isinstance(v, str)})
@@ -520,7 +522,7 @@ def _times(column: pd.Series, place: str, name: str, first_line: int | None) -> 
         return np.where(column.isna(), np.nan, column.dt.total_seconds()).astype(np.float64)
     if kind in "fiu":
         return column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-    if not len(column):
+    if len(column) == 0:
         return np.empty(0)
     if kind in "bc" or column.isna().all():
         raise TraceError(f"{place}: times in {shown(name)} are {column.dtype}, expected seconds or dates")
@@ -557,8 +559,7 @@ def _canonical(array: xr.DataArray, times: NDArray[Any], place: str, fill: Fill 
         if bad.any():
             first = int(np.argmax(bad))
             k, c = divmod(first, bad[0].size)
-            column = "the sample" if bad[0].size == 1 and columns is None else columns[c] if columns else _part(array,
-                                                                                                                c)
+            column = columns[c] if columns else _part(array, c) if bad[0].size > 1 else "the sample"
             faults.append(f"{where(k)}: {say(first, column)}{_more(int(bad.sum()))}")
 
     if len(times) < 2 or values.size == 0:
@@ -569,8 +570,8 @@ def _canonical(array: xr.DataArray, times: NDArray[Any], place: str, fill: Fill 
         lost, t = np.isnat(times), _seconds_since(times, times[0])
     else:
         lost, t = np.isnan(times), times
-        fault(np.isinf(times) | (np.abs(times) > MAX_TIME), lambda i,
-              _: f"time is {times[i]:g} s; is it in milliseconds or nanoseconds?")
+        fault(np.isinf(times) | (np.abs(times) > MAX_TIME),
+              lambda i, _: f"time is {times[i]:g} s; is it in milliseconds or nanoseconds?")
     fault(lost, lambda i, _: "the time is missing; fill=\"drop\" leaves such rows out")
     steps = np.diff(t, prepend=t[0] - 1.0)
     fault(steps == 0, lambda i, _: "this time was there already; fill=\"drop\" keeps the last of equal times")
@@ -585,12 +586,11 @@ def _canonical(array: xr.DataArray, times: NDArray[Any], place: str, fill: Fill 
     fault(np.isinf(values), lambda i, c: f"{c} is {flat[i]:g}")
     fault(values < 0, lambda i, c: f"{c} is {flat[i]:g} {unit}, negative")
     if unit == "1":
-        percent = " is it in percent? units=\"%\"" if np.nanmax(values,
-                                                                initial=0.0) <= 100.0 else " is it a power? units=\"W\""
-        fault((values > 1) & np.isfinite(values), lambda i, c: f"{c} is {flat[i]:g}, expected 0 to 1;{percent}")
+        perhaps = "in percent? units=\"%\"" if np.nanmax(values, initial=0.0) <= 100.0 else "a power? units=\"W\""
+        fault((values > 1) & np.isfinite(values), lambda i, c: f"{c} is {flat[i]:g}, expected 0 to 1; is it {perhaps}")
     else:
-        fault((values > MAX_POWER) & np.isfinite(values), lambda i,
-              c: f"{c} is {flat[i]:g} W, expected at most {MAX_POWER:g} W")
+        fault((values > MAX_POWER) & np.isfinite(values),
+              lambda i, c: f"{c} is {flat[i]:g} W, expected at most {MAX_POWER:g} W")
     if faults:
         raise TraceError(" | ".join(faults))
     attrs.setdefault("long_name", LONG_NAMES[unit])
@@ -639,7 +639,7 @@ def _repaired(values: NDArray[np.float64], times: NDArray[Any], rows: NDArray[np
     return values, times, rows
 
 
-# Small things -------------------------------------------------------------------------------------------------------------
+# Small things -------------------------------------------------------------------------------------------------------
 
 def _seconds(workload: xr.DataArray) -> NDArray[np.float64]:
     """Times of a canonical workload: its own seconds, or those since its first date."""

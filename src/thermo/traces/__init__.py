@@ -2,12 +2,12 @@
 
 Every reader gives an `xarray.Dataset`: variables named in words, in SI (temperatures in degC, fan speeds in rpm), each
 with ``units`` and ``long_name``; attributes ``title``, ``source`` (repository, commit, path), ``licence`` and ``traps``
-(what the data does not say or says wrong: read it before drawing conclusions). No value is altered but by the conversion
-of its unit.
+(what the data does not say or says wrong: read it before drawing conclusions). No value is altered but by the
+conversion of its unit.
 
 A variable of power carries ``interpolation`` and goes straight into `thermo.workload.as_workload`. Small sets come with
-the package, their README and licence beside them; for the others, and for a copy of your own, give ``path``: the file, or
-a folder that holds it. `names` lists all.
+the package, their README and licence beside them; for the others, and for a copy of your own, give ``path``: the file,
+or a folder that holds it. `names` lists all.
 
 >>> b200("20260108b")["device_power"].dims
 ('time', 'device')
@@ -226,8 +226,8 @@ _GRID = _Set(
     ("erco", "pjm", "de"),
 )
 _ALL = {"acme": _ACME, "azure_fan_power": _AZURE_FAN, "azure_llm": _AZURE_LLM, "b200": _B200, "cannon": _CANNON,
-        "cornell": _CORNELL, "gpu_step": _GPU_STEP, "grid": _GRID, "h100_immersion": _IMMERSION, "mi300x": _MI300X, "summit": _SUMMIT,
-        "weather": _WEATHER}
+        "cornell": _CORNELL, "gpu_step": _GPU_STEP, "grid": _GRID, "h100_immersion": _IMMERSION, "mi300x": _MI300X,
+        "summit": _SUMMIT, "weather": _WEATHER}
 
 
 def names() -> pd.DataFrame:
@@ -249,7 +249,8 @@ def b200(session: str = "20260108b", *, path: Path_ | None = None) -> xr.Dataset
     Parameters
     ----------
     session : {"20260107a", "20260107b", "20260108b"}
-        Fans at maximum (1.3 s); automatic fans (1.3 s); automatic fans with whole-server power, inlet temperature and fan speeds (9 s).
+        Fans at maximum (1.3 s); automatic fans (1.3 s); automatic fans with whole-server power, inlet temperature and
+        fan speeds (9 s).
     path : path, optional
         File or folder, instead of the data that comes with the package.
 
@@ -358,7 +359,8 @@ def h100_immersion(job: str = "llama2_70b_lora", *, path: Path_ | None = None) -
     Returns
     -------
     dataset : Dataset, dims time (and server)
-        ``server_power`` (AC, what the power supplies draw) and ``server_power_dc``: of whole servers, not of their devices.
+        ``server_power`` (AC, what the power supplies draw) and ``server_power_dc``: of whole servers, not of their
+        devices.
     """
     files = _IMMERSION.part("h100_immersion", job, path)
     words = "power of the whole node"
@@ -466,7 +468,8 @@ def summit(part: str = "plant", *, path: Path_ | None = None) -> xr.Dataset:
     Parameters
     ----------
     part : {"plant", "power", "temperature", "rise"}
-        Plant balance (10 instants of 2020 and 2021); input power of all nodes; GPU temperatures with the plant; both in a rise of 7 MW.
+        Plant balance (10 instants of 2020 and 2021); input power of all nodes; GPU temperatures with the plant; both in
+        a rise of 7 MW.
     path : path, optional
         File or folder, instead of the data that comes with the package.
 
@@ -609,7 +612,7 @@ def weather(place: str = "austin", *, path: Path_ | None = None) -> xr.Dataset:
         site = dict(zip(("latitude", "longitude", "utc_offset", "altitude"), (float(cell) for cell in head[6:10]),
                         strict=True))
     except ValueError:
-        raise TraceError(f"{file.name}:1: expected LOCATION with latitude, longitude, time zone and elevation") from None
+        raise TraceError(f"{file.name}:1: expected LOCATION, latitude, longitude, time zone and elevation") from None
     numbers = table.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     if np.isnan(numbers[:, :4]).any():
         line = int(np.argmax(np.isnan(numbers[:, :4]).any(axis=1))) + 9
@@ -620,7 +623,7 @@ def weather(place: str = "austin", *, path: Path_ | None = None) -> xr.Dataset:
     if np.isnat(times).any() or not np.all(np.diff(times) == np.timedelta64(1, "h")):
         raise TraceError(f"{file.name}: its rows are not the hours of one year in order")
     variables = {}
-    for column, name, unit, factor, missing, words in (  # columns and codes of missing values: EnergyPlus Auxiliary Programs, EPW format
+    for column, name, unit, factor, missing, words in (  # codes of missing values: EnergyPlus Auxiliary Programs, EPW
             (6, "dry_bulb_temperature", "degC", 1.0, 99.9, "air temperature"),
             (7, "dew_point_temperature", "degC", 1.0, 99.9, "dew point"),
             (8, "relative_humidity", "1", 0.01, 999.0, "relative humidity"),
@@ -709,7 +712,7 @@ def _along(dim: str, values: Any, units: str, long_name: str, **more: str) -> tu
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError):
-            raise TraceError(f"{long_name}: holds words where numbers are expected, so it is not this data set") from None
+            raise TraceError(f"{long_name}: words where numbers are expected, so it is not this data set") from None
     return dim, array, {"units": units, "long_name": long_name} | more
 
 
