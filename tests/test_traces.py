@@ -55,7 +55,8 @@ def test_temperatures_and_powers_are_those_of_machines(reader, part):
 
 
 @pytest.mark.parametrize("reader, part, variable, dims", [
-    ("b200", "20260107a", "device_power", ("time", "device")), ("b200", "20260107b", "device_power", ("time", "device")),
+    ("b200", "20260107a", "device_power", ("time", "device")),
+                                                          ("b200", "20260107b", "device_power", ("time", "device")),
     ("b200", "20260108b", "device_power", ("time", "device")), ("b200", "20260108b", "server_power", ("time",)),
     ("mi300x", "bs1_mem0.8", "device_power", ("time", "device")), ("gpu_step", "a100", "device_power", ("time",)),
     ("gpu_step", "rtx4090", "device_power", ("time",)), ("h100_immersion", "bert", "server_power", ("time",)),
@@ -81,12 +82,13 @@ def test_values_are_those_of_the_file():
         assert here["device_power"].values.tolist() == [float(row[f"gpu{g}_power_w"]) for g in range(8)]
         assert here["device_temperature"].values.tolist() == [float(row[f"gpu{g}_temp_c"]) for g in range(8)]
         assert here["cpu_temperature"].values.tolist() == [float(row["cpu1_temp_c"]), float(row["cpu2_temp_c"])]
-        assert float(here["server_power"]) == float(row["dcmi_power_w"]) and float(here["fan_speed"]) == float(row["fan_sys_avg_rpm"])
+        assert float(here["server_power"]) == float(row["dcmi_power_w"])
+        assert float(here["fan_speed"]) == float(row["fan_sys_avg_rpm"])
         assert str(here["burn_mode"].values) == row["burn_mode"]
 
 
 def test_plant_closes_its_balance():
-    """Water side against the plant's own tons: flow x density x c_p x rise, 1 % for the properties, 3 % for the instruments."""
+    """Water side against the plant's own tons: flow x density x c_p x rise, to 1 % of properties and 3 % of meters."""
     d = traces.summit("plant")
     assert d.sizes == {"time": 10}
     heat = d["volume_flow"] * 998.0 * 4184.0 * (d["return_temperature"] - d["supply_temperature"])
@@ -169,15 +171,17 @@ def epw_row(hour, dry_bulb="10.5", year=1998):
 
 
 def test_weather(tmp_path):
-    """Hour 1 starts at midnight; codes for missing values become NaN; a typical year takes the year of its first row."""
+    """Hour 1 starts at midnight; missing values become NaN; a typical year takes the year of its first row."""
     path = tmp_path / "t.epw"
     path.write_text(EPW + epw_row(0) + epw_row(1, "99.9", 2003) + epw_row(2, "-3"))
     d = traces.weather("austin", path=path)
-    assert str(d["time"].values[0])[:16] == "1998-01-01T00:00" and d.attrs["altitude"] == 88.0 and d.attrs["utc_offset"] == -8.0
+    assert str(d["time"].values[0])[:16] == "1998-01-01T00:00"
+    assert d.attrs["altitude"] == 88.0 and d.attrs["utc_offset"] == -8.0
     np.testing.assert_array_equal(d["dry_bulb_temperature"], [10.5, np.nan, -3.0])
     assert float(d["relative_humidity"][0]) == 0.5 and float(d["pressure"][0]) == 101000.0
     for text, part in ((EPW + epw_row(0) + epw_row(5), "in order"), (EPW, "EPW"), (EPW + "1,2,3\n", "3 cells"),
-                       (EPW.replace("48.1", "north") + epw_row(0), "t.epw:1"), (EPW + epw_row(0).replace("1998", "x"), "t.epw:9")):
+                       (EPW.replace("48.1", "north") + epw_row(0), "t.epw:1"),
+                       (EPW + epw_row(0).replace("1998", "x"), "t.epw:9")):
         path.write_text(text)
         with pytest.raises(TraceError, match=part):
             traces.weather("austin", path=path)
@@ -185,19 +189,23 @@ def test_weather(tmp_path):
 
 def test_cornell_holes_are_missing_samples(tmp_path):
     """An hour that the source lacks must not be held over in silence."""
-    names = "timestamp_local," + ",".join(f"{q}{e}" for q in ("power", "temp", "util", "gmem") for e in ("ave", "min", "max"))
+    names = "timestamp_local," + ",".join(f"{q}{e}" for q in ("power", "temp", "util", "gmem")
+                                          for e in ("ave", "min", "max"))
     path = tmp_path / "t.csv"
-    path.write_text(names + "".join(f"\n2024-01-20 {h}:00:00,80,70,90,40,39,41,50,0,100,10,0,20" for h in ("10", "11", "14")))
+    path.write_text(names + "".join(f"\n2024-01-20 {h}:00:00,80,70,90,40,39,41,50,0,100,10,0,20"
+                                    for h in ("10", "11", "14")))
     d = traces.cornell("2xH100", path=path)
     assert d["device_power"].values.tolist()[:2] == [80.0, 80.0] and int(d["device_power"].isnull().sum()) == 2
     with pytest.raises(TraceError, match="missing"):
         workload.as_workload(d["device_power"])
-    assert workload.as_workload(d["device_power"], fill="previous").attrs["history"] == "2 missing samples filled (previous)"
+    assert workload.as_workload(d["device_power"],
+                                fill="previous").attrs["history"] == "2 missing samples filled (previous)"
 
 
 def test_grid_and_requests(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_text("timestamp,WND,SUN,WAT,OIL,NG,COL,NUC,OTH,avg_ci_gco2_per_kwh\n2022-01-01 00:00:00+00:00,1,2,3,4,5,6,7,8,300.5\n")
+    path.write_text("timestamp,WND,SUN,WAT,OIL,NG,COL,NUC,OTH,avg_ci_gco2_per_kwh\n2022-01-01 "
+                    "00:00:00+00:00,1,2,3,4,5,6,7,8,300.5\n")
     d = traces.grid("erco", path=path)
     assert float(d["carbon_intensity"][0]) == 300.5 and float(d["generation"].sel(fuel="coal")[0]) == 6e6
     path.write_text("time_local,spot_price_eur_per_mwh,operating_margin_ef_t_per_mwh\n2019-01-01 00:00:00,-5.25,0.25\n")
@@ -205,7 +213,8 @@ def test_grid_and_requests(tmp_path):
     assert float(d["price"][0]) == -5.25 and float(d["carbon_intensity"][0]) == 250.0
     path.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,4808,10\n")
     d = traces.azure_llm("code", path=path)
-    assert str(d["arrival_time"].values[0]).startswith("2023-11-16T18:17:03.97996") and float(d["prompt_tokens"][0]) == 4808.0
+    assert str(d["arrival_time"].values[0]).startswith("2023-11-16T18:17:03.97996")
+    assert float(d["prompt_tokens"][0]) == 4808.0
 
 
 def test_every_folder_has_its_readme_and_stays_small():

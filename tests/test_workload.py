@@ -36,7 +36,8 @@ def power():
     t = np.cumsum(rng.uniform(0.5, 1.5, 20))
     return xr.DataArray(rng.uniform(50, 700, (20, 2, 3)), dims=("time", "server", "device"),
                         coords={"time": t, "device_name": ("device", ["a", "b", "c"])},
-                        attrs={"units": "W", "interpolation": "linear", "source": "here", "licence": "MIT"}, name="device_power")
+                        attrs={"units": "W", "interpolation": "linear", "source": "here", "licence": "MIT"},
+                        name="device_power")
 
 
 def refusal(call, *parts):
@@ -50,7 +51,7 @@ def refusal(call, *parts):
     return message
 
 
-# Reading -----------------------------------------------------------------------------------------------------------------
+# Reading ------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["trace.csv", "trace.csv.gz", "TRACE.CSV"])
 def test_csv_by_convention(csv, name):
@@ -87,7 +88,8 @@ def test_columns_chosen_and_named(csv):
     assert workload.read(path, columns=["gpu1_power_w"]).values.tolist() == [[110], [210], [310], [410]]
     w = workload.read(path, columns={"first": "gpu1_power_w", "second": "gpu0_power_w"})
     assert w["device_name"].values.tolist() == ["first", "second"] and w.values[0].tolist() == [110, 100]
-    refusal(lambda: workload.read(path, columns=["gpu1_power"]), "no column 'gpu1_power'", "did you mean 'gpu1_power_w'")
+    refusal(lambda: workload.read(path, columns=["gpu1_power"]), "no column 'gpu1_power'",
+            "did you mean 'gpu1_power_w'")
 
 
 def test_plain_columns_need_a_unit(csv):
@@ -122,17 +124,20 @@ def test_formats_give_the_same_values(power, tmp_path):
         assert back.attrs["interpolation"] == "linear" and back.attrs["licence"] == "MIT"
         xr.testing.assert_identical(back, w)
     xr.testing.assert_identical(workload.read(tmp_path / "w3.zarr"), w.drop_vars("device_name"))
-    flat = pd.DataFrame(w.isel(server=0).values, columns=[f"gpu{k}_power_w" for k in range(3)], index=pd.Index(w["time"].values, name="time"))
+    flat = pd.DataFrame(w.isel(server=0).values, columns=[f"gpu{k}_power_w" for k in range(3)],
+                        index=pd.Index(w["time"].values, name="time"))
     flat.to_csv(tmp_path / "w.csv")
     flat.to_parquet(tmp_path / "w.parquet")
     flat.rename_axis(None).to_parquet(tmp_path / "unnamed.parquet")
     for name in ("w.csv", "w.parquet", "unnamed.parquet"):
         back = workload.read(tmp_path / name)
-        assert np.array_equal(back.values, w.isel(server=0).values) and np.array_equal(back["time"].values, w["time"].values)
+        assert np.array_equal(back.values, w.isel(server=0).values) and np.array_equal(back["time"].values,
+                                                                                       w["time"].values)
 
 
 def test_parquet_with_dates(tmp_path):
-    table = pd.DataFrame({"power_w": [1.0, 2.0]}, index=pd.date_range("2026-01-01", periods=2, freq="s", tz="Europe/Berlin"))
+    table = pd.DataFrame({"power_w": [1.0, 2.0]},
+                         index=pd.date_range("2026-01-01", periods=2, freq="s", tz="Europe/Berlin"))
     table.to_parquet(tmp_path / "w.parquet")
     assert str(workload.read(tmp_path / "w.parquet")["time"].values[0])[:19] == "2025-12-31T23:00:00"
 
@@ -148,7 +153,7 @@ def test_dataset_with_several_variables(power, tmp_path):
     refusal(lambda: workload.read(tmp_path / "o.nc", columns="temperatur"), "did you mean 'temperature'")
 
 
-# What else can be a workload ------------------------------------------------------------------------------------------------
+# What else can be a workload ----------------------------------------------------------------------------------------
 
 def test_pandas():
     series = pd.Series([1.0, 2.0], index=pd.to_timedelta([0, 60], unit="s"))
@@ -170,7 +175,8 @@ def test_constant():
     w = workload.constant(2.0, units="kW", duration=10.0, time_step=4.0)
     assert w["time"].values.tolist() == [0.0, 4.0, 8.0, 10.0] and set(w.values.tolist()) == {2000.0}
     assert workload.constant(0.1, duration=1.0, time_step=0.1).sizes == {"time": 11}
-    for bad in (dict(value="x"), dict(value=np.nan), dict(value=1.5), dict(value=1, duration=0.0), dict(value=1, duration=np.inf),
+    for bad in (dict(value="x"), dict(value=np.nan), dict(value=1.5), dict(value=1, duration=0.0),
+                dict(value=1, duration=np.inf),
                 dict(value=1, time_step=-1.0), dict(value=1, units="V")):
         refusal(lambda bad=bad: workload.constant(**bad))
     with pytest.raises(LimitError):
@@ -198,7 +204,7 @@ def test_other_things_are_refused(thing):
     refusal(lambda: workload.as_workload(thing), type(thing).__name__, "expected a DataArray")
 
 
-# Refusals ----------------------------------------------------------------------------------------------------------------
+# Refusals -----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("old, new, parts", [
     ("200.0", "", ("trace.csv:3", "gpu0_power_w", "missing", "fill=")),
@@ -238,7 +244,8 @@ def test_bad_csv(csv, old, new, parts):
 
 def test_all_kinds_of_fault_at_once(csv):
     text = CSV.replace("200.0", "").replace("310.0", "-1").replace("\n3,", "\n2,").replace("410.0", "")
-    message = refusal(lambda: workload.read(csv(text)), "trace.csv:3", "trace.csv:4", "trace.csv:5", "missing", "negative", "there already")
+    message = refusal(lambda: workload.read(csv(text)), "trace.csv:3", "trace.csv:4", "trace.csv:5", "missing",
+                      "negative", "there already")
     assert "(and 1 more)" in message
 
 
@@ -273,8 +280,11 @@ BAD_ARRAYS = {
     "no server, no sample": (lambda a: a[:0, :0], "expected"),
     "time is text": (lambda a: a.assign_coords(time=[f"x{k}" for k in range(20)]), "expected seconds or a date"),
     "time is complex": (lambda a: a.assign_coords(time=a["time"].values + 0j), "expected seconds"),
-    "time is missing": (lambda a: a.assign_coords(time=np.where(np.arange(20) == 3, np.nan, a["time"].values)), "time is missing"),
-    "date is missing": (lambda a: a.assign_coords(time=pd.DatetimeIndex([pd.NaT, *pd.date_range("2026-01-01", periods=19)])), "time is missing"),
+    "time is missing": (lambda a: a.assign_coords(time=np.where(np.arange(20) == 3, np.nan, a["time"].values)),
+                        "time is missing"),
+    "date is missing": (lambda a: a.assign_coords(time=pd.DatetimeIndex([pd.NaT,
+                                                                         *pd.date_range("2026-01-01", periods=19)])),
+                        "time is missing"),
 }
 
 
@@ -301,7 +311,8 @@ def test_pandas_refusals():
     refusal(lambda: workload.as_workload(pd.Series(["a", "b"], index=[0, 1]), units="W"), "'a'")
     refusal(lambda: workload.as_workload(pd.Series([1, 2], index=["a", "b"]), units="W"), "expected seconds or a date")
     refusal(lambda: workload.as_workload(pd.Series([object(), 1.0], index=[0, 1]), units="W"), "expected")
-    refusal(lambda: workload.as_workload(pd.DataFrame([[1, 2]] * 2, columns=["a", "a"], index=[0, 1]), units="W"), "more than once")
+    refusal(lambda: workload.as_workload(pd.DataFrame([[1, 2]] * 2, columns=["a", "a"], index=[0, 1]), units="W"),
+            "more than once")
     refusal(lambda: workload.as_workload(pd.DataFrame(index=[0, 1]), units="W"), "no column")
     levels = pd.MultiIndex.from_product([[0, 1], ["a"]])
     refusal(lambda: workload.as_workload(pd.Series([1.0, 2.0], index=levels), units="W"), "levels")
@@ -314,7 +325,7 @@ def test_gaps(csv):
     assert "1 gaps longer than 60 s" in workload.read(path, max_gap=60.0, fill="previous").attrs["history"]
 
 
-# Repairs ----------------------------------------------------------------------------------------------------------------
+# Repairs ------------------------------------------------------------------------------------------------------------
 
 BROKEN = "time,power_w\n0,10\n2,30\n1,\n3,\n2,31\n,99\n5,50\n"
 
@@ -346,6 +357,11 @@ def test_fill_does_not_hide_impossible_values(csv, bad):
     refusal(lambda: workload.read(csv(f"time,power_w\n0,1\n1,{bad}\n2,2\n"), fill="drop"), "trace.csv:3")
 
 
+def test_after_sorting_a_fault_still_names_its_line(csv):
+    refusal(lambda: workload.read(csv("time,power_w\n2,1\n0,-7\n1,1\n3,1\n"), fill="drop"), "trace.csv:3 (time 0 s)",
+            "-7 W")
+
+
 def test_a_sound_trace_is_not_touched_by_fill(power):
     xr.testing.assert_identical(workload.as_workload(power, fill="linear"), workload.as_workload(power))
     refusal(lambda: workload.as_workload(power, fill="zero"), "'zero'", "previous")
@@ -355,7 +371,7 @@ def test_everything_dropped(csv):
     refusal(lambda: workload.read(csv("time,power_w\n0,\n1,\n2,\n"), fill="drop"), "0 samples")
 
 
-# Untrusted files -----------------------------------------------------------------------------------------------------------
+# Untrusted files ----------------------------------------------------------------------------------------------------
 
 def test_only_regular_files(tmp_path, csv):
     refusal(lambda: workload.read(tmp_path / "absent.csv"), "no such file")
@@ -400,10 +416,11 @@ def test_sizes_are_limited(csv, monkeypatch, tmp_path, power):
 
 
 def test_zarr_with_a_chunk_gone(power, tmp_path):
-    """A chunk that is not there would read as a row of zeros: it is refused; with NaN as fill value it is a missing sample."""
+    """A chunk that is not there would read as a row of zeros: it is refused; with NaN to fill it is missing."""
     for fill, part in ((0.0, "1 of 4 chunks"), (np.nan, "missing")):
         path = tmp_path / f"{fill}.zarr"
-        power.to_dataset().to_zarr(path, zarr_format=2, encoding={"device_power": {"chunks": (5, 2, 3), "_FillValue": fill}})
+        power.to_dataset().to_zarr(path, zarr_format=2,
+                                   encoding={"device_power": {"chunks": (5, 2, 3), "_FillValue": fill}})
         assert workload.read(path).sizes["time"] == 20
         (path / "device_power" / "2.0.0").unlink()
         refusal(lambda path=path: workload.read(path), part)
@@ -424,9 +441,13 @@ def test_zarr_with_a_link_or_a_foreign_codec(power, tmp_path):
 
 def test_netcdf_with_values_elsewhere(tmp_path):
     h5py = pytest.importorskip("h5py")
+    xr.Dataset({"power": ("time", [1.0, 2.0], {"units": "W"})}, {"time": [0.0, 1.0]}).to_netcdf(
+        tmp_path / "w.nc", engine="h5netcdf")
+    assert workload.read(tmp_path / "w.nc").sizes == {"time": 2}
     with h5py.File(tmp_path / "link.nc", "w") as file:
-        file["power"] = h5py.ExternalLink("/etc/hostname", "x")
-    refusal(lambda: workload.read(tmp_path / "link.nc"), "link")
+        file["power"] = h5py.ExternalLink("w.nc", "power")
+        file["time"] = h5py.ExternalLink("w.nc", "time")
+    refusal(lambda: workload.read(tmp_path / "link.nc"), "links are not followed")
     with h5py.File(tmp_path / "raw.nc", "w") as file:
         file.create_dataset("power", (2,), "f8", external=[(str(tmp_path / "raw.bin"), 0, 16)])
     refusal(lambda: workload.read(tmp_path / "raw.nc"), "another file")
@@ -441,7 +462,7 @@ def test_a_pickle_is_never_opened(tmp_path, monkeypatch):
         refusal(lambda name=name: workload.read(tmp_path / name))
 
 
-# Energy and resampling -----------------------------------------------------------------------------------------------------
+# Energy and resampling ----------------------------------------------------------------------------------------------
 
 def test_energy_by_hand():
     """100 W for 1 s and 300 W for 3 s are 1000 J; as straight lines 200 J and 1050 J."""
@@ -456,7 +477,8 @@ def test_resampling_keeps_energy_of_each_part(power, interpolation):
     """Tolerance: one rounding for each of the 20 + 4 pieces that are summed."""
     w = power.assign_attrs(interpolation=interpolation)
     r = workload.resample(w, 4.0)
-    assert r.attrs["interpolation"] == "constant" and r.attrs["source"] == "here" and "resampled from 20" in r.attrs["history"]
+    assert r.attrs["interpolation"] == "constant" and r.attrs["source"] == "here"
+    assert "resampled from 20" in r.attrs["history"]
     assert r["time"].values[-1] == w["time"].values[-1] and r.dims == w.dims
     np.testing.assert_allclose(workload.energy(r), workload.energy(w), rtol=48 * np.finfo(float).eps)
 
@@ -474,7 +496,8 @@ def test_resampling_dates():
 def test_resampling_refusals(power):
     w = workload.as_workload(power)
     first, last = w["time"].values[[0, -1]]
-    for bad in ([first, first], [last, first], [first], [], [first - 1, last], [first, last + 1], [first, np.nan], [[first, last]],
+    for bad in ([first, first], [last, first], [first], [], [first - 1, last], [first, last + 1], [first, np.nan],
+                [[first, last]],
                 0.0, -1.0, np.nan, "x", None):
         refusal(lambda bad=bad: workload.resample(w, bad))
     with pytest.raises(LimitError):

@@ -59,16 +59,16 @@ def interval_means(const double[::1] t not None, const double[:, ::1] x not None
                     for c in range(n_channel):
                         out[j, c] += (x[k, c] - x[first, c]) * (right - left)
                 work += n_channel + 1
+                if work > WORK_PER_POLL:
+                    work = 0
+                    with gil:
+                        PyErr_CheckSignals()
                 if k == n - 2 or t[k + 1] >= end:
                     break
                 left = right
                 k += 1
             for c in range(n_channel):
                 out[j, c] = x[first, c] + out[j, c] / width
-            if work > WORK_PER_POLL:
-                work = 0
-                with gil:
-                    PyErr_CheckSignals()
         while k < n - 1 and t[k + 1] <= edges[m]:
             k += 1
         share = (edges[m] - t[k]) / (t[k + 1] - t[k]) if linear and k < n - 1 else 0.0

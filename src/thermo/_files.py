@@ -17,7 +17,7 @@ import os
 import stat
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def _refusing(path: Path, kind: str) -> Iterator[None]:
 
 def _opened(path: Path) -> io.BufferedIOBase:
     """The bytes of a text file, gzipped or not."""
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _start(path: Path) -> tuple[bytes, int, bool]:
@@ -139,8 +139,9 @@ def csv_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
         raise TraceError(f"{name}:1: one column called {shown(header[0])}; is it separated by semicolons or tabs? "
                          "Expected commas")
-    if repeated := sorted({cell for cell in header if header.count(cell) > 1}) if len(set(header)) < len(header) else []:
-        raise TraceError(f"{name}:1: column {shown(repeated[0])} is there more than once")
+    if len(set(header)) < len(header):
+        repeated = next(cell for k, cell in enumerate(header) if cell in header[:k])
+        raise TraceError(f"{name}:1: column {shown(repeated)} is there more than once")
     if len(rows) > 1 and len(rows[1]) > len(header):  # pandas would take the first column for row labels
         raise TraceError(f"{name}:2: {len(rows[1])} cells under {len(header)} column names")
     if (cells := lines * len(header)) > MAX_SAMPLES:
@@ -190,7 +191,8 @@ def netcdf_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
             for key in file:
                 link = file.get(key, getlink=True)
                 if not isinstance(link, h5py.HardLink):
-                    raise TraceError(f"{name_of(path)}: {shown(key)} is a link out of its place; links are not followed")
+                    raise TraceError(f"{name_of(path)}: {shown(key)} is a link out of its place; links are not "
+                                     "followed")
                 item = file[key]
                 if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
                     raise TraceError(f"{name_of(path)}: {shown(key)} keeps its values in another file")
@@ -260,15 +262,17 @@ def zarr_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
             arrays = list(group.arrays())
             data = xr.open_zarr(path, consolidated=None, chunks=None)
         for key, array in arrays:
-            wanted = math.prod(-(-size // chunk) for size, chunk in zip(array.shape, array.shards or array.chunks, strict=True))
+            grid = zip(array.shape, array.shards or array.chunks, strict=True)
+            wanted = math.prod(-(-size // chunk) for size, chunk in grid)
             if wanted > MAX_STORE_ENTRIES:
                 raise LimitError(f"{name}: {shown(key)} claims {wanted} chunks")
             fill = array.fill_value
             if array.dtype.kind in "fiu" and fill is not None and not np.isnan(fill):
                 there = array._nshards_initialized if array.shards else array.nchunks_initialized
                 if there < wanted:
-                    raise TraceError(f"{name}: {wanted - there} of {wanted} chunks of {shown(key)} are not in the store and "
-                                     f"would read as {float(fill):g}; write it with fill_value=NaN or with empty chunks")
+                    raise TraceError(f"{name}: {wanted - there} of {wanted} chunks of {shown(key)} are not in the "
+                                     f"store and would read as {float(fill):g}; write it with fill_value=NaN or "
+                                     "with empty chunks")
         return data
 
 

@@ -1,20 +1,21 @@
 """What a rack is given to do: electrical power or utilisation against time.
 
-A workload is an `xarray.DataArray` of float64 with dim ``time`` and, where its parts differ, ``server`` and ``device``, in
-that order. Its time coordinate is in seconds (float64) or datetime64 (UTC, where the file says so). Its attributes:
+A workload is an `xarray.DataArray` of float64 with dim ``time`` and, where its parts differ, ``server`` and ``device``,
+in that order. Its time coordinate is in seconds (float64) or datetime64 (UTC, where the file says so). Its attributes:
 
-=================  ================================================================================================
+=================  ==================================================================================================
 ``units``          ``"W"``: measured electrical power of each device; ``"1"``: utilisation, 0 to 1
 ``interpolation``  ``"constant"``: sample k holds on ``[t[k], t[k+1])``; ``"linear"``: straight from sample to sample
 ``history``        what was converted or repaired on the way in, with counts
 others             provenance, as found: ``source``, ``licence``, ``title``, ...
-=================  ================================================================================================
+=================  ==================================================================================================
 
-The last sample closes the trace: under ``"constant"`` it has no duration and so no energy. There are at least two samples.
+The last sample closes the trace: under ``"constant"`` it has no duration and so no energy. There are at least two.
 
-A trace is refused when a sample is missing or infinite, when times repeat, run backwards or are missing, when a power is negative
-or a utilisation outside 0 to 1. Repairs happen only when asked for with `fill`, and are written into ``history``. An uneven
-step is no fault (a log of changes has every right to one); give `max_gap` to have longer steps refused.
+A trace is refused when a sample is missing or infinite, when times repeat, run backwards or are missing, when a power
+is negative or a utilisation outside 0 to 1. Repairs happen only when asked for with `fill`, and are written into
+``history``. An uneven step is no fault (a log of changes has every right to one); give `max_gap` to have longer steps
+refused.
 """
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ Fill = Literal["previous", "linear", "drop"]
 DIMS = ("time", "server", "device")
 INTERPOLATIONS = ("constant", "linear")
 FILLS = ("previous", "linear", "drop")
-UNITS = {"W": ("W", 1.0), "watt": ("W", 1.0), "watts": ("W", 1.0), "mW": ("W", 1e-3), "kW": ("W", 1e3), "MW": ("W", 1e6),
+UNITS = {"W": ("W", 1.0), "watt": ("W", 1.0), "watts": ("W", 1.0),
+         "mW": ("W", 1e-3), "kW": ("W", 1e3), "MW": ("W", 1e6),
          "1": ("1", 1.0), "": ("1", 1.0), "dimensionless": ("1", 1.0), "%": ("1", 1e-2), "percent": ("1", 1e-2)}
 MAX_POWER = 1e9  # W, of one column: more than any hall; a larger number has another unit
 MAX_TIME = 1e11  # s, three thousand years: epoch seconds pass, epoch milliseconds do not
@@ -75,9 +77,10 @@ def read(path: str | os.PathLike[str], *, units: str | None = None, interpolatio
     time : str, optional
         Column of times in a table: seconds, or ISO 8601 dates. Default ``time``, ``time_s`` or ``timestamp``.
     columns : str, list of str or mapping of str to str, optional
-        Columns of a table to take, one per device (a mapping gives names to them), or the variable of a dataset. Default by
-        convention: ``gpu0_power_w``, ``card0_power_w`` or ``gpu0_util_pct`` are devices, ``node_1_w`` are servers,
-        ``power_w`` is one column for all; else every column of numbers, when `units` says what they are.
+        Columns of a table to take, one per device (a mapping gives names to them; a lone str is one for all), or the
+        variable of a dataset. Default by convention: ``gpu0_power_w``, ``card0_power_w`` or ``gpu0_util_pct`` are
+        devices, ``node_1_w`` are servers, ``power_w`` is one column for all; else every column of numbers, when `units`
+        says what they are.
     fill : {"previous", "linear", "drop"}, optional
         Repair instead of refusing; see `as_workload`.
     max_gap : float, optional
@@ -109,7 +112,8 @@ def read(path: str | os.PathLike[str], *, units: str | None = None, interpolatio
     elif suffixes[-1:] == [".zarr"]:
         opened = _files.zarr_dataset(path)
     else:
-        raise TraceError(f"{path.name}: cannot tell the format from the name; known: .csv, .csv.gz, .parquet, .nc, .zarr")
+        raise TraceError(f"{path.name}: cannot tell the format from the name; known: .csv, .csv.gz, .parquet, .nc, "
+                         ".zarr")
     with opened as dataset:
         if time is not None and time in dataset.variables and time != "time":
             dataset = dataset.rename({time: "time"})
@@ -135,8 +139,8 @@ def as_workload(thing: Any, *, units: str | None = None, interpolation: str | No
     interpolation : {"constant", "linear"}, optional
         Overrides what `thing` says; default ``"constant"``.
     fill : {"previous", "linear", "drop"}, optional
-        Without it, a faulty trace is refused. With it: rows without a time are dropped, rows are sorted, of rows at one time
-        the last is kept, then missing samples take the previous value, or the line between their neighbours, or
+        Without it, a faulty trace is refused. With it: rows without a time are dropped, rows are sorted, of rows at one
+        time the last is kept, then missing samples take the previous value, or the line between their neighbours, or
         their whole row is dropped. Infinite, negative or too large samples are refused all the same.
     max_gap : float, optional
         Longest step between samples that is no fault; with `fill`, longer ones are counted in ``history``. [s]
@@ -174,11 +178,13 @@ def as_workload(thing: Any, *, units: str | None = None, interpolation: str | No
     if isinstance(thing, (int, float, np.integer, np.floating)) and not isinstance(thing, bool):
         flat = constant(float(thing), units="1" if units is None else units, duration=duration)
         return flat.assign_attrs(interpolation=_one_of("interpolation", interpolation, INTERPOLATIONS) or "constant")
-    raise TraceError(f"workload is a {type(thing).__name__}, expected a DataArray with dim time, a Series or DataFrame with "
+    raise TraceError(f"workload is a {type(thing).__name__}, expected a DataArray with dim time, a Series or "
+                     "DataFrame with "
                      "time as index, a path or a number")
 
 
-def constant(value: float, *, units: str = "1", duration: float = 3600.0, time_step: float | None = None) -> xr.DataArray:
+def constant(value: float, *, units: str = "1", duration: float = 3600.0,
+             time_step: float | None = None) -> xr.DataArray:
     """The same load for all the time, on every device.
 
     Parameters
@@ -220,14 +226,14 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
     workload : DataArray
         Anything `as_workload` takes.
     times_or_step : array_like, shape (m + 1,), or float
-        New times, increasing, within the workload's own span (seconds, or datetime64 as the workload has); or a step [s], then the
-        times start at the first sample and end at the last one, whatever is left for the last interval.
+        New times, increasing, within the workload's own span (seconds, or datetime64 as the workload has); or a step
+        [s], then they run from the first sample to the last one, with whatever is left as the last interval.
 
     Returns
     -------
     resampled : DataArray, dims as `workload`
-        Piecewise constant, whatever `workload` was: sample j is the mean over ``[u[j], u[j+1])``. The last one closes the
-        trace with the workload's value at that time.
+        Piecewise constant, whatever `workload` was: sample j is the mean over ``[u[j], u[j+1])``. The last one closes
+        the trace with the workload's value at that time.
 
     Raises
     ------
@@ -236,9 +242,9 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
 
     Notes
     -----
-    Exact for both interpolations; energy over every new interval is kept to rounding, and where the signal is constant its
-    value is kept to the last bit. So refining and then coarsening a piecewise constant workload gives it back, bit by bit.
-    For a linear one only the energy comes back: the straight lines are gone.
+    Exact for both interpolations; energy over every new interval is kept to rounding, and where the signal is constant
+    its value is kept to the last bit. So refining and then coarsening a piecewise constant workload gives it back, bit
+    by bit. For a linear one only the energy comes back: the straight lines are gone.
     """
     workload = as_workload(workload)
     t, old = _seconds(workload), workload["time"].values
@@ -254,14 +260,16 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
     else:
         new = np.asarray(times_or_step)
         if (new.dtype.kind == "M") != (old.dtype.kind == "M") or new.dtype.kind not in "Mfiu" or new.ndim != 1:
-            raise TraceError(f"times are {new.dtype} of {new.ndim} dims, expected one dim of {old.dtype} like the workload's time")
+            raise TraceError(f"times are {new.dtype} of {new.ndim} dims, expected one dim of {old.dtype} like the "
+                             "workload's time")
         new = new.astype(old.dtype if old.dtype.kind == "M" else np.float64)
         edges = np.ascontiguousarray(_seconds_since(new, old[0]) if old.dtype.kind == "M" else new)
     if len(edges) < 2 or not np.all(np.diff(edges) > 0):
         raise TraceError("times for resampling must be at least two, increasing and distinct"
                          + ("" if len(edges) < 2 else f"; sample {int(np.argmin(np.diff(edges) > 0)) + 1} is not"))
     if edges[0] < t[0] or edges[-1] > t[-1]:
-        raise TraceError(f"times for resampling run from {edges[0]:g} to {edges[-1]:g} s, outside the workload's {t[0]:g} to {t[-1]:g} s")
+        raise TraceError(f"times for resampling run from {edges[0]:g} to {edges[-1]:g} s, outside the workload's "
+                         f"{t[0]:g} to {t[-1]:g} s")
     x = workload.values.reshape(len(t), -1)
     out = np.empty((len(edges), x.shape[1]))
     passes.interval_means(t, x, edges, linear=workload.attrs["interpolation"] == "linear", out=out)
@@ -301,7 +309,7 @@ def energy(workload: xr.DataArray) -> xr.DataArray:
                         attrs={"units": "J", "long_name": "energy of the workload"})
 
 
-# From tables and arrays to the canonical form ----------------------------------------------------------------------------
+# From tables and arrays to the canonical form -----------------------------------------------------------------------
 
 def _from_table(table: pd.DataFrame, place: str, units: str | None, interpolation: str | None, time: str | None,
                 columns: str | Iterable[str] | Mapping[str, str] | None, fill: Fill | None, max_gap: float | None,
@@ -325,7 +333,8 @@ def _from_pandas(table: pd.DataFrame, place: str, units: str | None, interpolati
                  max_gap: float | None) -> xr.DataArray:
     """A table with time as its index."""
     if table.index.nlevels > 1 or table.columns.nlevels > 1:
-        raise TraceError(f"{place}: has several levels in index or columns; give a DataArray with dims time, server, device")
+        raise TraceError(f"{place}: has several levels in index or columns; give a DataArray with dims time, server, "
+                         "device")
     named = table.index.name if table.index.name is not None else "index"
     times = _times(pd.Series(table.index, index=range(len(table))), place, str(named), None)
     renamed = table.set_axis([str(c) for c in table.columns], axis=1)
@@ -349,7 +358,8 @@ def _from_columns(table: pd.DataFrame, times: NDArray[Any], place: str, units: s
         if wanted is not None and unit is not None and unit != wanted:
             raise TraceError(f"{place}: column {shown(name)} is in {unit} by its name, units= says {units}")
         if wanted is None and unit is None and told is None:
-            raise TraceError(f"{place}: cannot tell whether {shown(name)} is power or utilisation; give units=\"W\" or units=\"1\"")
+            raise TraceError(f"{place}: cannot tell whether {shown(name)} is power or utilisation; give units=\"W\" "
+                             "or units=\"1\"")
         told = told or unit
         if unit is not None and unit != told:
             raise TraceError(f"{place}: columns mix W and utilisation; choose with columns=")
@@ -365,7 +375,8 @@ def _from_columns(table: pd.DataFrame, times: NDArray[Any], place: str, units: s
     if dim is None:
         array = xr.DataArray(values[:, 0], dims="time", attrs=history)
     else:
-        array = xr.DataArray(values, dims=("time", dim), attrs=history, coords={f"{dim}_name": (dim, np.array(list(chosen), dtype=str))})
+        array = xr.DataArray(values, dims=("time", dim), attrs=history,
+                             coords={f"{dim}_name": (dim, np.array(list(chosen), dtype=str))})
     return _canonical(array, times, place, fill, max_gap, list(chosen.values()), first_line)
 
 
@@ -374,14 +385,16 @@ def _chosen(table: pd.DataFrame, place: str, wanted: str | None, columns: str | 
     """Name of each part and its column; the dim they run along; the unit if a convention told it."""
     names = list(table.columns)
     if columns is not None:
-        pairs = {columns: columns} if isinstance(columns, str) else dict(columns) if isinstance(columns, Mapping) else {c: c for c in columns}
+        single = isinstance(columns, str)
+        listed = [columns] if isinstance(columns, str) else columns
+        pairs = dict(listed) if isinstance(listed, Mapping) else {column: column for column in listed}
         if not pairs:
             raise TraceError(f"{place}: columns= is empty")
         for column in pairs.values():
             if column not in names:
                 raise TraceError(f"{place}: no column {shown(column)}{nearest(str(column), names)}")
-        server = all(CONVENTIONS[2][2].fullmatch(c) or CONVENTIONS[3][2].fullmatch(c) for c in pairs.values())
-        return {str(k): v for k, v in pairs.items()}, None if isinstance(columns, str) else "server" if server else "device", None
+        servers = all(CONVENTIONS[2][2].fullmatch(c) or CONVENTIONS[3][2].fullmatch(c) for c in pairs.values())
+        return {str(k): v for k, v in pairs.items()}, None if single else "server" if servers else "device", None
     for unit, dim, pattern in CONVENTIONS:
         matches = {m["part"]: name for name in names if (m := pattern.fullmatch(name))}
         if matches and wanted in (None, unit):
@@ -398,7 +411,8 @@ def _chosen(table: pd.DataFrame, place: str, wanted: str | None, columns: str | 
     if not names or not numeric and not others:
         raise TraceError(f"{place}: has no column beside the time")
     if wanted is None:
-        raise TraceError(f"{place}: cannot tell whether {shown(names)} are power or utilisation; give units=\"W\" or units=\"1\"")
+        raise TraceError(f"{place}: cannot tell whether {shown(names)} are power or utilisation; give units=\"W\" or "
+                         "units=\"1\"")
     return {name: name for name in (names if others else numeric)}, "device", None
 
 
@@ -411,7 +425,7 @@ def _unit_of_name(name: str) -> tuple[str, float] | None:
         return "W", 1.0
     if low.endswith(("_pct", "_percent")):
         return "1", 1e-2
-    if low.endswith(("_frac", "_util", "_utilisation", "_utilization")) or low in ("util", "utilisation", "utilization"):
+    if f"_{low}".endswith(("_frac", "_util", "_utilisation", "_utilization")):
         return "1", 1.0
     return None
 
@@ -438,7 +452,8 @@ def _from_array(array: xr.DataArray, place: str, units: str | None, interpolatio
     """A labelled array: its dims, dtype, unit; then its samples."""
     dims = [str(d) for d in array.dims]
     if "time" not in dims or "time" not in array.coords:
-        raise TraceError(f"{place}: has dims {shown(dims)}, expected time (with its coordinate) and optionally server, device")
+        raise TraceError(f"{place}: has dims {shown(dims)}, expected time (with its coordinate) and optionally "
+                         "server, device")
     if odd := [d for d in dims if d not in DIMS]:
         raise TraceError(f"{place}: unknown dim {shown(odd[0])}{nearest(odd[0], DIMS)}")
     if array.size > _files.MAX_SAMPLES:
@@ -456,14 +471,17 @@ def _from_array(array: xr.DataArray, place: str, units: str | None, interpolatio
     if factor != 1.0:
         _note(attrs, f"multiplied by {factor:g} to {canonical}")
     told_how = attrs.get("interpolation")
-    attrs["interpolation"] = _one_of("interpolation", interpolation if interpolation is not None else told_how, INTERPOLATIONS) or "constant"
+    attrs["interpolation"] = _one_of("interpolation", interpolation if interpolation is not None else told_how,
+                                     INTERPOLATIONS) or "constant"
     array = array.transpose(*[d for d in DIMS if d in dims])
     values = np.array(array.values, dtype=np.float64, order="C", copy=True)
     if factor != 1.0:
         values *= factor
     coords: dict[str, Any] = {}
     for name, c in array.coords.items():
-        if "time" in c.dims or len(c.dims) != 1 or c.dtype.kind not in "OUTfiu" or isinstance(c.to_index(), pd.MultiIndex):
+        if "time" in c.dims or len(c.dims) != 1 or c.dtype.kind not in "OUTfiu":
+            continue
+        if isinstance(array.indexes.get(name), pd.MultiIndex):
             continue
         labels = c.values.astype(str) if c.dtype.kind in "OT" else c.values.copy()
         coords[str(name)] = (c.dims[0], labels, {k: v for k, v in c.attrs.items() if isinstance(v, str)})
@@ -485,7 +503,8 @@ def _numbers(column: pd.Series, place: str, name: str, first_line: int | None) -
     numbers = pd.to_numeric(column.where(text), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     bad = np.flatnonzero(column.notna().to_numpy() & np.isnan(numbers))
     if len(bad):
-        raise TraceError(f"{_line(place, int(bad[0]), first_line)}: {name} is {shown(column.iloc[int(bad[0])])}, expected a number"
+        raise TraceError(f"{_line(place, int(bad[0]), first_line)}: {name} is {shown(column.iloc[int(bad[0])])}, "
+                         "expected a number"
                          + _more(len(bad)))
     if first_line is None:
         raise TraceError(f"{place}: column {shown(name)} holds {column.dtype}, expected real numbers")
@@ -503,7 +522,7 @@ def _times(column: pd.Series, place: str, name: str, first_line: int | None) -> 
         return np.where(column.isna(), np.nan, column.dt.total_seconds()).astype(np.float64)
     if kind in "fiu":
         return column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-    if not len(column):
+    if len(column) == 0:
         return np.empty(0)
     if kind in "bc" or column.isna().all():
         raise TraceError(f"{place}: times in {shown(name)} are {column.dtype}, expected seconds or dates")
@@ -513,7 +532,8 @@ def _times(column: pd.Series, place: str, name: str, first_line: int | None) -> 
     parsed = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
     bad = np.flatnonzero((column.notna() & parsed.isna()).to_numpy())
     if len(bad):
-        raise TraceError(f"{_line(place, int(bad[0]), first_line)}: {name} is {shown(column.iloc[int(bad[0])])}, expected seconds or "
+        raise TraceError(f"{_line(place, int(bad[0]), first_line)}: {name} is {shown(column.iloc[int(bad[0])])}, "
+                         "expected seconds or "
                          "a date like 2026-01-08 14:05:00" + _more(len(bad)))
     return parsed.dt.tz_localize(None).to_numpy()
 
@@ -539,17 +559,19 @@ def _canonical(array: xr.DataArray, times: NDArray[Any], place: str, fill: Fill 
         if bad.any():
             first = int(np.argmax(bad))
             k, c = divmod(first, bad[0].size)
-            column = "the sample" if bad[0].size == 1 and columns is None else columns[c] if columns else _part(array, c)
+            column = columns[c] if columns else _part(array, c) if bad[0].size > 1 else "the sample"
             faults.append(f"{where(k)}: {say(first, column)}{_more(int(bad.sum()))}")
 
     if len(times) < 2 or values.size == 0:
-        raise TraceError(f"{place}: {len(times)} samples of {values[0].size if len(times) else 0} columns; expected two samples at "
+        raise TraceError(f"{place}: {len(times)} samples of {values[0].size if len(times) else 0} columns; expected "
+                         "two samples at "
                          "least (the last one closes the trace); for a constant load use thermo.workload.constant")
     if times.dtype.kind == "M":
         lost, t = np.isnat(times), _seconds_since(times, times[0])
     else:
         lost, t = np.isnan(times), times
-        fault(np.isinf(times) | (np.abs(times) > MAX_TIME), lambda i, _: f"time is {times[i]:g} s; is it in milliseconds or nanoseconds?")
+        fault(np.isinf(times) | (np.abs(times) > MAX_TIME),
+              lambda i, _: f"time is {times[i]:g} s; is it in milliseconds or nanoseconds?")
     fault(lost, lambda i, _: "the time is missing; fill=\"drop\" leaves such rows out")
     steps = np.diff(t, prepend=t[0] - 1.0)
     fault(steps == 0, lambda i, _: "this time was there already; fill=\"drop\" keeps the last of equal times")
@@ -564,10 +586,11 @@ def _canonical(array: xr.DataArray, times: NDArray[Any], place: str, fill: Fill 
     fault(np.isinf(values), lambda i, c: f"{c} is {flat[i]:g}")
     fault(values < 0, lambda i, c: f"{c} is {flat[i]:g} {unit}, negative")
     if unit == "1":
-        percent = " is it in percent? units=\"%\"" if np.nanmax(values, initial=0.0) <= 100.0 else " is it a power? units=\"W\""
-        fault((values > 1) & np.isfinite(values), lambda i, c: f"{c} is {flat[i]:g}, expected 0 to 1;{percent}")
+        perhaps = "in percent? units=\"%\"" if np.nanmax(values, initial=0.0) <= 100.0 else "a power? units=\"W\""
+        fault((values > 1) & np.isfinite(values), lambda i, c: f"{c} is {flat[i]:g}, expected 0 to 1; is it {perhaps}")
     else:
-        fault((values > MAX_POWER) & np.isfinite(values), lambda i, c: f"{c} is {flat[i]:g} W, expected at most {MAX_POWER:g} W")
+        fault((values > MAX_POWER) & np.isfinite(values),
+              lambda i, c: f"{c} is {flat[i]:g} W, expected at most {MAX_POWER:g} W")
     if faults:
         raise TraceError(" | ".join(faults))
     attrs.setdefault("long_name", LONG_NAMES[unit])
@@ -576,7 +599,8 @@ def _canonical(array: xr.DataArray, times: NDArray[Any], place: str, fill: Fill 
                         coords={"time": ("time", times, seconds)} | {k: c for k, c in array.coords.items()})
 
 
-def _repaired(values: NDArray[np.float64], times: NDArray[Any], rows: NDArray[np.intp], fill: Fill, attrs: dict[str, Any],
+def _repaired(values: NDArray[np.float64], times: NDArray[Any], rows: NDArray[np.intp], fill: Fill,
+              attrs: dict[str, Any],
               place: str) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.intp]]:
     """Rows with a time, sorted, the last of each time, missing samples filled; each repair noted."""
     keep = ~pd.isna(times)
@@ -615,7 +639,7 @@ def _repaired(values: NDArray[np.float64], times: NDArray[Any], rows: NDArray[np
     return values, times, rows
 
 
-# Small things -------------------------------------------------------------------------------------------------------------
+# Small things -------------------------------------------------------------------------------------------------------
 
 def _seconds(workload: xr.DataArray) -> NDArray[np.float64]:
     """Times of a canonical workload: its own seconds, or those since its first date."""
@@ -647,7 +671,8 @@ def _grid(duration: float, step: float) -> NDArray[np.float64]:
 def _unit(units: object, place: str) -> tuple[str, float]:
     """Canonical unit and factor."""
     if str(units) not in UNITS:
-        raise TraceError(f"{place}: units are {shown(units)}, expected \"W\" (power of each device) or \"1\" (utilisation)")
+        raise TraceError(f"{place}: units are {shown(units)}, expected \"W\" (power of each device) or \"1\" "
+                         "(utilisation)")
     return UNITS[str(units)]
 
 

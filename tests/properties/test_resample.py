@@ -15,7 +15,8 @@ def trace(ticks, seed, interpolation):
     """Power of three devices at exact times."""
     t = np.concatenate([[0], np.cumsum(ticks)]) / 1024.0
     x = np.random.default_rng(seed).uniform(0.0, 1000.0, (len(t), 3))
-    return xr.DataArray(x, dims=("time", "device"), coords={"time": t}, attrs={"units": "W", "interpolation": interpolation})
+    return xr.DataArray(x, dims=("time", "device"), coords={"time": t},
+                        attrs={"units": "W", "interpolation": interpolation})
 
 
 def edges_in(t, seed, count):
