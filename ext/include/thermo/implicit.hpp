@@ -129,6 +129,7 @@ class Assembly {
     }
     // Coefficients from the signals as they stand, and the matrix K.
     void assemble() {
+        factored_ = stiffest_ = -1;
         constexpr auto W = static_cast<std::size_t>(kWidth);
         for (auto& part : parts) {
             const Group& g = part.g;
@@ -173,8 +174,10 @@ class Assembly {
             }
         }
     }
-    // A = K + a C, factored.
+    // A = K + a C, factored; kept until K or a changes.
     void factor(double a) {
+        if (a == factored_) return;
+        factored_ = a;
         constexpr auto W = static_cast<std::size_t>(kWidth);
         const int nb = border_.n_node;
         std::fill(schur.begin(), schur.end(), 0.0);
@@ -251,16 +254,7 @@ class Assembly {
     }
     // Nodes without capacity brought into balance; the others stay. (C so large that they cannot move.)
     void settle(const std::vector<std::vector<double>>& q) {
-        double stiffest = 0;
-        for (auto& part : parts)
-            for (int i = 0; i < part.g.n_node; ++i)
-                for (int v = 0; v < part.g.n_server; ++v) {
-                    const double C = part.capacity[part.at(v, part.lu.position(i))];
-                    const std::size_t e = (static_cast<std::size_t>(v / kWidth) * part.lu.entries() + part.lu.entry(i, i)) * kWidth +
-                                          static_cast<std::size_t>(v % kWidth);
-                    if (C > 0) stiffest = std::max(stiffest, part.K[e] / C);
-                }
-        const double a = 1e14 * std::max(stiffest, 1e-6);
+        const double a = 1e14 * std::max(stiffest(), 1e-6);
         factor(a);
         auto x = q;
         std::vector<double> zb(z.size(), 0.0);
@@ -317,6 +311,22 @@ class Assembly {
   private:
     const Border& border_;
     std::vector<double> schur;
+    double factored_ = -1, stiffest_ = -1;  // < 0: stale
+
+    // The largest K_ii / C_i [1/s].
+    double stiffest() {
+        if (stiffest_ >= 0) return stiffest_;
+        stiffest_ = 0;
+        for (auto& part : parts)
+            for (int i = 0; i < part.g.n_node; ++i)
+                for (int v = 0; v < part.g.n_server; ++v) {
+                    const double C = part.capacity[part.at(v, part.lu.position(i))];
+                    const std::size_t e = (static_cast<std::size_t>(v / kWidth) * part.lu.entries() + part.lu.entry(i, i)) * kWidth +
+                                          static_cast<std::size_t>(v % kWidth);
+                    if (C > 0) stiffest_ = std::max(stiffest_, part.K[e] / C);
+                }
+        return stiffest_;
+    }
 };
 
 // Runs all groups from the temperatures in `assembly` through the series. `forced_step` > 0 steps at that size without
@@ -334,7 +344,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
     std::vector<double> f_border, zb(nb), fg_border(nb), z_new(nb), z_start = a.z, e_border(nb);
     for (std::size_t p = 0; p < P; ++p) start[p] = a.parts[p].T;
     std::vector<std::vector<double>> in(P), out(P), mean(P), left(P), right(P);
-    double proposed = 0, factored_for = -1;
+    double proposed = 0;
     const auto& C_border = a.border().capacity;
 
     auto load_at = [&](double y, std::size_t p, std::size_t i) {
@@ -390,7 +400,6 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
             a.load(q_left);
             for (std::size_t p = 0; p < P; ++p) left[p] = a.parts[p].signal;
             if (!linear) right = left;
-            factored_for = -1;
             a.settle(q_left);
             if (fresh) {
                 fresh = false;
@@ -426,7 +435,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                 }
                 if (!(h > 1e-12)) throw std::runtime_error("the step fell below 1e-12 s at t = " + std::to_string(t + done));
                 const double A = 1 / (h * d), y0 = done / stretch, y1 = (done + h) / stretch, yg = (done + gamma * h) / stretch;
-                if (factored_for != A) a.factor(A), factored_for = A;
+                a.factor(A);
                 // stage at gamma
                 for (std::size_t p = 0; p < P; ++p) {
                     const auto& part = a.parts[p];
@@ -500,7 +509,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                                        (!linear && ((rising && !still_rising) || (falling && !still_falling)));
                 if (overshoot) {  // backward Euler with the mean load: positive, and it keeps the energy
                     const double B = 1 / h;
-                    a.factor(B), factored_for = -1;
+                    a.factor(B);
                     for (std::size_t p = 0; p < P; ++p)
                         for (std::size_t i = 0; i < x[p].size(); ++i)
                             x[p][i] = B * a.parts[p].capacity[i] * a.parts[p].T[i] + 0.5 * (load_at(y0, p, i) + load_at(y1, p, i));
@@ -552,7 +561,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                         q_now[p].resize(q_left[p].size());
                         for (std::size_t i = 0; i < q_now[p].size(); ++i) q_now[p][i] = load_at(y1, p, i);
                     }
-                    a.settle(q_now), factored_for = -1;
+                    a.settle(q_now);
                     a.heat(q_now, F, f_border);
                 }
                 done += h;

@@ -15,7 +15,7 @@ Up the front of the rack the aisle's supply is used up from the bottom; what a s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,12 +24,13 @@ from pydantic import Field, field_validator
 
 from thermo._kernels import formulas as f
 from thermo.cooling.control import PI, Curve
-from thermo.cooling.heat_sink import (AirState, sink_coupling, sink_pressure_drop, sink_spreading, sink_warnings)
+from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop, sink_spreading, sink_warnings
+from thermo.cooling.site import Cooled, Kind, Places, Site
 from thermo.errors import ScenarioError
 from thermo.network import Group, Network, Node, Signal, Table, law_table
 from thermo.rack import Described, Device, Mount, Server, Share
 
-__all__ = ["Air", "AirSystem", "ServerNodes", "lane_flows"]
+__all__ = ["Air", "LaneFlows", "lane_flows"]
 
 Floats = NDArray[np.float64]
 FAN_CURVE_DENSITY = 1.2  # kg/m3, the air that fan curves are stated in (ISO 5801)
@@ -64,10 +65,33 @@ class Air(Described):
             raise ValueError("a fan speed is a duty above 0 and up to 1 (fraction of rated speed); is it in rpm?")
         return value
 
-    @property
-    def sheds_to_air(self) -> bool:
-        """All heat leaves in air."""
-        return True
+    def add_to(self, network: Network, site: Site) -> Cooled:
+        """Adds the servers' air to the network; see `thermo.cooling.site`."""
+        ambient = site.ambient
+        supply = site.over_time(ambient.air_temperature, name="ambient.air_temperature", low=-20.0, high=60.0, unit="degC",
+                                hint="is it in kelvin?")
+        room = supply if self.room_temperature is None else site.over_time(
+            self.room_temperature, name="cooling.room_temperature", low=-20.0, high=70.0, unit="degC", hint="is it in kelvin?")
+        mean = float(np.mean(supply))
+        air = AirState.at(mean, ambient.air_pressure, ambient.relative_humidity)
+        ratio = np.asarray(f.air_density(supply, ambient.air_pressure, ambient.relative_humidity)) / air.density
+        shared = self.supply_flow is not None or self.recirculation > 0
+        rack = _Rack(network, self, air, np.asarray(1.0) if supply.ndim == 0 else ratio, supply, room,
+                     network.shared("hot aisle") if shared else None, site.warnings)
+        places = [_add_servers(rack, kind, self._prescribed_duty(site, kind)) for kind in site.kinds]
+        return Cooled(places, supply, True, rack.hot_aisle)
+
+    def _prescribed_duty(self, site: Site, kind: Kind) -> Signal | None:
+        if isinstance(self.fan_speed, PI | Curve):
+            return None
+        fans, value = kind.server.fans, self.fan_speed
+        if getattr(value, "attrs", {}).get("units") in ("rpm", "rev/min"):
+            value = (value / fans.rated_speed).assign_attrs(value.attrs)
+        duty = site.over_time(value, name="cooling.fan_speed", low=1e-3, high=1.0, unit="of rated speed",
+                              hint="give a DataArray with units 'rpm' for a speed")
+        if duty.ndim == 2:
+            duty = duty[:, kind.first:kind.first + kind.group.n_server]
+        return kind.group.series(np.maximum(duty, fans.minimum_duty * 0.2), linear=False)
 
     def heat_rejection_power(self, heat: Floats) -> Floats:
         """Power of room air handlers and chiller [W] that removes `heat` [W]."""
@@ -110,15 +134,15 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
     pressure = np.geomspace(1e-3, float(curve_pressure[0]) * 1.5 * max(1.0, air.density / FAN_CURVE_DENSITY), 80)
     by_lane = []
     for lane in server.lanes:
-        sinks = _sinks_in(server, lane.name)
+        rows = _rows(server, lane.name)
         V_rated = lane.flow_share * fans.system_flow
-        in_sinks = float(_sink_drop(sinks, np.array([V_rated]), reference)[0])
+        in_sinks = float(_sink_drop(rows, np.array([V_rated]), reference)[0])
         rest = (rated - in_sinks) / (reference.density * V_rated**2)
         if rest < 0:
             raise ScenarioError(f"{server.name}, lane {lane.name!r}: its heat sinks take {in_sinks:.0f} Pa at the rated "
                                 f"{V_rated:.3g} m3/s, the fans give {rated:.0f} Pa; open the fins or lower flow_share")
         V = np.geomspace(V_rated * 1e-4, V_rated * 20, 400)
-        drop = _sink_drop(sinks, V, air) + rest * air.density * V * V
+        drop = _sink_drop(rows, V, air) + rest * air.density * V * V
         by_lane.append(np.exp(np.interp(np.log(pressure), np.log(drop), np.log(V))))
     lanes = np.array(by_lane)  # (lane, pressure)
     total = lanes.sum(axis=0)
@@ -135,196 +159,159 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
     return LaneFlows(duty, np.array([np.exp(np.interp(p, np.log(pressure), np.log(lane))) for lane in lanes]))
 
 
-def _places(server: Server, lane: str) -> dict[int, list[tuple[str, Mount]]]:
-    """Devices of a lane by position, in order of position."""
+def _rows(server: Server, lane: str) -> list[list[tuple[str, Mount]]]:
+    """Devices of a lane, those at one position together, in the order in which the air meets them."""
     found: dict[int, list[tuple[str, Mount]]] = {}
     for name, mount, i in server.devices:
         if mount.lanes[i] == lane:
             found.setdefault(mount.positions[i], []).append((name, mount))
-    return dict(sorted(found.items()))
+    return [found[position] for position in sorted(found)]
 
 
-def _sinks_in(server: Server, lane: str) -> list[list[Mount]]:
-    return [[mount for _, mount in row] for row in _places(server, lane).values()]
-
-
-def _sink_drop(rows: list[list[Mount]], V: Floats, air: AirState) -> Floats:
+def _sink_drop(rows: list[list[tuple[str, Mount]]], V: Floats, air: AirState) -> Floats:
     """Pressure drop of a lane's sinks at volume flow `V`: rows add, neighbours in a row share the flow."""
     drop = np.zeros_like(V)
     for row in rows:
-        drop += np.mean([sink_pressure_drop(m.sink, V * air.density * (1 - m.bypass) / len(row), air) for m in row], axis=0)
+        drop += np.mean([sink_pressure_drop(m.sink, V * air.density * (1 - m.bypass) / len(row) / m.multiplicity, air)
+                         for _, m in row], axis=0)
     return drop
 
 
 @dataclass
-class ServerNodes:
-    """What of a group of servers the output needs: columns of recorded nodes and signals."""
+class _Rack:
+    """What all kinds of server in the rack have in common while they are added."""
 
-    junction: list[int] = field(default_factory=list)
-    memory: list[int | None] = field(default_factory=list)
-    case: list[int] = field(default_factory=list)
-    positions: list[str] = field(default_factory=list)
-    coolant: list[int] = field(default_factory=list)
-    exhaust: int = 0
-    mass_flow: list[int] = field(default_factory=list)  # signals, kg/s, one a lane
-    fan_power: int = 0
-
-
-@dataclass
-class AirSystem:
-    """Air cooling of a rack in its network: shared nodes, and the warnings that its laws gave."""
-
+    network: Network
+    design: Air
+    air: AirState
+    density_ratio: Floats  # over `air`, scalar or (time,)
+    supply: Floats  # degC
+    room: Floats  # degC
     hot_aisle: Node | None
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str]
 
 
-def add_air(network: Network, design: Air, air: AirState, *, density_ratio: Any, supply: Any, room: Any, system: AirSystem,
-            group: Group, server: Server, duty: Signal | None, watts: list[Signal], conversion: Signal | None) -> ServerNodes:
-    """Adds one kind of server, air-cooled, to its group.
-
-    Parameters
-    ----------
-    network, group, system
-        Where to add.
-    design : Air
-        The cooling design.
-    air : AirState
-        Air at the reference state of the run; `density_ratio` is the density over it, a number or a series.
-    supply, room
-        Temperature of supply and room, constants or series [degC].
-    server : Server
-        The kind of server.
-    duty : Signal or None
-        Fan duty, or None where the design's controller makes it.
-    watts : list of Signal
-        Electrical power of each device, in the server's order.
-    conversion : Signal or None
-        Loss of power supplies and regulators.
-    """
-    nodes = ServerNodes()
-    fans = server.fans
+def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None) -> Places:
+    """Adds the servers of one kind. `duty` is the fans' where it is prescribed, None where a controller makes it."""
+    group, server, fans, air, c_p = kind.group, kind.server, kind.server.fans, rack.air, rack.air.heat_capacity
+    places = Places()
     flows = lane_flows(server, air)
     low, high = float(flows.duty[0]), 1.0
-
-    devices = [_device_nodes(group, name, mount, watts[i], nodes) for i, (name, mount, _) in enumerate(server.devices)]
-    by_name = dict(zip(server.device_names, devices, strict=True))
+    parts = {name: _add_device(group, name, mount, kind.watts[i], places)
+             for i, (name, mount, _) in enumerate(server.devices)}
     if duty is None:
-        watched = [devices[i].junction for i in server.accelerators]
-        kinds = [server.devices[i][1].device for i in server.accelerators]
-        duty = group.control_signal(design.fan_speed.control(group, watched, kinds, fans.minimum_duty, 1.0))
+        watched = [server.devices[i] for i in server.accelerators]
+        duty = group.control_signal(rack.design.fan_speed.control(
+            [parts[name].junction for name, _, _ in watched], [mount.device for _, mount, _ in watched],
+            fans.minimum_duty, 1.0))
+    places.fan_duty = group.record_signal(duty)
 
-    varying = None if np.ndim(density_ratio) == 0 else group.series(density_ratio, linear=True)
-    c_p = air.heat_capacity
-    per_fan = law_table(lambda s: fans.count * (fans.standby_power + (fans.rated_power - fans.standby_power)
-                                                * np.maximum(s, 0.0) ** fans.power_exponent
-                                                * air.density / FAN_CURVE_DENSITY), low, high)
-    fan_power = group.law_signal(per_fan, duty, varying)
-    nodes.fan_power = group.record_signal(fan_power)
+    varying = None if rack.density_ratio.ndim == 0 else group.series(rack.density_ratio, linear=True)
+    draw = law_table(lambda s: fans.count * (fans.standby_power + (fans.rated_power - fans.standby_power)
+                                             * np.maximum(s, 0.0) ** fans.power_exponent
+                                             * air.density / FAN_CURVE_DENSITY), low, high)
+    fan_power = group.law_signal(draw, duty, varying)
+    places.fan_power.append(group.record_signal(fan_power))
+    lanes = [group.law_signal(_flow_law(flows.duty, flow * air.density), duty, varying) for flow in flows.flow]
+    places.mass_flow += [group.record_signal(lane) for lane in lanes]
 
-    # Streams of each lane carry the same coefficients from inlet to exit, so that what enters is what leaves.
     inlet, plenum, exhaust = group.node("inlet"), group.node("plenum"), group.node("exhaust")
-    supply_node = group.boundary(group.temperature_series(supply, linear=np.ndim(supply) > 0))
-    lane_signals = []
-    for lane, flow in zip(server.lanes, flows.flow, strict=True):
-        table = law_table(_flow_law(flows.duty, flow * air.density), low, high)
-        signal = group.law_signal(table, duty, varying)
-        lane_signals.append(signal)
-        nodes.mass_flow.append(group.record_signal(signal))
-    shares = _plenum_shares(network, design, group, flows, air, duty, varying)
-    nodes.positions.append("inlet")
-    nodes.coolant.append(group.record(inlet))
-    room_node = None
-    for signal in lane_signals:
-        w = group.coefficient(c_p, signal)
-        if system.hot_aisle is None:
-            group.stream(supply_node, inlet, w)
-            group.exit(exhaust, w)
-        else:
-            fresh, lacking = shares
-            keep, back = 1 - design.recirculation, design.recirculation
-            from_hot, from_room = design.hot_aisle_makeup, 1 - design.hot_aisle_makeup
-            covered = group.coefficient(c_p * keep, signal, times=fresh)
-            group.stream(supply_node, inlet, covered)
-            group.exit(system.hot_aisle, covered)
-            makeup = group.coefficient(c_p * keep * from_hot, signal, times=lacking)
-            group.stream(system.hot_aisle, inlet, makeup)
-            if back > 0:
-                group.stream(system.hot_aisle, inlet, group.coefficient(c_p * back, signal))
-            if from_room > 0:
-                if room_node is None:
-                    room_node = group.boundary(group.temperature_series(room, linear=np.ndim(room) > 0))
-                drawn = group.coefficient(c_p * keep * from_room, signal, times=lacking)
-                group.stream(room_node, inlet, drawn)
-                group.exit(system.hot_aisle, drawn)
-            group.stream(exhaust, system.hot_aisle, w)
-        group.stream(inlet, plenum, w)
+    places.positions.append("inlet")
+    places.coolant.append(group.record(inlet))
+    _add_inlet(rack, group, inlet, exhaust, lanes, flows, duty, varying)
     group.source(plenum if fans.upstream else exhaust, fan_power)
-
-    reach = np.array([flows.flow.min(axis=1), flows.flow.max(axis=1)]) * air.density
-    for n, (lane, signal) in enumerate(zip(server.lanes, lane_signals, strict=True)):
+    for lane, signal, flow in zip(server.lanes, lanes, flows.flow * air.density, strict=True):
+        group.stream(inlet, plenum, group.coefficient(c_p, signal))
         at = plenum
-        span = np.geomspace(reach[0, n] * 0.5, reach[1, n] * 1.5, 2)
-        for row in _places(server, lane.name).values():
-            ends = []
-            for name, mount in row:
-                part = 1.0 / len(row)
-                cell = group.node(f"air behind {name}")
-                through = group.coefficient(c_p * part * (1 - mount.bypass), signal)
-                group.stream(at, cell, through)
-                _couple(group, by_name[name], mount, signal, part * (1 - mount.bypass), span, air, cell)
-                nodes.positions.append(name)
-                nodes.coolant.append(group.record(cell))
-                ends.append((cell, through, group.coefficient(c_p * part * mount.bypass, signal) if mount.bypass else None))
-                for message in sink_warnings(f"{server.name}.{name}", mount.sink,
-                                             np.linspace(reach[0, n], reach[1, n], 9) * part * (1 - mount.bypass), air):
-                    if message not in system.warnings:
-                        system.warnings.append(message)
-            if len(ends) > 1 or ends[0][2] is not None:
-                behind = group.node(f"{lane.name} behind {row[0][0]}")
-                for cell, through, beside in ends:
-                    group.stream(cell, behind, through)
-                    if beside is not None:
-                        group.stream(at, behind, beside)
-                at = behind
-            else:
-                at = ends[0][0]
+        for row in _rows(server, lane.name):
+            at = _add_row(rack, kind, parts, row, signal, (0.5 * float(flow.min()), 1.5 * float(flow.max())), at, places)
         group.stream(at, exhaust, group.coefficient(c_p, signal))
-    if conversion is not None:
-        group.source(exhaust, conversion)
-    nodes.positions.append("exhaust")
-    nodes.coolant.append(group.record(exhaust))
-    nodes.exhaust = nodes.coolant[-1]
-    return nodes
+    if kind.conversion is not None:
+        group.source(exhaust, kind.conversion)
+    places.positions.append("exhaust")
+    places.exhaust = group.record(exhaust)
+    places.coolant.append(places.exhaust)
+    return places
 
 
-def _flow_law(duty: Floats, flow: Floats) -> Any:
-    """Flow against duty, smooth between the points that were solved."""
+def _add_inlet(rack: _Rack, group: Group, inlet: Node, exhaust: Node, lanes: list[Signal], flows: LaneFlows, duty: Signal,
+               varying: Signal | None) -> None:
+    """What the servers breathe, and where it goes. A lane's streams carry one coefficient from inlet to exit, so that
+    what enters is what leaves, to the bit."""
+    design, c_p, hot = rack.design, rack.air.heat_capacity, rack.hot_aisle
+    supply = group.boundary(group.temperature_series(rack.supply, linear=rack.supply.ndim > 0))
+    if hot is None:
+        for lane in lanes:
+            group.stream(supply, inlet, group.coefficient(c_p, lane))
+            group.exit(exhaust, group.coefficient(c_p, lane))
+        return
+    if design.supply_flow is None:
+        fresh = group.series(1.0)
+    else:
+        total = _flow_law(flows.duty, flows.flow.sum(axis=0) * rack.air.density)
+        fresh = group.supply_share(group.law_signal(total, duty, varying), group.series(design.supply_flow * rack.air.density))
+    lacking = group.complement(fresh)
+    own, back = 1 - design.recirculation, design.recirculation
+    room = None
+    if design.hot_aisle_makeup < 1:
+        room = group.boundary(group.temperature_series(rack.room, linear=rack.room.ndim > 0))
+    for lane in lanes:
+        covered = group.coefficient(c_p * own, lane, times=fresh)
+        group.stream(supply, inlet, covered)
+        group.exit(hot, covered)
+        group.stream(hot, inlet, group.coefficient(c_p * own * design.hot_aisle_makeup, lane, times=lacking))
+        if back > 0:
+            group.stream(hot, inlet, group.coefficient(c_p * back, lane))
+        if room is not None:
+            drawn = group.coefficient(c_p * own * (1 - design.hot_aisle_makeup), lane, times=lacking)
+            group.stream(room, inlet, drawn)
+            group.exit(hot, drawn)
+        group.stream(exhaust, hot, group.coefficient(c_p, lane))
+
+
+def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[str, Mount]], lane: Signal,
+             span: tuple[float, float], at: Node, places: Places) -> Node:
+    """Devices side by side in a lane share its air; returns the node behind them."""
+    group, c_p, part = kind.group, rack.air.heat_capacity, 1.0 / len(row)
+    ends = []
+    for name, mount in row:
+        cell = group.node(f"air behind {name}")
+        through = group.coefficient(c_p * part * (1 - mount.bypass), lane)
+        group.stream(at, cell, through)
+        _couple(group, parts[name], mount, lane, part * (1 - mount.bypass), span, rack.air, cell)
+        places.positions.append(name)
+        places.coolant.append(group.record(cell))
+        ends.append((cell, through, group.coefficient(c_p * part * mount.bypass, lane) if mount.bypass else None))
+        met = np.linspace(2 * span[0], span[1] / 1.5, 9) * part * (1 - mount.bypass) / mount.multiplicity
+        for message in sink_warnings(f"{kind.server.name}.{name}", mount.sink, met, rack.air):
+            if message not in rack.warnings:
+                rack.warnings.append(message)
+    if len(ends) == 1 and ends[0][2] is None:
+        return ends[0][0]
+    behind = group.node(f"behind {row[0][0]}")
+    for cell, through, beside in ends:
+        group.stream(cell, behind, through)
+        if beside is not None:
+            group.stream(at, behind, beside)
+    return behind
+
+
+def _flow_law(duty: Floats, flow: Floats) -> Table:
+    """Flow against duty as a law, smooth between the points that were solved."""
     from scipy.interpolate import PchipInterpolator
 
-    return PchipInterpolator(duty, flow, extrapolate=True)
-
-
-def _plenum_shares(network: Network, design: Air, group: Group, flows: LaneFlows, air: AirState, duty: Signal,
-                   varying: Signal | None) -> tuple[Signal, Signal]:
-    """Signals: the share of a server's draw that the aisle's supply covers, and what it lacks."""
-    if design.supply_flow is None:
-        one = group.series(1.0)
-        return one, group.complement(one)
-    total: Table = law_table(_flow_law(flows.duty, flows.flow.sum(axis=0) * air.density), float(flows.duty[0]), 1.0)
-    draw = group.law_signal(total, duty, varying)
-    fresh = group.supply_share(draw, group.series(design.supply_flow * air.density))
-    return fresh, group.complement(fresh)
+    return law_table(PchipInterpolator(duty, flow, extrapolate=True), float(duty[0]), float(duty[-1]))
 
 
 @dataclass
-class _DeviceNodes:
+class _Part:
     junction: Node
     case: Node
     base: Node  # of the sink
     interface: float  # K/W between case and base; 0 where they are one
 
 
-def _device_nodes(group: Group, name: str, mount: Mount, watts: Signal, nodes: ServerNodes) -> _DeviceNodes:
+def _add_device(group: Group, name: str, mount: Mount, watts: Signal, places: Places) -> _Part:
     """Nodes of one device and its sink's base, with its heat. `multiplicity` parts in parallel make one."""
     d: Device = mount.device
     n = mount.multiplicity
@@ -332,30 +319,30 @@ def _device_nodes(group: Group, name: str, mount: Mount, watts: Signal, nodes: S
         lump = group.node(name, n * (d.junction_capacity + mount.sink.capacity))
         group.source(lump, watts)
         column = group.record(lump)
-        nodes.junction.append(column)
-        nodes.memory.append(None)
-        nodes.case.append(column)
-        return _DeviceNodes(lump, lump, lump, 0.0)
+        places.junction.append(column)
+        places.memory.append(None)
+        places.case.append(column)
+        return _Part(lump, lump, lump, 0.0)
     junction = group.node(f"{name} junction", n * d.junction_capacity)
     case = group.node(f"{name} case", n * d.case_capacity)
     base = group.node(f"{name} sink", n * mount.sink.capacity)
     group.conductance(junction, case, n / d.junction_resistance)
-    nodes.junction.append(group.record(junction))
-    nodes.case.append(group.record(case))
+    places.junction.append(group.record(junction))
+    places.case.append(group.record(case))
     share = 0.0
     if d.memory_resistance is not None:
         share = d.memory_power_share
         memory = group.node(f"{name} memory", n * (d.memory_capacity or 0.0))
         group.conductance(memory, case, n / d.memory_resistance)
         group.source(memory, watts, share)
-        nodes.memory.append(group.record(memory))
+        places.memory.append(group.record(memory))
     else:
-        nodes.memory.append(None)
+        places.memory.append(None)
     group.source(junction, watts, 1.0 - share)
-    return _DeviceNodes(junction, case, base, (d.interface_resistance or 0.0) / n)
+    return _Part(junction, case, base, (d.interface_resistance or 0.0) / n)
 
 
-def _couple(group: Group, part: _DeviceNodes, mount: Mount, flow: Signal, fraction: float, span: Floats, air: AirState,
+def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: float, span: Floats, air: AirState,
             cell: Node) -> None:
     """Case to base to the cell of air behind the sink, as laws of the lane's mass flow."""
     n = mount.multiplicity
@@ -372,9 +359,10 @@ def _couple(group: Group, part: _DeviceNodes, mount: Mount, flow: Signal, fracti
         return 1.0 / (part.interface + sink_spreading(mount.sink, m * each, air, mount.device.contact_area
                                                       or mount.device.die_area) / n + 1e-9)
 
-    flat = np.ptp(to_base(span)) == 0
+    ends = to_base(np.array(span))
+    flat = np.ptp(ends) == 0
     if flat:
-        group.conductance(part.case, part.base, float(to_base(span)[0]))
+        group.conductance(part.case, part.base, float(ends[0]))
     else:
         group.conductance(part.case, part.base,
                           group.coefficient(1.0, flow, law_table(to_base, float(span[0]), float(span[1]))))

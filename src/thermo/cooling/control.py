@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from thermo.errors import ScenarioError
-from thermo.network import Control, Group, Node, law_table
+from thermo.network import Control, Node, law_table
 from thermo.rack import Celsius, Described, Device, Positive, Share
 
 __all__ = ["PI", "Curve"]
@@ -44,7 +44,7 @@ class PI(_Sampled):
     gain: Annotated[float, Field(ge=0, le=1)] = 0.01  # 1/K
     integral_gain: Annotated[float, Field(gt=0, le=1)] = 0.0005  # 1/(K s)
 
-    def control(self, group: Group, nodes: Sequence[Node], devices: Sequence[Device], low: float, high: float) -> Control:
+    def control(self, nodes: Sequence[Node], devices: Sequence[Device], low: float, high: float) -> Control:
         """The controller of `nodes` (the junctions of `devices`) with its output in [low, high]."""
         return Control(kind=0, period=self.period, nodes=tuple(nodes),
                        target=self.targets(devices, self.setpoint, self.margin), gain=self.gain,
@@ -68,7 +68,7 @@ class Curve(_Sampled):
             raise ValueError("output must not fall with temperature: a fan curve that does is unstable")
         return self
 
-    def control(self, group: Group, nodes: Sequence[Node], devices: Sequence[Device], low: float, high: float) -> Control:
+    def control(self, nodes: Sequence[Node], devices: Sequence[Device], low: float, high: float) -> Control:
         """The controller of `nodes` (the junctions of `devices`) with its output in [low, high]."""
         first, last = self.temperature[0], self.temperature[-1]
         if last - first < 1e-6:
