@@ -128,6 +128,23 @@ def test_plates_agree_with_ht(Re, Pr, beta, phi):
         ht.Nu_plate_Muley_Manglik(Re, Pr, beta, phi), rel=1e-9)  # the two polynomials cancel to some 1e-3
 
 
+@pytest.mark.parametrize("beta", [29, 30, 30.1, 45, 45.1, 50, 50.1, 60, 60.1, 65, 65.1])
+def test_every_cell_of_kumars_tables(beta):
+    edges = np.array([10, 15, 20, 40, 50, 100, 300, 400, 500])
+    for Re in [1.0, *edges, *(edges + 0.01), 5000.0]:
+        assert f.nusselt_plate_kumar(Re, 0.7, beta) == pytest.approx(ht.Nu_plate_Kumar(Re, 0.7, beta), **SAME)
+        assert f.friction_plate_kumar(Re, beta) == pytest.approx(fluids.friction_plate_Kumar(Re, beta), **SAME)
+
+
+def test_short_formulas_by_hand():
+    assert f.contraction_loss(0.6) == pytest.approx(0.42 * 0.64, **SAME)
+    assert f.expansion_loss(0.6) == pytest.approx(0.64**2, **SAME)
+    assert f.friction_apparent(0.01, 20) == pytest.approx((34.4**2 + 400) ** 0.5, **SAME)
+    assert f.friction_petukhov(np.exp(10)) == pytest.approx((7.9 - 1.64) ** -2, **SAME)
+    assert f.fin_parameter(50, 200, 0.0005) == pytest.approx(1000**0.5, **SAME)
+    assert f.surface_efficiency(0.8, 0.5) == pytest.approx(0.9, **SAME)
+
+
 @given(drawn(1e-2, 1e12), PRANDTL)
 def test_free_convection_agrees_with_ht(Ra, Pr):
     assert f.nusselt_churchill_chu(Ra, Pr) == pytest.approx(ht.Nu_vertical_plate_Churchill(Pr, Ra / Pr), **SAME)
