@@ -123,7 +123,7 @@ def test_limits():
     assert f.surface_efficiency(1, 0.9) == 1
 
 
-def test_cross_flow_is_continuous_where_mcadams_changes_law():
+def test_hot_plate_is_continuous_where_the_law_changes():
     cross = (0.54 / 0.15) ** 12
     low, high = f.nusselt_mcadams_up([cross * (1 - 1e-12), cross * (1 + 1e-12)])
     assert high == pytest.approx(float(low), rel=1e-12)

@@ -83,7 +83,7 @@ __all__ = [
 Array = NDArray[np.float64]
 INF = np.inf
 
-# What an argument can be at all: lowest, highest, unit, hint. Open where the bound is 0 and in POSITIVE, or infinite.
+# What an argument can be at all: lowest, highest, unit, hint. Open at infinity, and at 0 for those in POSITIVE.
 POSITIVE = {
     "Pr", "D_h", "L", "f_D", "x_plus", "f_Re", "k", "t", "a", "b", "p_r", "M", "R_p", "R_a", "h_0", "rho_l", "rho_v",
     "mu_l", "k_l", "c_pl", "h_fg", "sigma", "C_sf", "n", "K", "dT", "p",

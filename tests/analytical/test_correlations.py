@@ -128,6 +128,23 @@ def test_plates_agree_with_ht(Re, Pr, beta, phi):
         ht.Nu_plate_Muley_Manglik(Re, Pr, beta, phi), rel=1e-9)  # the two polynomials cancel to some 1e-3
 
 
+@pytest.mark.parametrize("beta", [29, 30, 30.1, 45, 45.1, 50, 50.1, 60, 60.1, 65, 65.1])
+def test_every_cell_of_kumars_tables(beta):
+    edges = np.array([10, 15, 20, 40, 50, 100, 300, 400, 500])
+    for Re in [1.0, *edges, *(edges + 0.01), 5000.0]:
+        assert f.nusselt_plate_kumar(Re, 0.7, beta) == pytest.approx(ht.Nu_plate_Kumar(Re, 0.7, beta), **SAME)
+        assert f.friction_plate_kumar(Re, beta) == pytest.approx(fluids.friction_plate_Kumar(Re, beta), **SAME)
+
+
+def test_short_formulas_by_hand():
+    assert f.contraction_loss(0.6) == pytest.approx(0.42 * 0.64, **SAME)
+    assert f.expansion_loss(0.6) == pytest.approx(0.64**2, **SAME)
+    assert f.friction_apparent(0.01, 20) == pytest.approx((34.4**2 + 400) ** 0.5, **SAME)
+    assert f.friction_petukhov(np.exp(10)) == pytest.approx((7.9 - 1.64) ** -2, **SAME)
+    assert f.fin_parameter(50, 200, 0.0005) == pytest.approx(1000**0.5, **SAME)
+    assert f.surface_efficiency(0.8, 0.5) == pytest.approx(0.9, **SAME)
+
+
 @given(drawn(1e-2, 1e12), PRANDTL)
 def test_free_convection_agrees_with_ht(Ra, Pr):
     assert f.nusselt_churchill_chu(Ra, Pr) == pytest.approx(ht.Nu_vertical_plate_Churchill(Pr, Ra / Pr), **SAME)
@@ -188,6 +205,27 @@ def test_very_short_duct_is_a_flat_plate(Pr):
     assert short == pytest.approx(plate, rel=0.03)  # f(Pr) fits Pohlhausen within 2 %, the Leveque part adds 1 %
 
 
+@pytest.mark.parametrize("law, developed, c, d, C_3", [
+    (f.nusselt_developing_t, f.nusselt_rectangular_t, 0.564, 1.664, 0.409),
+    (f.nusselt_developing_h1, f.nusselt_rectangular_h1, 0.886, 1.909, 0.501)])
+@pytest.mark.parametrize("aspect", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("Gz, Pr", [(3.0, 0.7), (40.0, 5.0), (1000.0, 60.0)])
+def test_combined_entry_is_the_published_form_on_the_root_of_the_area(law, developed, c, d, C_3, aspect, Gz, Pr):
+    # Muzychka and Yovanovich (2004) as printed, with the exact developed limit: turning to D_h changes nothing
+    D_h = 0.004
+    root_A = D_h * (1 + aspect) / (2 * np.sqrt(aspect))
+    scale = root_A / D_h
+    L = D_h / Gz * 1000 * Pr
+    Re_A = 1000 * scale
+    z = L / (root_A * Re_A * Pr)
+    f_Re = float(f.friction_rectangular(aspect)) * scale
+    m = 2.27 + 1.65 * Pr ** (1 / 3)
+    f_Pr = c / (1 + (d * Pr ** (1 / 6)) ** (9 / 2)) ** (2 / 9)
+    long_duct = (1.5 * C_3 * (f_Re / z) ** (1 / 3)) ** 5 + (float(developed(aspect)) * scale) ** 5
+    published = ((2 * f_Pr / np.sqrt(z)) ** m + long_duct ** (m / 5)) ** (1 / m)
+    assert law(1000, Pr, aspect, D_h, L) == pytest.approx(published / scale, rel=1e-12)
+
+
 def test_long_duct_is_developed():
     # at Gz 1e-3 the entry adds (Leveque / Nu)^5, below 1e-5
     for aspect in (0, 0.2, 1):
@@ -225,6 +263,14 @@ def test_duct_has_no_step_and_no_kink(slenderness):
 def test_duct_is_laminar_below_and_gnielinski_above():
     args = (0.7, 0.1, 1.0, 50.0)
     assert f.nusselt_duct(2300, *args) == f.nusselt_developing_h1(2300, *args)
+    edges = f.nusselt_duct([4000 * (1 - 1e-9), 4000], *args)
+    laminar = f.nusselt_developing_h1(4000, *args)
+    turbulent = f.nusselt_gnielinski(4000, 0.7, f.friction_petukhov(4000)) * (1 + 50.0 ** (-2 / 3))
+    np.testing.assert_allclose(edges, (laminar**8 + turbulent**8) ** 0.125, rtol=1e-8)  # no blend left at the upper end
+    middle = f.nusselt_duct(3150, *args)
+    laminar = f.nusselt_developing_h1(3150, *args)
+    turbulent = f.nusselt_gnielinski(3150, 0.7, f.friction_petukhov(3150)) * (1 + 50.0 ** (-2 / 3))
+    assert middle == pytest.approx(float(laminar + (laminar**8 + turbulent**8) ** 0.125) / 2, rel=1e-13)  # s = 1/2
     Re = 1e5
     alone = f.nusselt_gnielinski(Re, 0.7, f.friction_petukhov(Re)) * (1 + 50.0 ** (-2 / 3))
     laminar = f.nusselt_developing_h1(Re, *args)
@@ -381,6 +427,31 @@ def test_transport_of_dry_air():
     assert f.air_viscosity(*dry) == pytest.approx(184.6e-7, rel=0.01)
     assert f.air_conductivity(*dry) == pytest.approx(26.3e-3, rel=0.01)
     assert f.air_heat_capacity(*dry) == pytest.approx(1006, rel=1e-12)
+
+
+    # its own table, at 15 degC: mu 1.7894e-5, k 0.025326, five digits
+    assert f.air_viscosity(15, 101325, 0) == pytest.approx(1.7894e-5, rel=3e-5)
+    assert f.air_conductivity(15, 101325, 0) == pytest.approx(0.025326, rel=3e-5)
+
+
+def test_moist_air_by_hand():
+    # 40 degC, saturated, 1 atm. p_ws 7384 Pa (IAPWS 7384.9), so x = 0.07288, W = 0.622 x / (1 - x) = 0.0489
+    wet = (40, 101325, 1.0)
+    x = float(f.saturation_pressure(40)) / 101325
+    assert x == pytest.approx(7384.9 / 101325, rel=1e-3)
+    W = 18.01527 / 28.9647 * x / (1 - x)
+    assert f.humidity_ratio(*wet) == pytest.approx(W, rel=1e-5)  # molar masses to six digits
+    assert f.air_heat_capacity(*wet) == pytest.approx((1006 + 1860 * W) / (1 + W), rel=1e-5)
+    M = 8.314462 / (1e-3 * ((1 - x) * 28.9647 + x * 18.01527))  # gas constant of the mixture
+    assert f.air_density(*wet) == pytest.approx(101325 / (M * 313.15), rel=1e-5)
+    # Wilke's rule over the components, a double loop
+    amount, mass = [1 - x, x], [28.9647, 18.01527]
+    mu = [float(f.air_viscosity(40, 101325, 0)), 8.058131868e-6 + 4.000549451e-8 * 40]
+    k = [float(f.air_conductivity(40, 101325, 0)), 17.61758242e-3 + 5.558941059e-5 * 40 + 1.663336663e-7 * 40**2]
+    weight = [sum(amount[j] * (1 + np.sqrt(mu[i] / mu[j]) * (mass[j] / mass[i]) ** 0.25) ** 2
+                  / np.sqrt(8 * (1 + mass[i] / mass[j])) for j in (0, 1)) for i in (0, 1)]
+    for law, pure in ((f.air_viscosity, mu), (f.air_conductivity, k)):
+        assert law(*wet) == pytest.approx(sum(amount[i] * pure[i] / weight[i] for i in (0, 1)), rel=1e-5)
 
 
 def test_heat_balance_of_a_server():
