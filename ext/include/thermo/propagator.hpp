@@ -573,7 +573,8 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
     };
     // Brings `number` up to date for the signals in `middle` and the step h. Only lanes that changed are touched.
     auto renew = [&](double h) {
-        int stale[W], n_stale = 0;
+        int stale[W], n_stale = 0, known[W], n_known = 0;
+        std::size_t from[W];
         for (int w = 0; w < n; ++w) {
             wanted.v.resize(movers.size() + 1);
             for (std::size_t i = 0; i < movers.size(); ++i)
@@ -586,16 +587,21 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
                 stale[n_stale++] = w;
                 continue;
             }
-            const double* from = pool.data() + found->second;
-            for (std::size_t f = 0; f < F; ++f) number[f * W + w] = from[f];
+            from[n_known] = found->second;
+            known[n_known++] = w;
         }
+        if (n_stale == 0)
+            for (std::size_t f = 0; f < F; ++f)
+                for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
         if (n_stale == 0) return;
         evaluate_coefficients(g, middle.data(), W, first, n, W, coefficient.data(), W);
-        if (n_stale > 2) {  // all lanes at once: those that did not change get the same bits again
+        if (n_stale + n_known > 2) {  // all lanes at once: those that are known get the same bits again
             double step[W];
             for (double& s : step) s = h;
             build_chunk(coefficient.data(), capacity.data(), step, number.data(), scratch.data());
         } else {
+            for (std::size_t f = 0; f < F; ++f)
+                for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
             for (int q = 0; q < n_stale; ++q) {
                 const int w = stale[q];
                 for (std::size_t c = 0; c < one_coefficient.size(); ++c) one_coefficient[c] = coefficient[c * W + w];
@@ -619,6 +625,9 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
     };
     auto inputs = [&](std::vector<double>& u) { sweep(driven, number.data(), value.data(), u.data(), u.data(), &input_of_driven); };
 
+    bool controls_read = false;  // whether a controller watches a node that is not stepped
+    for (const auto& c : g.controllers)
+        for (int i : c.nodes) controls_read |= kind[static_cast<std::size_t>(i)] != Kind::dynamic;
     double h = 1.0;
     const std::size_t n_slot = g.record_nodes.size(), n_mean = g.record_signals.size();
     auto write = [&](int k) {
@@ -632,7 +641,22 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
             record.stored[at] = stored;
         }
     };
+    // Means and balances are linear in time while nothing moves, so they are booked when something does.
     std::vector<double> mean(n_mean * W), in(W), out(W);
+    double held = 0;
+    auto settle_accounts = [&] {
+        if (held == 0) return;
+        auto level = [&](std::size_t at) { return linear ? 0.5 * (left[at] + right[at]) : left[at]; };
+        for (std::size_t q = 0; q < n_mean; ++q)
+            for (int w = 0; w < W; ++w)
+                mean[q * W + w] += held * level(static_cast<std::size_t>(g.record_signals[q]) * W + w);
+        for (const auto& s : g.sources)
+            for (int w = 0; w < W; ++w) in[w] += held * s.fraction * level(static_cast<std::size_t>(s.signal) * W + w);
+        const double* direct = number.data() + direct_at * W;
+        for (std::size_t i = 0; i < U; ++i)
+            for (int w = 0; w < W; ++w) out[w] += held * direct[i * W + w] * level(i * W + w);
+        held = 0;
+    };
     for (int k = 0; k < series.n_time; ++k) {
         const bool last = k + 1 == series.n_time;
         const double begin = series.time[k], end = last ? begin : series.time[k + 1];
@@ -640,55 +664,50 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
         std::fill(in.begin(), in.end(), 0.0);
         std::fill(out.begin(), out.end(), 0.0);
         double t = begin;
-        bool fresh = true;
+        bool fresh = true, moved = true;  // moved: signals are to be evaluated again
         do {
-            double next = std::min(end, ControlState::next_tick(g, t));
+            const double next = std::min(end, ControlState::next_tick(g, t));
             const double span = end - begin;
+            const double h_before = h;
             if (!last) h = std::max(1e-9, std::nearbyint((next - t) * 1e9) * 1e-9);  // equal steps get equal bits
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
-            evaluate(k, xl, left);
-            if (linear) {
-                evaluate(k, xr, right);
-                evaluate(k, 0.5 * (xl + xr), middle);
-            } else {
-                std::copy(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(n_signal) * W, middle.begin());
+            if (moved || linear) {
+                settle_accounts();
+                evaluate(k, xl, left);
+                if (linear) {
+                    evaluate(k, xr, right);
+                    evaluate(k, 0.5 * (xl + xr), middle);
+                } else {
+                    std::copy(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(n_signal) * W, middle.begin());
+                }
             }
-            renew(h);
-            inputs(left);
-            if (linear) inputs(right);
+            if (moved || linear || h != h_before) {
+                renew(h);
+                inputs(left);
+                if (linear) inputs(right);
+            }
+            moved = false;
             if (fresh) write(k), fresh = false;
             if (last) break;
             if (linear)
                 for (std::size_t i = 0; i < U * W; ++i) change[i] = right[i] - left[i];
-            for (std::size_t q = 0; q < n_mean; ++q)
-                for (int w = 0; w < W; ++w) {
-                    const std::size_t at = static_cast<std::size_t>(g.record_signals[q]) * W + w;
-                    mean[q * W + w] += h * (linear ? 0.5 * (left[at] + right[at]) : left[at]);
-                }
-            for (const auto& s : g.sources)
-                for (int w = 0; w < W; ++w) {
-                    const std::size_t at = static_cast<std::size_t>(s.signal) * W + w;
-                    in[w] += h * s.fraction * (linear ? 0.5 * (left[at] + right[at]) : left[at]);
-                }
-            const double* direct = number.data() + direct_at * W;
-            for (std::size_t i = 0; i < U; ++i)
-                for (int w = 0; w < W; ++w)
-                    out[w] += h * direct[i * W + w] *
-                              (linear ? 0.5 * (left[i * W + w] + right[i * W + w]) : left[i * W + w]);
+            held += h;
+            if (linear) settle_accounts();
             advance(number.data(), left.data(), linear ? change.data() : nullptr, value.data(), out.data());
             t = next;
             for (std::size_t c = 0, read = 0; c < g.controllers.size(); ++c) {
                 const Controller& law = g.controllers[c];
                 if (!ControlState::ticks_at(law, t)) continue;
-                if (!read++) read_nodes(number.data(), (linear ? right : left).data(), value.data());
+                if (controls_read && !read++) read_nodes(number.data(), (linear ? right : left).data(), value.data());
                 for (int w = 0; w < n; ++w) {
                     double rise = -1e300;
                     for (std::size_t i = 0; i < law.nodes.size(); ++i)
                         rise = std::max(rise, value[static_cast<std::size_t>(law.nodes[i]) * W + w] - law.target[i]);
-                    control.tick(g, c, first + w, rise);
+                    moved |= control.tick(g, c, first + w, rise);
                 }
             }
         } while (t < end - 1e-10);
+        settle_accounts();
         for (int w = 0; w < n; ++w) {
             const std::size_t at = static_cast<std::size_t>(k) * S + lane(w);
             const double span = last ? 1.0 : end - begin;

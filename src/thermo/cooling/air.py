@@ -212,7 +212,7 @@ def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None) -> Places:
                                              * air.density / FAN_CURVE_DENSITY), low, high)
     fan_power = group.law_signal(draw, duty, varying)
     places.fan_power.append(group.record_signal(fan_power))
-    lanes = [group.law_signal(_flow_law(flows.duty, flow * air.density), duty, varying) for flow in flows.flow]
+    lanes = [group.law_signal(_flow_law(group, flows.duty, flow * air.density), duty, varying) for flow in flows.flow]
     places.mass_flow += [group.record_signal(lane) for lane in lanes]
 
     inlet, plenum, exhaust = group.node("inlet"), group.node("plenum"), group.node("exhaust")
@@ -248,7 +248,7 @@ def _add_inlet(rack: _Rack, group: Group, inlet: Node, exhaust: Node, lanes: lis
     if design.supply_flow is None:
         fresh = group.series(1.0)
     else:
-        total = _flow_law(flows.duty, flows.flow.sum(axis=0) * rack.air.density)
+        total = _flow_law(group, flows.duty, flows.flow.sum(axis=0) * rack.air.density)
         fresh = group.supply_share(group.law_signal(total, duty, varying), group.series(design.supply_flow * rack.air.density))
     lacking = group.complement(fresh)
     own, back = 1 - design.recirculation, design.recirculation
@@ -296,11 +296,12 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
     return behind
 
 
-def _flow_law(duty: Floats, flow: Floats) -> Table:
+def _flow_law(group: Group, duty: Floats, flow: Floats) -> Table:
     """Flow against duty as a law, smooth between the points that were solved."""
     from scipy.interpolate import PchipInterpolator
 
-    return law_table(PchipInterpolator(duty, flow, extrapolate=True), float(duty[0]), float(duty[-1]))
+    return group.law_of(("flow", flow.tobytes()), PchipInterpolator(duty, flow, extrapolate=True), float(duty[0]),
+                        float(duty[-1]))
 
 
 @dataclass
@@ -342,7 +343,7 @@ def _add_device(group: Group, name: str, mount: Mount, watts: Signal, places: Pl
     return _Part(junction, case, base, (d.interface_resistance or 0.0) / n)
 
 
-def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: float, span: Floats, air: AirState,
+def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float], air: AirState,
             cell: Node) -> None:
     """Case to base to the cell of air behind the sink, as laws of the lane's mass flow."""
     n = mount.multiplicity
@@ -351,7 +352,9 @@ def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: flo
     def coupling(m: Floats) -> Floats:
         return n * sink_coupling(mount.sink, m * each, air)
 
-    group.conductance(part.base, cell, group.coefficient(1.0, flow, law_table(coupling, float(span[0]), float(span[1]))))
+    # Equal sinks in equal lanes share one law.
+    key = (mount.sink, mount.multiplicity, mount.device.contact_area, mount.device.die_area, part.interface, fraction, span)
+    group.conductance(part.base, cell, group.coefficient(1.0, flow, group.law_of(("sink", key), coupling, *span)))
     if part.base == part.case:
         return
 
@@ -365,4 +368,4 @@ def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: flo
         group.conductance(part.case, part.base, float(ends[0]))
     else:
         group.conductance(part.case, part.base,
-                          group.coefficient(1.0, flow, law_table(to_base, float(span[0]), float(span[1]))))
+                          group.coefficient(1.0, flow, group.law_of(("base", key), to_base, *span)))
