@@ -41,7 +41,7 @@ class Envelope:
 
 
 def envelope(x: NDArray[Any], y: Floats, points: int = POINTS) -> Envelope:
-    """`y` against `x` in at most `points` intervals and the last sample; no peak is lost.
+    """`y` against `x` in at most `points` intervals, the last one closed at the last sample; no peak is lost.
 
     Parameters
     ----------
@@ -57,10 +57,14 @@ def envelope(x: NDArray[Any], y: Floats, points: int = POINTS) -> Envelope:
     n = x.shape[0]
     if n <= 2 * points:
         return Envelope(x, low, high, mean)
-    starts = np.append(np.linspace(0, n - 1, points, endpoint=False).astype(np.intp), n - 1)
-    count = np.diff(np.append(starts, n))
-    return Envelope(x[starts], np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts),
-                    np.add.reduceat(mean, starts) / count)
+    starts = np.linspace(0, n, points, endpoint=False).astype(np.intp)
+
+    def closed(values: NDArray[Any]) -> NDArray[Any]:
+        return np.append(values, values[-1:])
+
+    return Envelope(np.append(x[starts], x[-1:]), closed(np.minimum.reduceat(low, starts)),
+                    closed(np.maximum.reduceat(high, starts)),
+                    closed(np.add.reduceat(mean, starts) / np.diff(np.append(starts, n))))
 
 
 def rack_story(result: xr.Dataset) -> Figure:
@@ -137,8 +141,10 @@ def _time_axis(ax: Axes, x: NDArray[Any]) -> None:
 def _draw(ax: Axes, x: NDArray[Any], y: Floats, colour: str, label: str, *, means: bool = False, dashes: str = "-",
           band: str = "") -> None:
     """One series: a line, a band where there is more than a line to see. Means over intervals are drawn as steps."""
-    e = envelope(x, y)
     style: dict[str, Any] = {"drawstyle": "steps-post"} if means else {}
+    if means and x.shape[0] > 1:  # the last value holds for an instant: no interval to draw it over
+        y = np.concatenate([y[:-1], y[-2:-1]])
+    e = envelope(x, y)
     if np.any(e.high > e.low):
         ax.fill_between(e.x, e.low, e.high, color=colour, alpha=0.25, linewidth=0, step="post" if means else None,
                         label=band or None)
@@ -172,7 +178,7 @@ def _junction_panel(ax: Axes, x: NDArray[Any], result: xr.Dataset, known: Facts)
     junction = result["junction_temperature"].transpose("time", "server", "device")
     names = result["device"].values.tolist()
     driven = junction.values[:, :, accelerators(result)]
-    of_server = (lambda server: f", server {server}") if known.servers > 1 else (lambda server: "")
+    many = known.servers > 1
     if driven[0].size > 2:
         e = envelope(x, driven.reshape(driven.shape[0], -1))
         ax.fill_between(e.x, e.low, e.high, color=GREY, alpha=0.22, linewidth=0, label="all")
@@ -181,11 +187,11 @@ def _junction_panel(ax: Axes, x: NDArray[Any], result: xr.Dataset, known: Facts)
         if which == "coldest" and (device, server) == (known.hottest_device, known.hottest_server):
             continue
         y = junction.sel(server=server).isel(device=names.index(device)).values
-        _draw(ax, x, y, colour, f"{which}: {device}{of_server(server)}")
+        _draw(ax, x, y, colour, f"{which}: {f's{server} ' if many else ''}{device}")
     _limits(ax, result, names.index(known.hottest_device))
     ax.set_ylabel("junction [°C]")
     ax.set_title("Junctions")
-    _legend(ax)
+    _legend(ax, bbox_to_anchor=(1.2, 0.985), handlelength=1.1, columnspacing=0.9)  # over the names of the limits too
 
 
 def _limits(ax: Axes, result: xr.Dataset, device: int) -> None:
@@ -254,8 +260,9 @@ def _words(figure: Figure, result: xr.Dataset, known: Facts) -> None:
                  else f", {known.limit - known.peak_junction:.1f} K below its limit")
     figure.text(0.07, 0.955, str(result.attrs.get("title", "Rack: heat and power")), fontsize=20, fontweight="bold",
                 va="center")
-    figure.text(0.07, 0.908, f"{servers}, {duration_text(known.duration)}: hottest junction {known.peak_junction:.1f} °C"
-                f"{above}; mean PUE {known.pue_mean:.2f}", fontsize=14, va="center", color=BLACK)
+    place = known.hottest_device + (f" of server {known.hottest_server}" if known.servers > 1 else "")
+    figure.text(0.07, 0.908, f"{servers}, {duration_text(known.duration)}: hottest junction {known.peak_junction:.1f} °C "
+                f"({place}){above}; mean PUE {known.pue_mean:.2f}", fontsize=14, va="center", color=BLACK)
     footer = [f"Energy residual at most {known.residual:.1e} W ({known.residual_share:.1e} of IT power)",
               str(result.attrs.get("source", "")), f"solver {result.attrs['solver']}" if "solver" in result.attrs else "",
               f"workload: {source}" if (source := str(result.attrs.get("workload_source", ""))[:60]) else ""]
