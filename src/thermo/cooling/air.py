@@ -197,8 +197,8 @@ def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None) -> Places:
     places = Places()
     flows = lane_flows(server, air)
     low, high = float(flows.duty[0]), 1.0
-    parts = {name: _add_device(group, name, mount, kind.watts[i], places)
-             for i, (name, mount, _) in enumerate(server.devices)}
+    parts = {name: _add_device(group, name, mount, 1.0 if mount.spread is None else mount.spread[k], kind.watts[i], places)
+             for i, (name, mount, k) in enumerate(server.devices)}
     if duty is None:
         watched = [server.devices[i] for i in server.accelerators]
         duty = group.control_signal(rack.design.fan_speed.control(
@@ -312,8 +312,9 @@ class _Part:
     interface: float  # K/W between case and base; 0 where they are one
 
 
-def _add_device(group: Group, name: str, mount: Mount, watts: Signal, places: Places) -> _Part:
-    """Nodes of one device and its sink's base, with its heat. `multiplicity` parts in parallel make one."""
+def _add_device(group: Group, name: str, mount: Mount, spread: float, watts: Signal, places: Places) -> _Part:
+    """Nodes of one device and its sink's base, with its heat. `multiplicity` parts in parallel make one; `spread` is the
+    unit's own factor on its resistances."""
     d: Device = mount.device
     n = mount.multiplicity
     if d.junction_resistance is None or d.case_capacity is None:
@@ -327,7 +328,7 @@ def _add_device(group: Group, name: str, mount: Mount, watts: Signal, places: Pl
     junction = group.node(f"{name} junction", n * d.junction_capacity)
     case = group.node(f"{name} case", n * d.case_capacity)
     base = group.node(f"{name} sink", n * mount.sink.capacity)
-    group.conductance(junction, case, n / d.junction_resistance)
+    group.conductance(junction, case, n / (d.junction_resistance * spread))
     places.junction.append(group.record(junction))
     places.case.append(group.record(case))
     share = 0.0
@@ -340,7 +341,7 @@ def _add_device(group: Group, name: str, mount: Mount, watts: Signal, places: Pl
     else:
         places.memory.append(None)
     group.source(junction, watts, 1.0 - share)
-    return _Part(junction, case, base, (d.interface_resistance or 0.0) / n)
+    return _Part(junction, case, base, (d.interface_resistance or 0.0) * spread / n)
 
 
 def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float], air: AirState,
