@@ -94,7 +94,11 @@ def library(name: Annotated[str | None, typer.Argument(help="Show all that is kn
 def demo(output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result and its picture.")] = Path("thermo-demo"),
          overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demonstration there.")] = False,
          quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and warnings only.")] = False) -> None:
-    """Simulate a measured hour and a half of eight B200 GPUs in an air-cooled rack; write the result and a picture."""
+    """Simulate a measured hour and a half of an air-cooled server with eight B200 GPUs; write the result and a picture.
+
+    Power of the GPUs, air at the inlet and speed of the fans are as measured; temperatures and the rest are calculated.
+    """
+    from thermo import library as shelf
     from thermo import traces
     from thermo.rack import Rack
     from thermo.simulate import simulate_rack
@@ -108,9 +112,11 @@ def demo(output: Annotated[Path, typer.Option("--output", "-o", help="Folder for
         _require_free_picture(picture, overwrite)
     measured = traces.b200(DEMO_SESSION)
     with _progress("demo", quiet) as progress:
-        result = simulate_rack(Rack.from_library("hgx-b200", servers=1), measured["device_power"], cooling="air",
+        result = simulate_rack(Rack.from_library("hgx-b200", servers=1), measured["device_power"],
+                               cooling=shelf.load("cooling", "air").replace(fan_speed=measured["fan_speed"]),
                                ambient={"air_temperature": measured["inlet_temperature"]}, progress=progress)
-    result.attrs |= {"workload_source": measured.attrs["source"], "workload_licence": measured.attrs["licence"]}
+    result.attrs |= {"workload_source": f"thermo.traces.b200({DEMO_SESSION!r}), {measured.attrs['source']}",
+                     "workload_licence": measured.attrs["licence"]}
     new = not output.exists()
     with _as_output_error(output):
         output.mkdir(parents=True, exist_ok=True)
@@ -122,8 +128,9 @@ def demo(output: Annotated[Path, typer.Option("--output", "-o", help="Folder for
                 output.rmdir()  # only if nothing is in it
         raise
     if not quiet:
-        peak = float(measured["device_temperature"].max())
-        print(f"measured on the machine: hottest GPU {peak:g} °C")
+        T = measured["device_temperature"]
+        print(f"measured on that machine: hottest GPU {float(T.max()):g} °C, mean {float(T.mean()):.1f} °C; "
+              "some of the chassis' numbers in the library come from it")
 
 
 # ------------------------------------------------------------------------------------------------------------- output

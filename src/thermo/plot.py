@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 BLACK, BLUE, VERMILION, GREEN, ORANGE, SKY = "#222222", "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"
 GREY = "#6B6B6B"
 POINTS = 1000  # intervals across a panel: finer than a slide shows
+FOOTER = 140  # characters that fit under the panels
 SLIDE = (13.333, 7.5)  # inch, 16:9
 STYLE: dict[str, Any] = {
     "font.size": 13, "axes.titlesize": 14, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 13,
@@ -204,7 +205,7 @@ def _limits(ax: Axes, result: xr.Dataset, device: int) -> None:
             shown.append((limit, label))
     low, high = ax.get_ylim()
     if shown:
-        high = max(high, max(limit for limit, _ in shown) + 0.04 * (high - low))
+        high = max(high, max(limit for limit, _ in shown) + 0.09 * (high - low))
     ax.set_ylim(low, high)
     at, step = -np.inf, 0.075 * (high - low)
     for limit, label in shown:
@@ -265,5 +266,6 @@ def _words(figure: Figure, result: xr.Dataset, known: Facts) -> None:
                 f"({place}){above}; mean PUE {known.pue_mean:.2f}", fontsize=14, va="center", color=BLACK)
     footer = [f"Energy residual at most {known.residual:.1e} W ({known.residual_share:.1e} of IT power)",
               str(result.attrs.get("source", "")), f"solver {result.attrs['solver']}" if "solver" in result.attrs else "",
-              f"workload: {source}" if (source := str(result.attrs.get("workload_source", ""))[:60]) else ""]
-    figure.text(0.07, 0.025, "  |  ".join(part for part in footer if part), fontsize=11, color=GREY, va="center")
+              f"workload: {source}" if (source := str(result.attrs.get("workload_source", ""))) else ""]
+    line = "  |  ".join(part for part in footer if part)
+    figure.text(0.07, 0.025, line if len(line) <= FOOTER else line[:FOOTER - 1] + "…", fontsize=11, color=GREY, va="center")

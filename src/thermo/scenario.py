@@ -35,7 +35,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pydantic
 import xarray as xr
 
 from thermo._field_units import UNITS as DESCRIPTION_UNITS
@@ -342,7 +341,7 @@ class _Faults:
 
     file: str
     lines: dict[str, int]
-    found: list[tuple[int, str]] = field(default_factory=list)
+    found: list[tuple[int, str, str]] = field(default_factory=list)  # line, place, what is wrong
 
     @property
     def count(self) -> int:
@@ -351,7 +350,7 @@ class _Faults:
     def add(self, place: str, message: str) -> None:
         """A fault at a dotted place."""
         line = next((self.lines[p] for p in _ancestors(place) if p in self.lines), 1)
-        self.found.append((line, f"{place}: {message}"))
+        self.found.append((line, place, message if message.startswith((":", " is ")) else f": {message}"))
 
     def at(self, place: str) -> _At:
         """A block whose refusals are faults at `place`."""
@@ -381,34 +380,29 @@ class _Faults:
 
     def described(self, model: Any, data: dict[str, Any], place: str) -> Any:
         """A description of rack, room or cooling; every fault that it finds has its place."""
+        before = set(self._places())
         try:
-            return model.model_validate(data)
-        except pydantic.ValidationError as error:
-            for fault in error.errors(include_url=False):
-                where = place + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"])
-                key = str(fault["loc"][-1]) if fault["loc"] else ""
-                if fault["type"] == "extra_forbidden":
-                    fields = model.model_fields if len(fault["loc"]) == 1 else UNITS
-                    self.add(where, f"no such key{nearest(key, [f for f in fields if f != 'provenance'])}")
-                elif fault["type"] == "missing":
-                    self.add(where, "is missing")
-                elif any(w == where or w.startswith(f"{where}.") for w in self._places()):
-                    continue  # said already, as a quantity
-                else:
-                    said = fault["msg"].removeprefix("Value error, ")
-                    unit = UNITS.get(key, "")
-                    value = shown(fault["input"]) + (f" {unit}" if unit not in ("", "1") else "")
-                    self.add(where, said if isinstance(fault["input"], dict) else f"{value}: {said[:1].lower()}{said[1:]}")
+            return model.from_mapping(data, place)
+        except ScenarioError as error:
+            found = getattr(error, "found", [("", f": {error}")])
+            for inner, said in found:
+                where = f"{place}.{inner}".rstrip(".")
+                if where in before or any(other.startswith((f"{inner}[", f"{inner}.")) for other, _ in found if inner):
+                    continue  # said already, as a quantity, or in detail
+                if said.startswith(": no such field"):
+                    known = model.model_fields if "." not in inner else UNITS
+                    said = f": no such key{nearest(inner.rpartition('.')[2], [f for f in known if f != 'provenance'])}"
+                self.add(where, said)
             return None
 
     def _places(self) -> Iterator[str]:
-        return (message.partition(": ")[0] for _, message in self.found)
+        return (place for _, place, _ in self.found)
 
     def refuse(self) -> None:
         """Raises if there is any fault: all of them, or as many as one message holds."""
         if not self.found:
             return
-        parts = [f"{self.file}:{line}: {message}" for line, message in sorted(self.found, key=lambda f: f[0])]
+        parts = [f"{self.file}:{line}: {place}{message}" for line, place, message in sorted(self.found, key=lambda f: f[0])]
         text, said = parts[0], 1
         for part in parts[1:]:
             if len(text) + len(part) > MESSAGE_LIMIT - 40:
