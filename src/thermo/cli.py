@@ -84,10 +84,9 @@ def library(name: Annotated[str | None, typer.Argument(help="Show all that is kn
             raise ScenarioError(f"no {shown(name)} among the library's {kind}{nearest(name[:80], shelf.names(kind))}")
         print(shelf.describe(name))
         return
-    for folder in shelf.KINDS if kind is None else [kind]:
-        print(f"{folder}:")
-        for entry in shelf.names(folder):
-            print(f"  {entry}")
+    found = {folder: shelf.names(folder) for folder in (shelf.KINDS if kind is None else [kind])}
+    for folder, entries in found.items():
+        print("\n  ".join([f"{folder}:", *entries]))
 
 
 @app.command()
