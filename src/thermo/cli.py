@@ -17,8 +17,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thermo.errors import (CheckpointError, ConvergenceError, LimitError, OutputError, ScenarioError, ThermoError, nearest,
-                           one_line, shown)
+from thermo.errors import (
+    CheckpointError,
+    ConvergenceError,
+    LimitError,
+    OutputError,
+    ScenarioError,
+    ThermoError,
+    nearest,
+    one_line,
+    shown,
+)
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from thermo.summary import Facts, accelerators, duration_text, facts, seconds
+from thermo.summary import Facts, accelerators, duration_text, facts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ GREY = "#6B6B6B"
 POINTS = 1000  # intervals across a panel: finer than a slide shows
 FOOTER = 140  # characters that fit under the panels
 SLIDE = (13.333, 7.5)  # inch, 16:9
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 13, "axes.titlesize": 14, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 13,
     "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 11.5, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD", "grid.linewidth": 0.8, "axes.axisbelow": True,

@@ -25,7 +25,7 @@ COMMON = ("W", "kW", "MW", "degC", "degF", "K", "s", "min", "h", "d", "m", "mm",
 def _registry() -> Any:
     import pint
 
-    registry = pint.UnitRegistry(cache_folder=None)
+    registry: Any = pint.UnitRegistry(cache_folder=None)
     for line in EXTRA:
         registry.define(line)
     return registry

@@ -457,8 +457,8 @@ def _document(text: str, name: str) -> dict[str, Any]:
     except RecursionError:
         raise ScenarioError(f"{name}: tables or lists are nested too deeply, the limit is {MAX_DEPTH}") from None
     except ValueError as error:  # TOMLDecodeError, and what int() says of a number with thousands of digits
-        line = int(found[1]) if (found := re.search(r"at line (\d+)", str(error))) else text.count("\n") + 1
-        raise ScenarioError(f"{name}:{line}: not valid TOML: {error}") from None
+        number = int(found[1]) if (found := re.search(r"at line (\d+)", str(error))) else text.count("\n") + 1
+        raise ScenarioError(f"{name}:{number}: not valid TOML: {error}") from None
     _refuse_large(data, name)
     return data
 
