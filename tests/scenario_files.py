@@ -1,4 +1,5 @@
 """Scenario files for tests: the small rack written out, so that no library is needed."""
+
 import json
 
 from small_rack import rack

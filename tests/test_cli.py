@@ -1,4 +1,5 @@
 """The command line: exit codes, one line for each refusal, nothing half-written, Ctrl-C obeyed at once."""
+
 import os
 import signal
 import subprocess
@@ -44,7 +45,11 @@ def test_run_writes_what_it_says(tmp_path, capsys):
     before = contents(tmp_path)
     code, out, err = run(capsys, "run", path, "-o", tmp_path / "a.nc")
     assert code == 3 and "is there already" in err and contents(tmp_path) == before
-    assert run(capsys, "run", path, "-q", "-o", tmp_path / "a.nc", "--plot", tmp_path / "a.png", "--overwrite") == (0, "", "")
+    assert run(capsys, "run", path, "-q", "-o", tmp_path / "a.nc", "--plot", tmp_path / "a.png", "--overwrite") == (
+        0,
+        "",
+        "",
+    )
 
 
 def test_run_to_zarr(tmp_path, capsys):
@@ -52,30 +57,38 @@ def test_run_to_zarr(tmp_path, capsys):
     assert store.read(tmp_path / "a.zarr").attrs["version"] == thermo.__version__
 
 
-@pytest.mark.parametrize("arguments,code,words", [
-    (["run"], 2, "Missing argument"),
-    (["rnu"], 2, "No such command"),
-    (["run", "scenario.toml", "--tolerance", "3"], 2, "No such option"),
-    (["run", "none.toml"], 2, "'none.toml': there is no such file"),
-    (["run", "bad.toml"], 2, "bad.toml:1: rack: no such"),
-    (["run", "scenario.toml", "-o", "a.txt"], 3, ".nc or .zarr"),
-    (["run", "scenario.toml", "-o", "none/a.nc"], 3, "there is no folder"),
-    (["run", "scenario.toml", "--plot", "a.svg"], 3, "as .png"),
-    (["run", "scenario.toml", "--plot", "mine.png", "--overwrite"], 3, "not a picture that thermo made"),
-    (["run", "huge.toml"], 4, "the limit of a scenario"),
-    (["run", "large.toml"], 4, "would take"),
-    (["library", "hgx-b20"], 2, "did you mean 'hgx-b200'"),
-    (["library", "--kind", "rack"], 2, "did you mean 'racks'"),
-    (["library", "t4", "--kind", "racks"], 2, "no 't4' among the library's racks"),
-    (["demo", "-o", "mine.png"], 3, "is not a folder"),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    "arguments,code,words",
+    [
+        (["run"], 2, "Missing argument"),
+        (["rnu"], 2, "No such command"),
+        (["run", "scenario.toml", "--tolerance", "3"], 2, "No such option"),
+        (["run", "none.toml"], 2, "'none.toml': there is no such file"),
+        (["run", "bad.toml"], 2, "bad.toml:1: rack: no such"),
+        (["run", "scenario.toml", "-o", "a.txt"], 3, ".nc or .zarr"),
+        (["run", "scenario.toml", "-o", "none/a.nc"], 3, "there is no folder"),
+        (["run", "scenario.toml", "--plot", "a.svg"], 3, "as .png"),
+        (["run", "scenario.toml", "--plot", "mine.png", "--overwrite"], 3, "not a picture that thermo made"),
+        (["run", "huge.toml"], 4, "the limit of a scenario"),
+        (["run", "large.toml"], 4, "would take"),
+        (["library", "hgx-b20"], 2, "did you mean 'hgx-b200'"),
+        (["library", "--kind", "rack"], 2, "did you mean 'racks'"),
+        (["library", "t4", "--kind", "racks"], 2, "no 't4' among the library's racks"),
+        (["demo", "-o", "mine.png"], 3, "is not a folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_refusals(tmp_path, monkeypatch, capsys, arguments, code, words):
     """One line on stderr that says it, the right exit code, and every file as it was."""
     monkeypatch.chdir(tmp_path)
     write(tmp_path, GOOD)
     write(tmp_path, "rack = 7", "bad.toml")
     write(tmp_path, "#" * 1_000_001, "huge.toml")
-    write(tmp_path, GOOD.replace("count = 1\n", "count = 100000\n").replace("servers = 2", "").replace('"10 min"', '"1 d"'), "large.toml")
+    write(
+        tmp_path,
+        GOOD.replace("count = 1\n", "count = 100000\n").replace("servers = 2", "").replace('"10 min"', '"1 d"'),
+        "large.toml",
+    )
     (tmp_path / "mine.png").write_text("not a picture of thermo's")
     before = contents(tmp_path)
     found, out, err = run(capsys, *arguments)
@@ -86,8 +99,16 @@ def test_refusals(tmp_path, monkeypatch, capsys, arguments, code, words):
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("error,code", [(ConvergenceError("no steady state"), 5), (MemoryError(), 4), (KeyboardInterrupt(), 130),
-                                        (OSError(28, "No space left on device"), 3), (ZeroDivisionError("division"), 1)])
+@pytest.mark.parametrize(
+    "error,code",
+    [
+        (ConvergenceError("no steady state"), 5),
+        (MemoryError(), 4),
+        (KeyboardInterrupt(), 130),
+        (OSError(28, "No space left on device"), 3),
+        (ZeroDivisionError("division"), 1),
+    ],
+)
 def test_what_happens_on_the_way(tmp_path, monkeypatch, capsys, error, code):
     def fail(self, **more):
         raise error
@@ -148,16 +169,24 @@ def test_demo(tmp_path, monkeypatch, capsys):
     assert run(capsys, "demo", "-o", "other", "--quiet")[:2] == (0, "")
 
 
-LONG = scenario_files.RACK.replace("servers = 2\n", "") + scenario_files.REST.replace('"10 min"', '"24 h"').replace(
-    '"30 s"', '"0.25 s"') + '[run]\nsolver = "tr-bdf2"\n'  # 345,601 samples under a controller
+LONG = (
+    scenario_files.RACK.replace("servers = 2\n", "")
+    + scenario_files.REST.replace('"10 min"', '"24 h"').replace('"30 s"', '"0.25 s"')
+    + '[run]\nsolver = "tr-bdf2"\n'
+)  # 345,601 samples under a controller
 
 
 @pytest.mark.parametrize("solver,delay", [("tr-bdf2", 0.3), ("tr-bdf2", 0.8), ("tr-bdf2", 2.0), ("Radau", 3.0)])
 def test_interrupt_is_obeyed_at_once(tmp_path, solver, delay):
     """SIGINT while it loads, reads, simulates: exit 130 within 0.5 s, one line, nothing written."""
     path = write(tmp_path, LONG.replace("tr-bdf2", solver))
-    process = subprocess.Popen([*PROGRAM, "run", str(path), "-o", str(tmp_path / "a.nc"), "--plot", str(tmp_path / "a.png")],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": SOURCE})
+    process = subprocess.Popen(
+        [*PROGRAM, "run", str(path), "-o", str(tmp_path / "a.nc"), "--plot", str(tmp_path / "a.png")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": SOURCE},
+    )
     time.sleep(delay)
     assert process.poll() is None, process.communicate()
     began = time.perf_counter()
@@ -170,8 +199,13 @@ def test_interrupt_is_obeyed_at_once(tmp_path, solver, delay):
 
 
 def test_a_closed_pipe_is_no_fault():
-    done = subprocess.run(f"{' '.join(PROGRAM)} library | head -1", shell=True, capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": SOURCE})
+    done = subprocess.run(
+        f"{' '.join(PROGRAM)} library | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": SOURCE},
+    )
     assert done.stderr == "" and done.stdout.count("\n") == 1
 
 

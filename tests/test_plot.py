@@ -1,4 +1,5 @@
 """The picture holds every series of the story, each with its unit, at any length and on any clock."""
+
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ import thermo
 from thermo.cooling import Air
 from thermo.errors import ScenarioError
 from thermo.plot import POINTS, envelope, rack_story
+from thermo.rack import Slot
 from thermo.summary import facts, time_above
 
 
@@ -55,7 +57,9 @@ def test_all_series_are_there_with_their_units(result):
     hot = junction[f"hottest: s{known.hottest_server} {known.hottest_device}"]
     assert np.nanmax(hot.get_ydata()) == known.peak_junction == float(result["junction_temperature"].max())
     assert any(label.startswith("coldest: ") for label in junction)
-    flat = {float(line.get_ydata()[0]) for line in found["junction [°C]"].get_lines() if len(set(line.get_ydata())) == 1}
+    flat = {
+        float(line.get_ydata()[0]) for line in found["junction [°C]"].get_lines() if len(set(line.get_ydata())) == 1
+    }
     assert {87.0, 89.0, 95.0} <= flat
     assert {"max 87", "slowdown 89", "shutdown 95"} <= {t.get_text() for t in found["junction [°C]"].texts}
     air = lines(found["air [°C]"])
@@ -73,8 +77,19 @@ def test_title_and_energy_balance(result):
     assert f"thermo {thermo.__version__}" in words[2]
 
 
-@pytest.mark.parametrize("name", ["junction_temperature", "it_power", "fan_power", "utility_power", "supply_temperature",
-                                  "return_temperature", "energy_residual", "device_kind"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "junction_temperature",
+        "it_power",
+        "fan_power",
+        "utility_power",
+        "supply_temperature",
+        "return_temperature",
+        "energy_residual",
+        "device_kind",
+    ],
+)
 def test_a_missing_series_is_named(result, name):
     with pytest.raises(ScenarioError, match=name):
         rack_story(result.drop_vars(name))
@@ -100,6 +115,20 @@ def test_one_sample_is_drawn(result):
 def test_recirculated_air_shows_at_the_inlet():
     figure = rack_story(simulated(20, supply=0.1))
     assert "in, warmest server" in lines(panels(figure)["air [°C]"])
+
+
+def test_servers_of_two_kinds():
+    """The second kind has fewer GPUs: what it has not is left out, not drawn or counted as a number."""
+    server = rack.slots[0].server
+    gpus = server.mounts[0]
+    fewer = gpus.replace(names=gpus.names[:4], lanes=gpus.lanes[:4], positions=gpus.positions[:4])
+    small = server.replace(name="small", mounts=(fewer, *server.mounts[1:]))
+    mixed = rack.replace(slots=(Slot(server=server, count=1), Slot(server=small, count=2)))
+    result = thermo.simulate_rack(mixed, thermo.workload.constant(0.5, time_step=60.0), cooling=Air())
+    assert np.isnan(result["junction_temperature"].sel(server=2, device="gpu7")).all()
+    known = facts(result)
+    assert known.peak_junction == float(result["junction_temperature"].max()) and np.isfinite(known.mean_junction)
+    rack_story(result).canvas.draw()
 
 
 def test_envelope_keeps_every_peak():
@@ -135,21 +164,39 @@ def test_summary_has_every_row(result):
     with console.file:
         console.print(result.thermo.summary())
     text = console.export_text()
-    for row in ("peak junction", "mean junction", "time above limit", "IT energy", "fan energy", "utility energy", "mean PUE",
-                "air rise", "energy residual"):
+    for row in (
+        "peak junction",
+        "mean junction",
+        "time above limit",
+        "IT energy",
+        "fan energy",
+        "utility energy",
+        "mean PUE",
+        "air rise",
+        "energy residual",
+    ):
         assert row in text
 
 
 def test_limits_are_coordinates(result):
     assert result["max_operating_temperature"].sel(device="gpu3") == 87.0
     assert np.isnan(result["slowdown_temperature"].sel(device="cpu0"))
-    assert all(result[name].attrs["units"] == "degC" for name in ("max_operating_temperature", "slowdown_temperature",
-                                                                  "shutdown_temperature", "memory_limit_temperature"))
+    assert all(
+        result[name].attrs["units"] == "degC"
+        for name in (
+            "max_operating_temperature",
+            "slowdown_temperature",
+            "shutdown_temperature",
+            "memory_limit_temperature",
+        )
+    )
 
 
 def test_the_accessor_comes_with_simulate_rack_and_pyplot_stays_out():
-    code = ("import sys, thermo, xarray; thermo.simulate_rack; assert hasattr(xarray.Dataset, 'thermo');"
-            "import thermo.plot; assert 'matplotlib' not in sys.modules and 'typer' not in sys.modules")
+    code = (
+        "import sys, thermo, xarray; thermo.simulate_rack; assert hasattr(xarray.Dataset, 'thermo');"
+        "import thermo.plot; assert 'matplotlib' not in sys.modules and 'typer' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
     simulated(3).thermo.plot()
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()

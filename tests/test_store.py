@@ -1,4 +1,5 @@
 """A result comes back from disk as it went there, to the bit; a damaged one, or a foreign one, is refused."""
+
 import os
 import warnings
 from functools import cache
@@ -112,6 +113,7 @@ def test_links_are_not_followed(tmp_path, name):
 def test_nothing_half_written(tmp_path, monkeypatch, name, kind):
     """Full disk, or an interrupt, at the last moment and in the middle."""
     for place in ("_sync", "_into_place"):
+
         def fail(*args):
             raise kind
 
@@ -121,7 +123,9 @@ def test_nothing_half_written(tmp_path, monkeypatch, name, kind):
         assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("place,words", [("there/is/none.nc", "no folder"), ("result.txt", ".nc or .zarr"), ("result", ".nc or .zarr")])
+@pytest.mark.parametrize(
+    "place,words", [("there/is/none.nc", "no folder"), ("result.txt", ".nc or .zarr"), ("result", ".nc or .zarr")]
+)
 def test_places_that_cannot_be(tmp_path, place, words):
     with pytest.raises(OutputError, match=words):
         store.write(run(), tmp_path / place)
@@ -142,7 +146,7 @@ def test_damage_is_noticed(tmp_path, name):
         file = files[rng.integers(len(files))]
         good = file.read_bytes()
         at = int(rng.integers(len(good)))
-        file.write_bytes(good[:at] + bytes([good[at] ^ (1 << int(rng.integers(8)))]) + good[at + 1:])
+        file.write_bytes(good[:at] + bytes([good[at] ^ (1 << int(rng.integers(8)))]) + good[at + 1 :])
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -64,7 +64,8 @@ def run(scenario: Annotated[Path, typer.Argument(help="Scenario file (TOML).", s
         output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the result goes: .nc or .zarr.",
                                                     show_default=False)] = None,
         plot: Annotated[Path | None, typer.Option(help="Where a picture of it goes: .png.", show_default=False)] = None,
-        overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result at these places.")] = False,
+        overwrite: Annotated[bool, typer.Option("--overwrite",
+                                                help="Replace an earlier result at these places.")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and warnings only.")] = False) -> None:
     """Simulate a scenario, show what came out, and write it where told."""
     from thermo import scenario as scenarios
@@ -99,8 +100,10 @@ def library(name: Annotated[str | None, typer.Argument(help="Show all that is kn
 
 
 @app.command()
-def demo(output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result and its picture.")] = Path("thermo-demo"),
-         overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demonstration there.")] = False,
+def demo(output: Annotated[Path, typer.Option("--output", "-o",
+                                              help="Folder for the result and its picture.")] = Path("thermo-demo"),
+         overwrite: Annotated[bool, typer.Option("--overwrite",
+                                                 help="Replace an earlier demonstration there.")] = False,
          quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and warnings only.")] = False) -> None:
     """Simulate a measured hour and a half of an air-cooled server with eight B200 GPUs; write the result and a picture.
 
@@ -189,7 +192,8 @@ def _require_free_picture(path: Path, overwrite: bool) -> None:
         with _as_output_error(path):
             own = path.is_file() and b"Software\0thermo " in path.open("rb").read(4096)
         if not own:
-            raise OutputError(f"{shown(str(path))}: is not a picture that thermo made, so it is not overwritten; give another name")
+            raise OutputError(f"{shown(str(path))}: is not a picture that thermo made, so it is not overwritten; "
+                              "give another name")
 
 
 def _write_picture(picture: bytes, path: Path) -> None:
@@ -305,7 +309,8 @@ def _refused(error: BaseException) -> int:
     if isinstance(error, MemoryError):
         _say("thermo: the memory does not suffice for this run; use a larger time_step or fewer servers", "31")
     elif code == FAULT:
-        _say(f"thermo: a fault of the program: {type(error).__name__}: {error}; --debug shows where, please report it", "31")
+        _say(f"thermo: a fault of the program: {type(error).__name__}: {error}; --debug shows where, please report it",
+             "31")
     else:
         _say(f"thermo: {error}", "31")
     return code

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from thermo.errors import one_line
 from thermo.summary import Facts, accelerators, duration_text, facts
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ POINTS = 1000  # intervals across a panel: finer than a slide shows
 FOOTER = 140  # characters that fit under the panels
 SLIDE = (13.333, 7.5)  # inch, 16:9
 STYLE: Any = {
-    "font.size": 13, "axes.titlesize": 14, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 13,
-    "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 11.5, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD", "grid.linewidth": 0.8, "axes.axisbelow": True,
-    "lines.linewidth": 2.0, "figure.facecolor": "white", "savefig.facecolor": "white", "text.parse_math": False,
+    "font.size": 13, "axes.titlesize": 14, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 11.5, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD", "grid.linewidth": 0.8,
+    "axes.axisbelow": True, "lines.linewidth": 2.0, "figure.facecolor": "white", "savefig.facecolor": "white", "text.parse_math": False,
 }
 
 
@@ -71,8 +72,8 @@ def envelope(x: NDArray[Any], y: Floats, points: int = POINTS) -> Envelope:
 def rack_story(result: xr.Dataset) -> Figure:
     """The rack's story on one page, for a slide of 16:9.
 
-    Power (IT, fans, utility); the hottest and the coldest of the driven devices against their limits; air in and out; fans' duty and
-    flow; the largest energy residual in the footer. Series of more than some 2,000 samples are drawn as their mean in
+    Power (IT, fans, utility); the hottest and the coldest of the driven devices against their limits; air in and out;
+    fans' duty and flow; the largest energy residual in the footer. Series of more than some 2,000 samples are drawn as their mean in
     each of 1,000 intervals with a band from the least to the largest value.
 
     Parameters
@@ -178,10 +179,11 @@ def _power_panel(ax: Axes, x: NDArray[Any], result: xr.Dataset) -> None:
 def _junction_panel(ax: Axes, x: NDArray[Any], result: xr.Dataset, known: Facts) -> None:
     junction = result["junction_temperature"].transpose("time", "server", "device")
     names = result["device"].values.tolist()
-    driven = junction.values[:, :, accelerators(result)]
+    driven = junction.values[:, :, accelerators(result)].reshape(junction.sizes["time"], -1)
+    driven = driven[:, ~np.isnan(driven[0])]
     many = known.servers > 1
-    if driven[0].size > 2:
-        e = envelope(x, driven.reshape(driven.shape[0], -1))
+    if driven.shape[1] > 2:
+        e = envelope(x, driven)
         ax.fill_between(e.x, e.low, e.high, color=GREY, alpha=0.22, linewidth=0, label="all")
     for which, device, server, colour in (("coldest", known.coldest_device, known.coldest_server, SKY),
                                           ("hottest", known.hottest_device, known.hottest_server, VERMILION)):
@@ -259,7 +261,7 @@ def _words(figure: Figure, result: xr.Dataset, known: Facts) -> None:
     if np.isfinite(known.limit):
         above = (f", above its limit for up to {duration_text(known.time_above)}" if known.time_above > 0
                  else f", {known.limit - known.peak_junction:.1f} K below its limit")
-    figure.text(0.07, 0.955, str(result.attrs.get("title", "Rack: heat and power")), fontsize=20, fontweight="bold",
+    figure.text(0.07, 0.955, one_line(str(result.attrs.get("title", "Rack: heat and power"))), fontsize=20, fontweight="bold",
                 va="center")
     place = known.hottest_device + (f" of server {known.hottest_server}" if known.servers > 1 else "")
     figure.text(0.07, 0.908, f"{servers}, {duration_text(known.duration)}: hottest junction {known.peak_junction:.1f} °C "
@@ -267,5 +269,5 @@ def _words(figure: Figure, result: xr.Dataset, known: Facts) -> None:
     footer = [f"Energy residual at most {known.residual:.1e} W ({known.residual_share:.1e} of IT power)",
               str(result.attrs.get("source", "")), f"solver {result.attrs['solver']}" if "solver" in result.attrs else "",
               f"workload: {source}" if (source := str(result.attrs.get("workload_source", ""))) else ""]
-    line = "  |  ".join(part for part in footer if part)
+    line = one_line("  |  ".join(part for part in footer if part))
     figure.text(0.07, 0.025, line if len(line) <= FOOTER else line[:FOOTER - 1] + "…", fontsize=11, color=GREY, va="center")

@@ -1,4 +1,4 @@
-"""Quantities with units, as people write them: ``"90 L/min"``, ``"113 degF"``, ``"1105 CFM"``. Only at the edge: scenario files."""
+"""Quantities with units, as people write them in scenario files: ``"90 L/min"``, ``"113 degF"``, ``"1105 CFM"``."""
 from __future__ import annotations
 
 import math
@@ -11,14 +11,15 @@ from thermo.errors import ScenarioError, nearest, shown
 __all__ = ["quantity"]
 
 LONGEST = 80  # characters
-_FORM = re.compile(r"\s*([+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?)\s*([A-Za-z%°µ·/*^() 0-9_.-]*)\s*")
+_NUMBER, _UNIT = r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?", r"[A-Za-z%°µ·/*^() 0-9_.-]*"
+_FORM = re.compile(rf"\s*({_NUMBER})\s*({_UNIT})\s*")
 _POWER = re.compile(r"(?<=[a-z])([23])\b")  # m3, cm2
 # what data sheets write and the registry does not know
 EXTRA = ("CFM = foot ** 3 / minute = _ = cfm", "GPM = gallon / minute = _ = gpm", "LPM = liter / minute = _ = lpm",
          "rev = revolution", "inWG = 249.08891 pascal = _ = inwg")
 SPELLINGS = (("°C", "degC"), ("°F", "degF"), ("·", "*"))
-COMMON = ("W", "kW", "MW", "degC", "degF", "K", "s", "min", "h", "d", "m", "mm", "ft", "inch", "Pa", "kPa", "bar", "psi", "L/min",
-          "L/s", "m3/s", "m3/h", "CFM", "GPM", "kg/s", "J/K", "K/W", "rpm", "%", "Hz")
+COMMON = ("W", "kW", "MW", "degC", "degF", "K", "s", "min", "h", "d", "m", "mm", "ft", "inch", "Pa", "kPa", "bar", "psi",
+          "L/min", "L/s", "m3/s", "m3/h", "CFM", "GPM", "kg/s", "J/K", "K/W", "rpm", "%", "Hz")
 
 
 @cache

@@ -2,7 +2,7 @@
 
     title = "Eight B200 in summer"
     [rack]
-    name = "hgx-b200"             # of the library; or file = "rack.toml", or server = "hgx-b200", or slots written out here
+    name = "hgx-b200"             # of the library; or file = "rack.toml", server = "hgx-b200", or slots written out
     servers = 4
     [workload]
     file = "trace.csv"            # beside the scenario; or power = "650 W" or utilisation = 0.9, with duration = "1 h"
@@ -17,12 +17,12 @@
     name = "ideal"
     [run]
     time_step = "15 s"
-    initial = "steady"            # or a temperature
+    initial = "steady"            # or a temperature, or "earlier.nc", a result to go on from
     tolerance = "0.01 K"
     solver = "auto"
 
-Bare numbers are SI and degC. Every fault is reported at once, with its line, value and way out; then nothing is computed.
-A scenario names only files below its own folder.
+Bare numbers are SI and degC. Every fault is reported at once, with its line, value and way out; then nothing is
+computed. A scenario names only files below its own folder.
 """
 from __future__ import annotations
 
@@ -55,13 +55,14 @@ UNITS = DESCRIPTION_UNITS | {
     "hot_aisle_makeup": "1", "handler_fan_share": "1", "chiller_cop": "1", "fan_speed": "1",
     "period": "s", "resolution": "1", "deadband": "K", "setpoint": "degC", "margin": "K", "gain": "1/K",
     "integral_gain": "1/(K s)", "temperature": "degC", "output": "1",
-    "duration": "s", "power": "W", "utilisation": "1", "max_gap": "s", "time_step": "s", "tolerance": "K", "initial": "degC",
+    "duration": "s", "power": "W", "utilisation": "1", "max_gap": "s", "time_step": "s", "tolerance": "K",
+    "initial": "degC",
 }
 RANGES = {  # of what no description of its own checks at once
     "ambient.air_temperature": (-20.0, 60.0), "ambient.facility_water_temperature": (-20.0, 80.0),
     "workload.duration": (1e-3, 1e9), "workload.power": (0.0, 1e6), "workload.utilisation": (0.0, 1.0),
-    "workload.max_gap": (1e-6, 1e9), "run.time_step": (1e-6, 1e9), "run.tolerance": (1e-9, 10.0), "run.initial": (-50.0, 150.0),
-    "rack.servers": (1, 100_000),
+    "workload.max_gap": (1e-6, 1e9), "workload.time_step": (1e-6, 1e9), "run.time_step": (1e-6, 1e9),
+    "run.tolerance": (1e-9, 10.0), "run.initial": (-50.0, 150.0), "rack.servers": (1, 100_000),
 }
 TABLES = ("title", "rack", "workload", "cooling", "ambient", "power", "run")
 WORKLOAD_KEYS = ("file", "units", "interpolation", "time", "columns", "fill", "max_gap", "power", "utilisation", "duration",
@@ -106,16 +107,17 @@ def read(path: str | os.PathLike[str]) -> ScenarioFile:
         if key not in data:
             faults.add(key, f"is missing; a scenario needs [{key}]")
     title = data.get("title", "")
-    if not isinstance(title, str) or len(title) > 200:
-        faults.add("title", f"{shown(title)} is not a text of at most 200 characters")
+    if not isinstance(title, str) or len(title) > 200 or not title.isprintable():
+        faults.add("title", f"{shown(title)} is not a text of one line and at most 200 characters")
     rack = _rack(faults, data["rack"], path.parent) if "rack" in data else None
     workload = _workload(faults, data["workload"], path.parent) if "workload" in data else None
     options = {"cooling": _cooling(faults, data["cooling"]) if "cooling" in data else None,
                "ambient": _ambient(faults, data["ambient"]) if "ambient" in data else None,
                "power": _power(faults, data["power"]) if "power" in data else None}
-    options |= _run(faults, data.get("run", {}))
+    options |= _run(faults, data.get("run", {}), path.parent)
     faults.refuse()
-    return ScenarioFile(path, title, rack, workload, {k: v for k, v in options.items() if v is not None})  # type: ignore[arg-type]
+    assert workload is not None  # else there is a fault
+    return ScenarioFile(path, title, rack, workload, {k: v for k, v in options.items() if v is not None})
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
@@ -135,7 +137,7 @@ def _rack(faults: _Faults, given: Any, folder: Path) -> Any:
         return None
     way = ways[0] if ways else "name"
     if way != "slots":
-        _known(faults, given, "rack", ("name", "file", "server", "servers", "cooling") if way == "server" else (way, "servers"))
+        _known(faults, given, "rack", (way, "servers", *(("name", "cooling") if way == "server" else ())))
     servers = given.get("servers")
     if servers is not None and (not isinstance(servers, int) or isinstance(servers, bool)):
         faults.add("rack.servers", f"{shown(servers)} is not a whole number")
@@ -152,7 +154,8 @@ def _rack(faults: _Faults, given: Any, folder: Path) -> Any:
             if not isinstance(given["server"], str):
                 raise ScenarioError(f"{shown(given['server'])} is not the name of a server")
             server: Server = library.server(given["server"])
-            return Rack.of(server, 1 if servers is None else int(servers), name=given.get("name"), cooling=given.get("cooling", "air"))
+            return Rack.of(server, 1 if servers is None else int(servers), name=given.get("name"),
+                           cooling=given.get("cooling", "air"))
         else:
             if not isinstance(given["name"], str):
                 raise ScenarioError(f"{shown(given['name'])} is not the name of a rack")
@@ -179,8 +182,8 @@ def _workload(faults: _Faults, given: Any, folder: Path) -> xr.DataArray | None:
         if key in WORKLOAD_KEYS and key not in allowed:
             faults.add(f"workload.{key}", f"does not go with {ways[0]}; leave it out")
     before = faults.count
-    numbers = {k: faults.number(f"workload.{k}", given[k]) for k in ("power", "utilisation", "duration", "time_step", "max_gap")
-               if k in given and k in allowed}
+    numbers = {k: faults.number(f"workload.{k}", given[k]) for k in given
+               if k in allowed and k in ("power", "utilisation", "duration", "time_step", "max_gap")}
     if ways == ["file"]:
         file = _inside(faults, given["file"], folder, "workload.file")
         if file is None or faults.count > before:
@@ -215,7 +218,8 @@ def _cooling(faults: _Faults, given: Any) -> Any:
     settings = {k: v for k, v in given.items() if k not in ("name", "design")}
     if "design" in given:
         if given["design"] not in DESIGNS:
-            faults.add("cooling.design", f"{shown(given['design'])} is not a design{nearest(str(given['design']), DESIGNS)}")
+            faults.add("cooling.design", f"{shown(given['design'])} is not a design"
+                       f"{nearest(str(given['design']), DESIGNS)}")
             return None
         return faults.described(Air, _filled(faults, settings, "cooling"), "cooling")
     with faults.at("cooling.name"):
@@ -248,7 +252,7 @@ def _power(faults: _Faults, given: Any) -> Any:
     return None
 
 
-def _run(faults: _Faults, given: Any) -> dict[str, Any]:
+def _run(faults: _Faults, given: Any, folder: Path) -> dict[str, Any]:
     from thermo.solve import SOLVERS
 
     if not _is_table(faults, given, "run"):
@@ -256,12 +260,26 @@ def _run(faults: _Faults, given: Any) -> dict[str, Any]:
     _known(faults, given, "run", ("time_step", "initial", "solver", "tolerance"))
     out = {k: faults.number(f"run.{k}", given[k]) for k in ("time_step", "tolerance") if k in given}
     if "initial" in given:
-        out["initial"] = given["initial"] if given["initial"] == "steady" else faults.number("run.initial", given["initial"])
+        out["initial"] = _initial(faults, given["initial"], folder)
     if "solver" in given:
         if given["solver"] not in SOLVERS:
             faults.add("run.solver", f"{shown(given['solver'])} is not a solver{nearest(str(given['solver']), SOLVERS)}")
         out["solver"] = given["solver"]
     return out
+
+
+def _initial(faults: _Faults, given: Any, folder: Path) -> Any:
+    from thermo import store
+
+    if given == "steady":
+        return given
+    if not (isinstance(given, str) and given.endswith(tuple(store.SUFFIXES))):
+        return faults.number("run.initial", given)
+    file = _inside(faults, given, folder, "run.initial")
+    if file is not None:
+        with faults.at("run.initial"):
+            return store.read(file)
+    return None
 
 
 # ------------------------------------------------------------------------------------------------------------- values
@@ -305,7 +323,7 @@ def _inside(faults: _Faults, given: Any, folder: Path, place: str) -> Path | Non
         faults.add(place, f"{shown(given)} is not the name of a file")
         return None
     if Path(given).is_absolute() or ".." in Path(given).parts:
-        faults.add(place, f"{shown(given)} leads out of the scenario's folder; put the file beside the scenario, or below")
+        faults.add(place, f"{shown(given)} leads out of the scenario's folder; put the file beside the scenario")
         return None
     try:
         file = (folder / given).resolve()
@@ -438,7 +456,8 @@ def _text(path: Path) -> str:
             raise ScenarioError(f"{shown(str(path))}: not a regular file")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise LimitError(f"{path.name}: more than {MAX_BYTES} bytes, the limit of a scenario; put series into a file of their own")
+        raise LimitError(f"{path.name}: more than {MAX_BYTES} bytes, the limit of a scenario; put series into a file of "
+                         "their own")
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

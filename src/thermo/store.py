@@ -21,13 +21,14 @@ import numpy as np
 import xarray as xr
 
 from thermo import _files
-from thermo.errors import OutputError, ThermoError, nearest, shown
+from thermo.errors import LimitError, OutputError, ThermoError, nearest, shown
 
 __all__ = ["read", "require_free", "write"]
 
 MARK = "thermo_content"  # attribute: SHA-256 of the content, and the sign of a store of our own
 CLOCK = "thermo_time_unit"  # attribute: unit of the dates in memory
 CHUNK_BYTES = 8 * 2**20
+MAX_BYTES = 64e9  # in memory, what a run may give
 LEVEL = 1  # of compression: doubles compress little, and no faster at a higher one
 DATE_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 SUFFIXES = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr"}
@@ -97,6 +98,8 @@ def read(path: str | os.PathLike[str]) -> xr.Dataset:
         with (_files.netcdf_dataset(path) if kind == "netcdf" else _files.zarr_dataset(path)) as opened:
             if not isinstance(opened.attrs.get(MARK), str):
                 raise OutputError(f"{path.name}: not a result that thermo wrote; read a trace with thermo.workload.read")
+            if opened.nbytes > MAX_BYTES:
+                raise LimitError(f"{path.name}: claims {opened.nbytes / 1e9:.0f} GB, the limit is {MAX_BYTES / 1e9:.0f} GB")
             data = opened.load()
         data = _as_it_was(data)
         if content_hash(data) != data.attrs.pop(MARK):
@@ -119,7 +122,8 @@ def require_free(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
         if not overwrite:
             raise OutputError(f"{shown(str(path))}: is there already; give another name, or overwrite (--overwrite)")
         if not _is_own(path):
-            raise OutputError(f"{shown(str(path))}: is not a result that thermo wrote, so it is not overwritten; give another name")
+            raise OutputError(f"{shown(str(path))}: is not a result that thermo wrote, so it is not overwritten; "
+                              "give another name")
     return path
 
 
@@ -227,12 +231,13 @@ def _as_output_error(path: Path, verb: str) -> Iterator[None]:
     """Whatever a storage library raises becomes an `OutputError`."""
     try:
         yield
-    except (OutputError, MemoryError):
+    except (OutputError, LimitError, MemoryError):
         raise
     except ThermoError as error:
         raise OutputError(str(error)) from None
     except ImportError as error:
-        raise OutputError(f"{path.name}: needs a package that is missing ({error}); pip install 'thermo-dc[io]'") from None
+        raise OutputError(f"{path.name}: needs a package that is missing ({error}); "
+                          "pip install 'thermo-dc[io]'") from None
     except Exception as error:  # the libraries have no common root
         raise OutputError(f"{path.name}: cannot be {verb}: {type(error).__name__}: {error}") from error
 

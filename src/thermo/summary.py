@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from thermo.errors import ScenarioError
+from thermo.errors import ScenarioError, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -84,7 +84,8 @@ def facts(result: xr.Dataset) -> Facts:
     ScenarioError
         If a variable is missing that a result has.
     """
-    missing = [name for name in NEEDED if name not in result] + [name for name in ("device_kind",) if name not in result.coords]
+    missing = [name for name in NEEDED if name not in result]
+    missing += [name for name in ("device_kind",) if name not in result.coords]
     if missing:
         raise ScenarioError(f"this Dataset is not a result of simulate_rack: it has no {', '.join(missing)}")
     t = seconds(result)
@@ -96,7 +97,8 @@ def facts(result: xr.Dataset) -> Facts:
     junction = result["junction_temperature"].transpose("time", "server", "device").values
     drives = accelerators(result)
     peaks = np.stack([np.max(junction[:, :, i], axis=0) for i in drives], axis=1)  # (server, driven device)
-    mean = float(np.nanmean([np.nanmean(junction[:, :, i]) for i in drives]))
+    there = ~np.isnan(peaks)  # where servers differ, not each has every device
+    mean = float(np.mean(np.stack([np.mean(junction[:, :, i], axis=0) for i in drives], axis=1)[there]))
     hot = np.unravel_index(np.nanargmax(peaks), peaks.shape)
     cold = np.unravel_index(np.nanargmin(peaks), peaks.shape)
     names = result["device"].values.tolist()
@@ -117,7 +119,8 @@ def facts(result: xr.Dataset) -> Facts:
         coldest_server=int(result["server"].values[cold[0]]), coldest_device=str(names[drives[cold[1]]]),
         limit=float(limits[drives[hot[1]]]), time_above=longest, longest_device=where,
         it_energy=it_energy, fan_energy=energy("fan_power"), utility_energy=energy("utility_power"),
-        pue_mean=energy("utility_power") / it_energy if it_energy > 0 else float(result["utility_power"].values[0] / it[0]),
+        pue_mean=(energy("utility_power") / it_energy if it_energy > 0
+                  else float(result["utility_power"].values[0] / it[0])),
         rise_mean=float(np.average(rise[:-1], weights=span) if span.size else rise[0]), rise_peak=float(np.max(rise)),
         residual=residual, residual_share=residual / float(np.mean(it)) if np.mean(it) > 0 else np.nan)
 
@@ -149,7 +152,7 @@ def summary(result: xr.Dataset) -> Table:
     f = facts(result)
     limit = f"its limit is {f.limit:g} °C" if np.isfinite(f.limit) else "its limit is not known"
     above = f"{duration_text(f.time_above)} ({f.longest_device})" if f.time_above > 0 else "none"
-    table = Table(title=escape(str(result.attrs.get("title", "result"))), show_header=False, title_justify="left")
+    table = Table(title=escape(one_line(str(result.attrs.get("title", "result")))), show_header=False, title_justify="left")
     table.add_column("quantity")
     table.add_column("value")
     servers = f"{f.servers} server" + ("s" if f.servers != 1 else "")
@@ -165,7 +168,7 @@ def summary(result: xr.Dataset) -> Table:
         ("air rise" if _in_air(result) else "coolant rise", f"{f.rise_mean:.1f} K mean, {f.rise_peak:.1f} K peak"),
         ("energy residual", f"at most {f.residual:.1e} W, {f.residual_share:.1e} of IT power"),
     ):
-        table.add_row(name, escape(value))
+        table.add_row(name, escape(one_line(value)))
     return table
 
 
