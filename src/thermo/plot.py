@@ -1,6 +1,7 @@
 """A result on one page: power, junctions against their limits, air in and out, fans, and the energy balance below."""
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -269,5 +270,7 @@ def _words(figure: Figure, result: xr.Dataset, known: Facts) -> None:
     footer = [f"Energy residual at most {known.residual:.1e} W ({known.residual_share:.1e} of IT power)",
               str(result.attrs.get("source", "")), f"solver {result.attrs['solver']}" if "solver" in result.attrs else "",
               f"workload: {source}" if (source := str(result.attrs.get("workload_source", ""))) else ""]
+    if warned := len(json.loads(result.attrs.get("warnings", "[]"))):
+        footer.insert(1, f"{warned} warning{'s' if warned > 1 else ''}, see attrs")
     line = one_line("  |  ".join(part for part in footer if part))
     figure.text(0.07, 0.025, line if len(line) <= FOOTER else line[:FOOTER - 1] + "…", fontsize=11, color=GREY, va="center")

@@ -7,8 +7,8 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "thermo"
 LAYERS = [  # upper may import lower, never the other way; neighbours on a line may not know each other unless said below
     {"cli", "accessor"},
-    {"plot", "store", "scenario"},
-    {"summary", "quantity"},
+    {"plot", "scenario"},
+    {"summary", "quantity", "store"},
     {"calibrate"},
     {"simulate"},
     {"solve", "output"},
