@@ -251,8 +251,9 @@ def _fan_panels(duty: Axes, flow: Axes, x: NDArray[Any], result: xr.Dataset) -> 
     _draw(flow, x, y, BLUE, "flow of a server", means=True)
     flow.set_ylim(0, 1.1 * float(np.nanmax(y)) or 1)
     flow.set_ylabel("flow [kg/s]")
+    flow.locator_params(axis="y", nbins=2)
     for ax in (duty, flow):
-        ax.yaxis.set_label_coords(-0.09, 0.5)
+        ax.yaxis.set_label_coords(-0.1, 0.5)
 
 
 def _words(figure: Figure, result: xr.Dataset, known: Facts) -> None:
