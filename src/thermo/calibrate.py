@@ -27,7 +27,11 @@ __all__ = ["GROUPS", "Calibration", "calibrate", "predict"]
 Floats = NDArray[np.float64]
 SENSOR_RESOLUTION = 0.5  # K, weight of a temperature sample: sensors report whole degrees
 POWER_RESOLUTION = 0.01  # of the mean, weight of a sample of server power
+INDEPENDENT = 1 / 20  # of the samples: those seconds apart repeat each other
 WIDEST = 4.0  # a parameter may move this many times up or down
+PRIOR = 0.3  # natural logarithm: how far off a number of the library may well be; keeps what the data does not tell
+PRIOR_EXPONENT = 0.05  # the same for exponents of the fan law: 2.5 to 3 is all that is ever seen
+GAP = 5.0  # a step longer than this many median steps is a hole: what follows starts from its own steady state
 TEMPERATURES = ("junction_temperature", "device_temperature", "gpu_temperature")
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -91,8 +95,10 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
 
     Notes
     -----
-    `scipy.optimize.least_squares` (trust region, finite differences). Standard errors are from the Jacobian at the
-    solution and the residual variance; they take samples as independent, which telemetry is not: true errors are larger.
+    `scipy.optimize.least_squares` (trust region, finite differences) on temperatures, server power, and a weak pull of each
+    parameter to where it starts (a factor of 1.35 costs as much as one standard deviation), so that what the telemetry
+    does not tell stays as the library has it. One sample in twenty counts as independent; standard errors are from the
+    Jacobian at the solution on that footing, the pull included.
     """
     from scipy.optimize import least_squares
 
@@ -129,23 +135,28 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
     has_power = "server_power" in telemetry
     power = np.asarray(telemetry["server_power"].values, dtype=np.float64) if has_power else np.empty(0)
 
+    pull = np.array([PRIOR_EXPONENT if p.endswith("exponent") else PRIOR for p in paths])
+    counted = np.isfinite(np.concatenate([measured.ravel(), power]))
+
     def residual(x: Floats) -> Floats:
-        result = predict(changed(x), telemetry, cooling=cooling, ambient=ambient, initial=initial)
+        try:
+            result = predict(changed(x), telemetry, cooling=cooling, ambient=ambient, initial=initial)
+        except ScenarioError:  # no such server can be: the search turns back
+            return np.full(int(counted.sum()) + len(paths), 1e3)
         parts = [((result["temperature"].values - measured) / SENSOR_RESOLUTION).ravel()]
         if has_power:
             # one sample of power weighs as much as one of all temperatures
             parts.append((result["server_power"].values - power) / (POWER_RESOLUTION * power.mean())
                          * np.sqrt(measured.shape[1]))
-        together = np.concatenate(parts)
-        return together[np.isfinite(together)]
+        return np.append(np.concatenate(parts)[counted] * np.sqrt(INDEPENDENT), x / pull)
 
     fit = least_squares(residual, np.zeros(len(paths)), bounds=(low - 1e-12, high + 1e-12), method="trf", x_scale=0.1,
-                        diff_step=1e-4, xtol=1e-5, ftol=1e-6, max_nfev=40)
+                        diff_step=1e-4, xtol=1e-4, ftol=1e-4, max_nfev=40)
     if fit.status < 0:
         raise ConvergenceError(f"calibration: {fit.message}")
     found = changed(fit.x)
-    variance = 2 * fit.cost / max(fit.fun.size - len(paths), 1)
-    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * variance
+    free = max(float(counted.sum()) * INDEPENDENT - len(paths), 1.0)
+    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * max(2 * fit.cost / free, 1.0)
     value = start * np.exp(fit.x)
     table = pd.DataFrame({"value": value, "standard_error": value * np.sqrt(np.diag(covariance)), "start": start,
                           "at_bound": fit.active_mask != 0}, index=pd.Index(paths, name="parameter"))
@@ -161,8 +172,26 @@ def predict(rack: Rack, telemetry: xr.Dataset, *, cooling: Any = None, ambient: 
             initial: Any = "steady") -> xr.Dataset:
     """What the rack would have shown under the telemetry's power, fan speed and inlet: ``temperature``, ``server_power``.
 
-    Of the telemetry only ``device_power``, ``fan_speed`` and ``inlet_temperature`` are read.
+    Of the telemetry only ``device_power``, ``fan_speed`` and ``inlet_temperature`` are read. After a hole in the samples the
+    rack starts from the steady state of the first sample behind it.
     """
+    rack = rack.with_servers(1)
+    times = np.asarray(telemetry["time"].values)
+    steps = np.diff(times)
+    holes = np.flatnonzero(steps > GAP * np.median(steps)) + 1 if steps.size else []
+    edges = [0, *holes, times.size]
+    pieces = []
+    for first, last in zip(edges, edges[1:], strict=False):
+        piece = telemetry.isel(time=slice(first, last))
+        if last - first == 1:  # one sample between two holes: its own steady state
+            again = piece.assign_coords(time=piece["time"] + (1.0 if steps.dtype.kind == "f" else np.timedelta64(1, "s")))
+            pieces.append(_predicted(rack, xr.concat([piece, again], "time"), cooling, ambient, "steady").isel(time=[0]))
+        else:
+            pieces.append(_predicted(rack, piece, cooling, ambient, initial if first == 0 else "steady"))
+    return xr.concat(pieces, "time") if len(pieces) > 1 else pieces[0]
+
+
+def _predicted(rack: Rack, telemetry: xr.Dataset, cooling: Any, ambient: Mapping[str, Any] | None, initial: Any) -> xr.Dataset:
     around: dict[str, Any] = dict(ambient or {})
     if "inlet_temperature" in telemetry:
         around["air_temperature"] = telemetry["inlet_temperature"].drop_attrs()
