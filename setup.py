@@ -41,7 +41,7 @@ class BuildExt(build_ext):
         for extension in self.extensions:
             extra = [] if msvc else ["-std=c++17", "-fvisibility=hidden"]
             if WERROR and not msvc and "bindings" in extension.sources[0]:
-                extra += ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
+                extra += ["-Wall", "-Wextra", "-Werror"]
             extension.extra_compile_args = compile_flags + extra
             extension.extra_link_args = link_flags
         self.parallel = self.parallel or int(os.environ.get("THERMO_JOBS", os.cpu_count() or 1))

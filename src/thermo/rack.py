@@ -240,7 +240,8 @@ class Mount(Described):
     """Devices of one kind and where they sit: the i-th of `names` in the i-th of `lanes` at the i-th of `positions`.
 
     `multiplicity` lumps that many identical parts into each name (16 DIMMs as one). `load` is the utilisation of a part
-    that the workload does not drive, and `follows` what each unit of mean accelerator utilisation adds to it.
+    that the workload does not drive, and `follows` what each unit of mean accelerator utilisation adds to it. `spread` is
+    what calibration finds: equal parts differ by a tenth and more in how well they sit on their sinks.
     """
 
     device: Device
@@ -252,9 +253,12 @@ class Mount(Described):
     bypass: Annotated[Number, Field(ge=0, lt=1)] = 0.0  # of the lane's air, passes beside the sink and mixes behind it
     load: Share = 0.0
     follows: Share = 0.0
+    spread: tuple[Positive, ...] | None = None  # unit to unit: times junction and interface resistance of each name
 
     @model_validator(mode="after")
     def _lists_match(self) -> Self:
+        if self.spread is not None and len(self.spread) != len(self.names):
+            raise ValueError(f"spread needs one entry for each of {len(self.names)} names, has {len(self.spread)}")
         if not len(self.names) == len(self.lanes) == len(self.positions):
             raise ValueError(f"names, lanes and positions need one entry each: {len(self.names)}, {len(self.lanes)}, "
                              f"{len(self.positions)}")
@@ -275,6 +279,7 @@ class Fans(Described):
     power_exponent: Annotated[Number, Field(ge=1.5, le=3.5)] = 3.0
     standby_power: NotNegative = 0.0  # W, of one fan, at any speed
     minimum_duty: Annotated[Number, Field(ge=0.02, le=1)] = 0.2
+    upstream: bool = True  # before the devices (their heat warms what follows), or behind them
     system_flow: Positive  # m3/s through the server
     system_duty: Annotated[Number, Field(gt=0.05, le=1)] = 1.0  # fraction of rated_speed
 

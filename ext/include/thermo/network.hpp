@@ -1,0 +1,175 @@
+// The thermal network: nodes, conductances, one-way streams, sources, boundaries, and what they depend on.
+//
+//     C_i dT_i/dt = q_i + sum_j G_ij (T_j - T_i) + sum_(u->i) w_ui (T_u - T_i)
+//
+// Servers of one kind form a group: one topology, numbers of their own. Nodes shared by all servers are the border.
+// Heat into a node is positive. Temperatures are the rise [K] above a reference that the caller keeps.
+//
+// What varies is a *signal*: a sample of a time series, the output of a controller, or a law of another signal.
+// A *coefficient* [W/K] is   scale * law(signal) * multiplier signal   ; sources [W] and boundary temperatures are signals.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "thermo/laws.hpp"
+
+namespace thermo {
+
+// Where the far end of a link is: a node of the server, a boundary, or a node shared by all servers.
+constexpr int kBoundary = 1'000'000, kShared = 2'000'000;
+inline bool is_local(int r) { return r >= 0 && r < kBoundary; }
+inline bool is_boundary(int r) { return r >= kBoundary && r < kShared; }
+inline bool is_shared(int r) { return r >= kShared; }
+
+enum class SignalKind : int {
+    series = 0,   // first: unused; value from the server's own column of the series
+    law = 1,      // law[first](signal[second]) * signal[third] (third < 0: 1)
+    control = 2,  // output of controller `first`
+    supply_share = 3,  // share of this server's draw (signal[first]) that the ordered supply (signal[second]) still covers
+    complement = 4     // 1 - signal[first]
+};
+
+struct Signal {
+    SignalKind kind = SignalKind::series;
+    int first = -1, second = -1, third = -1;
+};
+
+struct Coefficient {
+    int law = -1;         // < 0: the signal itself
+    int signal = -1;      // < 0: constant
+    int multiplier = -1;  // signal, < 0: 1
+};
+
+struct Link {  // conductance between a and b, or stream from a to b
+    int a = 0, b = 0, coefficient = 0;
+};
+
+struct Source {
+    int node = 0, signal = 0;
+    double fraction = 1;
+};
+
+// A sampled controller on the largest of (T[node] - target): proportional-integral, or a curve. Output in [low, high].
+struct Controller {
+    int kind = 0;  // 0: PI, 1: curve
+    double period = 5, gain = 0, integral_gain = 0, low = 0, high = 1, quantum = 0, deadband = 0;
+    std::vector<int> nodes;
+    std::vector<double> target;  // one for each node, as rise above the reference
+    Law curve;                   // output against the largest (T - target), kind 1
+};
+
+struct Group {
+    int n_server = 0, n_node = 0;
+    std::vector<double> capacity;  // [n_node][n_server], 0: algebraic
+    std::vector<Signal> signals;
+    std::vector<std::int32_t> series;  // [n_signal][n_server], column of the series, -1 where the signal is no series
+    std::vector<Coefficient> coefficients;
+    std::vector<double> scale;  // [n_coefficient][n_server]
+    std::vector<Link> conductances, streams;
+    std::vector<Link> exits;  // a: node that the stream leaves from; b unused
+    std::vector<Source> sources;
+    std::vector<int> boundaries;  // signal that is the temperature of each boundary
+    std::vector<Law> laws;
+    std::vector<Controller> controllers;
+    std::vector<int> record_nodes, record_signals;
+
+    int n_signal() const { return static_cast<int>(signals.size()); }
+    int n_coefficient() const { return static_cast<int>(coefficients.size()); }
+
+    // Whether a signal moves any coefficient, directly or through another signal.
+    std::vector<char> moves_coefficients() const {
+        std::vector<char> moves(signals.size(), 0);
+        for (const auto& c : coefficients) {
+            if (c.signal >= 0) moves[static_cast<std::size_t>(c.signal)] = 1;
+            if (c.multiplier >= 0) moves[static_cast<std::size_t>(c.multiplier)] = 1;
+        }
+        return moves;
+    }
+
+    void check(int n_series, int n_shared) const {
+        auto fail = [](const std::string& what) { throw std::invalid_argument("network: " + what); };
+        const int S = n_signal();
+        auto signal_ok = [&](int s, int below) { return s >= 0 && s < below; };
+        if (n_server < 1 || n_node < 1) fail("a group needs at least one server and one node");
+        if (capacity.size() != static_cast<std::size_t>(n_node) * n_server) fail("capacity has the wrong length");
+        for (double c : capacity)
+            if (!(c >= 0) || c > 1e15) fail("a capacity is negative or not finite");
+        if (series.size() != static_cast<std::size_t>(S) * n_server) fail("series has the wrong length");
+        for (int k = 0; k < S; ++k) {
+            const auto& s = signals[k];
+            switch (s.kind) {
+                case SignalKind::series:
+                    for (int v = 0; v < n_server; ++v)
+                        if (series[static_cast<std::size_t>(k) * n_server + v] < 0 ||
+                            series[static_cast<std::size_t>(k) * n_server + v] >= n_series)
+                            fail("a signal names a series that does not exist");
+                    break;
+                case SignalKind::law:
+                    if (s.first < 0 || s.first >= static_cast<int>(laws.size()) || !signal_ok(s.second, k) ||
+                        (s.third >= 0 && !signal_ok(s.third, k)))
+                        fail("a law signal refers to something that does not come before it");
+                    break;
+                case SignalKind::control:
+                    if (s.first < 0 || s.first >= static_cast<int>(controllers.size())) fail("no such controller");
+                    break;
+                case SignalKind::supply_share:
+                    if (!signal_ok(s.first, k) || !signal_ok(s.second, k)) fail("supply share of an unknown signal");
+                    break;
+                case SignalKind::complement:
+                    if (!signal_ok(s.first, k)) fail("complement of an unknown signal");
+                    break;
+                default: fail("unknown kind of signal");
+            }
+        }
+        if (scale.size() != coefficients.size() * static_cast<std::size_t>(n_server)) fail("scale has the wrong length");
+        for (const auto& c : coefficients)
+            if (c.law >= static_cast<int>(laws.size()) || c.signal >= S || c.multiplier >= S ||
+                (c.law >= 0 && c.signal < 0))
+                fail("a coefficient refers to something that does not exist");
+        auto ref_ok = [&](int r) {
+            if (is_shared(r)) return r - kShared < n_shared;
+            if (is_boundary(r)) return r - kBoundary < static_cast<int>(boundaries.size());
+            return r >= 0 && r < n_node;
+        };
+        for (const auto* links : {&conductances, &streams, &exits})
+            for (const auto& l : *links) {
+                if (!ref_ok(l.a) || !ref_ok(l.b)) fail("a link ends at a node that does not exist");
+                if (l.coefficient < 0 || l.coefficient >= n_coefficient()) fail("a link has no coefficient");
+            }
+        for (const auto& l : conductances)
+            if (!is_local(l.a)) fail("a conductance starts at a node of the server");
+        for (const auto& l : streams)
+            if (is_boundary(l.b)) fail("a stream cannot end at a boundary: make it an exit");
+        for (const auto& l : exits)
+            if (is_boundary(l.a)) fail("an exit leaves from a node, not from a boundary");
+        for (const auto& s : sources)
+            if (s.node < 0 || s.node >= n_node || !signal_ok(s.signal, S)) fail("a source is at no node or has no signal");
+        for (int b : boundaries)
+            if (!signal_ok(b, S)) fail("a boundary has no signal");
+        for (int r : record_nodes)
+            if (r < 0 || r >= n_node) fail("a recorded node does not exist");
+        for (int r : record_signals)
+            if (!signal_ok(r, S)) fail("a recorded signal does not exist");
+        for (const auto& c : controllers) {
+            if (c.nodes.empty() || c.nodes.size() != c.target.size() || !(c.period > 0) || !(c.high >= c.low))
+                fail("a controller needs nodes with targets, a period and an ordered range");
+            for (int n : c.nodes)
+                if (n < 0 || n >= n_node) fail("a controller watches a node that does not exist");
+        }
+        for (const auto& l : laws)
+            if (l.value.size() < 2 || l.slope.size() != l.value.size() || !(l.step > 0)) fail("a law's table is malformed");
+    }
+};
+
+// Nodes shared by all servers, and the streams between them and out of them. Coefficients here are sums over servers of
+// the same coefficient in every group, so that what the servers blow into a shared node is what leaves it.
+struct Border {
+    int n_node = 0;
+    std::vector<double> capacity;
+    std::vector<int> record_nodes;
+};
+
+}  // namespace thermo

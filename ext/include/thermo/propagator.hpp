@@ -1,0 +1,787 @@
+// The exact stepper: where coefficients hold, each independent block of a server moves by its own matrix exponential.
+//
+// Nodes fall into four classes. *Driven*: no capacity, and no stored heat can reach them (an inlet plenum). *Dynamic*:
+// with capacity. *Core*: no capacity, between dynamic nodes (the air in a lane). *Observers*: no capacity, and nothing
+// dynamic listens to them (an exhaust). Driven nodes are inputs; core nodes are eliminated; observers are read off.
+// What remains falls apart into blocks (a lane of packages, a voltage regulator on its own).
+//
+// All numbers that depend on coefficients and step stand in one row per server, [number][lane], so that a change of one
+// server's fans replaces one lane, from a cache where that fan speed has been met before.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "thermo/phi.hpp"
+#include "thermo/signals.hpp"
+
+namespace thermo {
+
+// What a run writes. Rates are means over the interval that starts at a sample; temperatures are at the sample.
+struct Record {
+    double* nodes = nullptr;       // [time][server][record node]
+    double* signals = nullptr;     // [time][server][record signal], interval mean
+    double* energy_in = nullptr;   // [time][server], J in the interval that starts at the sample
+    double* energy_out = nullptr;  // [time][server], J
+    double* stored = nullptr;      // [time][server], J since the first sample
+};
+
+class Propagator {
+  public:
+    explicit Propagator(const Group& group) : g(group) { analyse(); }
+
+    // Why this group cannot be stepped exactly; empty where it can.
+    const std::string& obstacle() const { return obstacle_; }
+    int largest_block() const {
+        int n = 0;
+        for (const auto& b : blocks) n = std::max(n, b.n);
+        return n;
+    }
+    std::size_t numbers_per_server() const { return n_number; }
+
+    // Runs servers first..first+n-1 (n <= kWidth). `T` is [node][n_server], in and out. `stop` ends the run early.
+    // `constant` says which series never change.
+    template <class Stop>
+    void run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control, const Record& record,
+             Stop&& stop) const;
+
+  private:
+    static constexpr int kLargestBlock = 64;  // dense work grows with the square
+    enum class Kind : char { dynamic, driven, core, observer };
+
+    struct Op {  // one term of the balance of a row
+        int row, column, input, coefficient;
+        double fraction;
+    };
+    struct Block {
+        int n = 0, n_core = 0, m = 0;
+        std::vector<int> nodes;   // core first, then dynamic
+        std::vector<int> inputs;  // into the input vector
+        std::vector<Op> ops;
+        std::vector<int> read;  // core nodes that are read (index into nodes)
+        // offsets into a server's numbers
+        std::size_t phi = 0, gain = 0, ramp = 0, out_state = 0, out_input = 0, out_ramp = 0, read_state = 0,
+                    read_input = 0;
+    };
+    struct Term {  // one inflow of an algebraic node that is swept: from a node, an input, or a source
+        int node, input, coefficient;
+        double fraction;
+    };
+    struct Swept {
+        int node;
+        std::vector<Term> terms;
+    };
+
+    const Group& g;
+    std::string obstacle_;
+    std::vector<Kind> kind;
+    std::vector<Swept> driven, observers;
+    std::vector<int> input_of_driven;  // [node] -> input index, -1
+    std::vector<Block> blocks;
+    int n_input = 0;
+    std::size_t n_number = 0, direct_at = 0, n_scratch = 0;  // for one lane
+
+    std::vector<std::size_t> listened;
+
+    void analyse();
+    void find_listened();
+    template <int W>
+    void build(const double* coefficient, const double* capacity, const double* h, bool ramps, double* number,
+               double* scratch) const;
+    THERMO_CLONES void build_chunk(const double* coefficient, const double* capacity, const double* h, bool ramps,
+                                   double* number, double* scratch) const;
+    void sweep(const std::vector<Swept>& nodes, const double* number, const double* value, const double* input,
+               double* out, const std::vector<int>* slot) const;
+    THERMO_CLONES void advance(const double* number, const double* input, const double* change, double* value,
+                               double* out) const;
+    void read_nodes(const double* number, const double* input, double* value) const;
+};
+
+// ------------------------------------------------------------------------------------------------------------ analysis
+
+inline void Propagator::analyse() {
+    const int L = g.n_node;
+    kind.assign(L, Kind::dynamic);
+    auto algebraic = [&](int i) {
+        bool zero = g.capacity[static_cast<std::size_t>(i) * g.n_server] == 0;
+        for (int v = 0; v < g.n_server; ++v)
+            if ((g.capacity[static_cast<std::size_t>(i) * g.n_server + v] == 0) != zero)
+                obstacle_ = "a node has capacity in some servers only";
+        return zero;
+    };
+    for (const auto& s : g.signals)
+        if (s.kind == SignalKind::supply_share) obstacle_ = "servers share their air supply (recirculation)";
+    auto shared = [&](const Link& l) { return is_shared(l.a) || is_shared(l.b); };
+    for (const auto* links : {&g.conductances, &g.streams, &g.exits})
+        for (const auto& l : *links)
+            if (shared(l)) obstacle_ = "nodes are shared between servers";
+    if (!obstacle_.empty()) return;
+
+    std::vector<std::vector<int>> feeds(L), fed_by(L);  // u -> i where T_u stands in the balance of i
+    for (const auto& l : g.conductances)
+        if (is_local(l.b)) {
+            feeds[l.a].push_back(l.b), fed_by[l.b].push_back(l.a);
+            feeds[l.b].push_back(l.a), fed_by[l.a].push_back(l.b);
+        }
+    for (const auto& l : g.streams)
+        if (is_local(l.a)) feeds[l.a].push_back(l.b), fed_by[l.b].push_back(l.a);
+    auto reach = [&](const std::vector<std::vector<int>>& graph) {
+        std::vector<char> seen(L, 0);
+        std::vector<int> stack;
+        for (int i = 0; i < L; ++i)
+            if (!algebraic(i)) seen[i] = 1, stack.push_back(i);
+        while (!stack.empty()) {
+            const int i = stack.back();
+            stack.pop_back();
+            for (int j : graph[i])
+                if (!seen[j]) seen[j] = 1, stack.push_back(j);
+        }
+        return seen;
+    };
+    const auto after = reach(feeds), before = reach(fed_by);
+    for (int i = 0; i < L; ++i)
+        if (algebraic(i)) kind[i] = !after[i] ? Kind::driven : before[i] ? Kind::core : Kind::observer;
+
+    n_input = g.n_signal();
+    input_of_driven.assign(L, -1);
+    for (int i = 0; i < L; ++i)
+        if (kind[i] == Kind::driven) input_of_driven[i] = n_input++;
+
+    // Inflows of each node
+    std::vector<std::vector<Term>> terms(L);
+    auto end = [&](int far, int near, int coefficient) {
+        if (is_boundary(far))
+            terms[near].push_back({-1, g.boundaries[far - kBoundary], coefficient, 1.0});
+        else if (kind[far] == Kind::driven)
+            terms[near].push_back({-1, input_of_driven[far], coefficient, 1.0});
+        else
+            terms[near].push_back({far, -1, coefficient, 1.0});
+    };
+    for (const auto& l : g.conductances) {
+        end(l.b, l.a, l.coefficient);
+        if (is_local(l.b)) end(l.a, l.b, l.coefficient);
+    }
+    for (const auto& l : g.streams) end(l.a, l.b, l.coefficient);
+    for (const auto& s : g.sources) terms[s.node].push_back({-1, s.signal, -1, s.fraction});
+
+    // Swept nodes in an order in which everything is known when it is needed
+    auto order = [&](Kind which, std::vector<Swept>& out) {
+        std::vector<int> left;
+        for (int i = 0; i < L; ++i)
+            if (kind[i] == which) left.push_back(i);
+        std::vector<char> done(L, 0);
+        while (!left.empty()) {
+            std::vector<int> later;
+            for (int i : left) {
+                bool ready = true;
+                for (int u : fed_by[i])
+                    if (kind[u] == which && !done[u]) ready = false;
+                if (ready)
+                    done[i] = 1, out.push_back({i, terms[i]});
+                else
+                    later.push_back(i);
+            }
+            if (later.size() == left.size()) {
+                obstacle_ = "nodes without capacity form a loop";
+                return;
+            }
+            left.swap(later);
+        }
+    };
+    order(Kind::driven, driven);
+    order(Kind::observer, observers);
+    if (!obstacle_.empty()) return;
+
+    // Core nodes whose temperature is asked for
+    std::vector<char> wanted(L, 0);
+    for (int i : g.record_nodes) wanted[i] = 1;
+    for (const auto& c : g.controllers)
+        for (int i : c.nodes) wanted[i] = 1;
+    for (const auto& o : observers)
+        for (const auto& t : o.terms)
+            if (t.node >= 0) wanted[t.node] = 1;
+
+    // Blocks: weakly connected among dynamic and core nodes
+    std::vector<char> seen(L, 0);
+    auto inside = [&](int i) { return kind[i] == Kind::dynamic || kind[i] == Kind::core; };
+    std::size_t at = static_cast<std::size_t>(g.n_coefficient());
+    for (int start = 0; start < L; ++start) {
+        if (!inside(start) || seen[start]) continue;
+        std::vector<int> members, stack{start};
+        seen[start] = 1;
+        while (!stack.empty()) {
+            const int i = stack.back();
+            stack.pop_back();
+            members.push_back(i);
+            for (const auto* graph : {&feeds, &fed_by})
+                for (int j : (*graph)[i])
+                    if (inside(j) && !seen[j]) seen[j] = 1, stack.push_back(j);
+        }
+        std::sort(members.begin(), members.end());
+        Block b;
+        for (int i : members)
+            if (kind[i] == Kind::core) b.nodes.push_back(i), ++b.n_core;
+        for (int i : members)
+            if (kind[i] == Kind::dynamic) b.nodes.push_back(i), ++b.n;
+        std::vector<int> place(L, -1);
+        for (std::size_t r = 0; r < b.nodes.size(); ++r) place[b.nodes[r]] = static_cast<int>(r);
+        for (int i : b.nodes)
+            for (const auto& t : terms[i]) {
+                int input = -1;
+                if (t.input >= 0) {
+                    auto found = std::find(b.inputs.begin(), b.inputs.end(), t.input);
+                    input = static_cast<int>(found - b.inputs.begin());
+                    if (found == b.inputs.end()) b.inputs.push_back(t.input);
+                }
+                b.ops.push_back({place[i], t.node >= 0 ? place[t.node] : -1, input, t.coefficient, t.fraction});
+            }
+        b.m = static_cast<int>(b.inputs.size());
+        for (int r = 0; r < b.n_core; ++r)
+            if (wanted[b.nodes[r]]) b.read.push_back(r);
+        const auto n = static_cast<std::size_t>(b.n), m = static_cast<std::size_t>(b.m), reads = b.read.size();
+        b.phi = at, at += n * n;
+        b.gain = at, at += n * m;
+        b.ramp = at, at += n * m;
+        b.out_state = at, at += n;
+        b.out_input = at, at += m;
+        b.out_ramp = at, at += m;
+        b.read_state = at, at += reads * n;
+        b.read_input = at, at += reads * m;
+        if (b.n > kLargestBlock) obstacle_ = "a block has more than 64 nodes with capacity";
+        const std::size_t t = b.nodes.size();
+        n_scratch = std::max(n_scratch, t * t + t * m + 7 * n * n + n);
+        blocks.push_back(std::move(b));
+    }
+    direct_at = at;
+    n_number = at + static_cast<std::size_t>(n_input);
+    n_scratch += static_cast<std::size_t>(L);
+    find_listened();
+}
+
+// Inputs that the heat that leaves depends on directly: the same walk as in `build`, with marks for numbers.
+inline void Propagator::find_listened() {
+    std::vector<char> weight(static_cast<std::size_t>(g.n_node), 0), direct(static_cast<std::size_t>(n_input), 0);
+    auto mark = [&](int r) {
+        if (is_boundary(r))
+            direct[static_cast<std::size_t>(g.boundaries[static_cast<std::size_t>(r - kBoundary)])] = 1;
+        else if (kind[static_cast<std::size_t>(r)] == Kind::driven)
+            direct[static_cast<std::size_t>(input_of_driven[static_cast<std::size_t>(r)])] = 1;
+        else
+            weight[static_cast<std::size_t>(r)] = 1;
+    };
+    for (const auto& l : g.exits) mark(l.a);
+    for (const auto& l : g.streams)
+        if (is_boundary(l.a)) mark(l.a);
+    for (const auto& l : g.conductances)
+        if (is_boundary(l.b)) mark(l.a), mark(l.b);
+    for (auto o = observers.rbegin(); o != observers.rend(); ++o)
+        if (weight[static_cast<std::size_t>(o->node)])
+            for (const auto& t : o->terms)
+                (t.node >= 0 ? weight[static_cast<std::size_t>(t.node)] : direct[static_cast<std::size_t>(t.input)]) = 1;
+    for (const auto& b : blocks)
+        for (int p = 0; p < b.n_core; ++p)
+            if (weight[static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(p)])])
+                for (int c : b.inputs) direct[static_cast<std::size_t>(c)] = 1;
+    for (std::size_t i = 0; i < direct.size(); ++i)
+        if (direct[i]) listened.push_back(i);
+}
+
+// --------------------------------------------------------------------------------------------------- the blocks' numbers
+
+// Numbers of W servers from their coefficients [coefficient][W], capacities [node][W] and step h[W]: see Block.
+template <int W>
+THERMO_INLINE void Propagator::build(const double* coefficient, const double* capacity, const double* h, bool ramps,
+                                     double* number, double* scratch) const {
+    std::memcpy(number, coefficient, sizeof(double) * W * static_cast<std::size_t>(g.n_coefficient()));
+
+    // Heat that leaves, as a row over nodes (weight) and inputs (direct): d(out)/dt = weight . T + direct . u
+    const auto L = static_cast<std::size_t>(g.n_node);
+    double* weight = scratch;
+    double* direct = number + direct_at * W;
+    std::fill(weight, weight + L * W, 0.0);
+    std::fill(direct, direct + static_cast<std::size_t>(n_input) * W, 0.0);
+    auto add_end = [&](int r, int c, double sign) {
+        const double* k = coefficient + static_cast<std::size_t>(c) * W;
+        double* to;
+        if (is_boundary(r))
+            to = direct + static_cast<std::size_t>(g.boundaries[r - kBoundary]) * W;
+        else if (kind[r] == Kind::driven)
+            to = direct + static_cast<std::size_t>(input_of_driven[r]) * W;
+        else
+            to = weight + static_cast<std::size_t>(r) * W;
+        for (int w = 0; w < W; ++w) to[w] += sign * k[w];
+    };
+    for (const auto& l : g.exits) add_end(l.a, l.coefficient, 1.0);
+    for (const auto& l : g.streams)
+        if (is_boundary(l.a)) add_end(l.a, l.coefficient, -1.0);
+    for (const auto& l : g.conductances)
+        if (is_boundary(l.b)) add_end(l.a, l.coefficient, 1.0), add_end(l.b, l.coefficient, -1.0);
+    for (auto o = observers.rbegin(); o != observers.rend(); ++o) {  // an observer is a mean of what flows into it
+        double total[W], share[W];
+        for (int w = 0; w < W; ++w) total[w] = 0;
+        for (const auto& t : o->terms)
+            if (t.coefficient >= 0)
+                for (int w = 0; w < W; ++w) total[w] += coefficient[static_cast<std::size_t>(t.coefficient) * W + w];
+        double* own = weight + static_cast<std::size_t>(o->node) * W;
+        for (int w = 0; w < W; ++w) share[w] = own[w] / total[w], own[w] = 0;
+        for (const auto& t : o->terms) {
+            double* to = t.node >= 0 ? weight + static_cast<std::size_t>(t.node) * W
+                                     : direct + static_cast<std::size_t>(t.input) * W;
+            for (int w = 0; w < W; ++w)
+                to[w] += share[w] *
+                         (t.coefficient >= 0 ? coefficient[static_cast<std::size_t>(t.coefficient) * W + w] : t.fraction);
+        }
+    }
+
+    for (const auto& b : blocks) {
+        const int n = b.n, m = b.m, nc = b.n_core, t = nc + n;
+        const auto N = static_cast<std::size_t>(n) * n * W;
+        double* K = weight + L * W;                                      // balance matrix [t][t]
+        double* B = K + static_cast<std::size_t>(t) * t * W;             // inputs [t][m]
+        double* M = B + static_cast<std::size_t>(t) * m * W;             // reduced, [n][n]
+        double *phi1 = M + N, *phi2 = phi1 + N, *phi3 = phi2 + N, *work = phi3 + N;  // work: 3 N
+        double* outer = work + 3 * N;  // weight of the block's dynamic nodes, core nodes folded in [n]
+        auto k_at = [&](int r, int c) { return K + (static_cast<std::size_t>(r) * t + c) * W; };
+        auto b_at = [&](int r, int c) { return B + (static_cast<std::size_t>(r) * m + c) * W; };
+        std::fill(K, M, 0.0);
+        for (const auto& op : b.ops) {
+            if (op.coefficient < 0) {
+                for (int w = 0; w < W; ++w) b_at(op.row, op.input)[w] += op.fraction;
+                continue;
+            }
+            const double* c = coefficient + static_cast<std::size_t>(op.coefficient) * W;
+            double* diagonal = k_at(op.row, op.row);
+            double* far = op.column >= 0 ? k_at(op.row, op.column) : b_at(op.row, op.input);
+            const double sign = op.column >= 0 ? -1.0 : 1.0;
+            for (int w = 0; w < W; ++w) diagonal[w] += c[w], far[w] += sign * c[w];
+        }
+        // Eliminate core nodes (M-matrix: no pivoting), forwards then backwards, so that each core row becomes
+        // T_core = -K[core][dynamic] T + B[core] u with a unit diagonal.
+        for (int p = 0; p < nc; ++p) {
+            double inverse[W];
+            for (int w = 0; w < W; ++w) inverse[w] = 1.0 / k_at(p, p)[w];
+            for (int c = p; c < t; ++c)
+                for (int w = 0; w < W; ++w) k_at(p, c)[w] *= inverse[w];
+            for (int c = 0; c < m; ++c)
+                for (int w = 0; w < W; ++w) b_at(p, c)[w] *= inverse[w];
+            for (int r = 0; r < t; ++r) {
+                if (r == p) continue;
+                double factor[W];
+                bool any = false;
+                for (int w = 0; w < W; ++w) factor[w] = k_at(r, p)[w], any |= factor[w] != 0;
+                if (!any) continue;
+                for (int c = p; c < t; ++c)
+                    for (int w = 0; w < W; ++w) k_at(r, c)[w] -= factor[w] * k_at(p, c)[w];
+                for (int c = 0; c < m; ++c)
+                    for (int w = 0; w < W; ++w) b_at(r, c)[w] -= factor[w] * b_at(p, c)[w];
+            }
+        }
+        for (int i = 0; i < n; ++i) {
+            const int node = b.nodes[nc + i];
+            double per_capacity[W];
+            for (int w = 0; w < W; ++w) per_capacity[w] = 1.0 / capacity[static_cast<std::size_t>(node) * W + w];
+            for (int j = 0; j < n; ++j)
+                for (int w = 0; w < W; ++w)
+                    M[(static_cast<std::size_t>(i) * n + j) * W + w] = -k_at(nc + i, nc + j)[w] * per_capacity[w];
+            for (int c = 0; c < m; ++c)
+                for (int w = 0; w < W; ++w) b_at(nc + i, c)[w] *= per_capacity[w];
+        }
+        double* phi0 = number + b.phi * W;
+        phi_functions<W>(M, h, n, phi0, phi1, phi2, ramps ? phi3 : nullptr, work);
+        auto times_inputs = [&](const double* phi, double* out, bool by_step) {
+            for (int i = 0; i < n; ++i)
+                for (int c = 0; c < m; ++c) {
+                    double sum[W];
+                    for (int w = 0; w < W; ++w) sum[w] = 0;
+                    for (int k = 0; k < n; ++k)
+                        for (int w = 0; w < W; ++w)
+                            sum[w] += phi[(static_cast<std::size_t>(i) * n + k) * W + w] * b_at(nc + k, c)[w];
+                    for (int w = 0; w < W; ++w)
+                        out[(static_cast<std::size_t>(i) * m + c) * W + w] = by_step ? sum[w] / h[w] : sum[w];
+                }
+        };
+        times_inputs(phi1, number + b.gain * W, false);
+        if (ramps) times_inputs(phi2, number + b.ramp * W, true);
+        // The heat that leaves: fold core nodes into dynamic nodes and inputs, then integrate over the step.
+        for (int i = 0; i < n; ++i)
+            for (int w = 0; w < W; ++w) {
+                double sum = weight[static_cast<std::size_t>(b.nodes[nc + i]) * W + w];
+                for (int p = 0; p < nc; ++p)
+                    sum -= weight[static_cast<std::size_t>(b.nodes[p]) * W + w] * k_at(p, nc + i)[w];
+                outer[static_cast<std::size_t>(i) * W + w] = sum;
+            }
+        for (int c = 0; c < m; ++c)
+            for (int p = 0; p < nc; ++p)
+                for (int w = 0; w < W; ++w)
+                    direct[static_cast<std::size_t>(b.inputs[c]) * W + w] +=
+                        weight[static_cast<std::size_t>(b.nodes[p]) * W + w] * b_at(p, c)[w];
+        auto row_times = [&](const double* phi, double* row) {
+            for (int j = 0; j < n; ++j)
+                for (int w = 0; w < W; ++w) {
+                    double sum = 0;
+                    for (int i = 0; i < n; ++i)
+                        sum += outer[static_cast<std::size_t>(i) * W + w] *
+                               phi[(static_cast<std::size_t>(i) * n + j) * W + w];
+                    row[static_cast<std::size_t>(j) * W + w] = sum;
+                }
+        };
+        auto row_inputs = [&](const double* row, double* out, bool by_step) {
+            for (int c = 0; c < m; ++c)
+                for (int w = 0; w < W; ++w) {
+                    double sum = 0;
+                    for (int k = 0; k < n; ++k) sum += row[static_cast<std::size_t>(k) * W + w] * b_at(nc + k, c)[w];
+                    out[static_cast<std::size_t>(c) * W + w] = by_step ? sum / h[w] : sum;
+                }
+        };
+        row_times(phi1, number + b.out_state * W);
+        row_times(phi2, work);
+        row_inputs(work, number + b.out_input * W, false);
+        if (ramps) {
+            row_times(phi3, work);
+            row_inputs(work, number + b.out_ramp * W, true);
+        }
+        for (std::size_t q = 0; q < b.read.size(); ++q) {
+            const int p = b.read[q];
+            for (int j = 0; j < n; ++j)
+                for (int w = 0; w < W; ++w)
+                    number[(b.read_state + q * static_cast<std::size_t>(n) + j) * W + w] = -k_at(p, nc + j)[w];
+            for (int c = 0; c < m; ++c)
+                for (int w = 0; w < W; ++w)
+                    number[(b.read_input + q * static_cast<std::size_t>(m) + c) * W + w] = b_at(p, c)[w];
+        }
+    }
+}
+
+// The vector clones of build for a whole chunk.
+inline void Propagator::build_chunk(const double* coefficient, const double* capacity, const double* h, bool ramps,
+                                    double* number, double* scratch) const {
+    build<kWidth>(coefficient, capacity, h, ramps, number, scratch);
+}
+
+// ------------------------------------------------------------------------------------------------------------ stepping
+
+// One step of a chunk: value <- phi value + gain u + ramp (change of u); `out` gains the heat that left [J].
+inline void Propagator::advance(const double* number, const double* input, const double* change, double* value,
+                                double* out) const {
+    constexpr int W = kWidth;
+    double next[kLargestBlock * W];
+    for (const auto& b : blocks) {
+        const int n = b.n, m = b.m;
+        const int* node = b.nodes.data() + b.n_core;
+        const double *phi = number + b.phi * W, *gain = number + b.gain * W, *ramp = number + b.ramp * W;
+        for (int i = 0; i < n; ++i) {
+            double sum[W];
+            for (int w = 0; w < W; ++w) sum[w] = 0;
+            for (int j = 0; j < n; ++j) {
+                const double *a = phi + (static_cast<std::size_t>(i) * n + j) * W,
+                             *x = value + static_cast<std::size_t>(node[j]) * W;
+                for (int w = 0; w < W; ++w) sum[w] += a[w] * x[w];
+            }
+            for (int c = 0; c < m; ++c) {
+                const double *a = gain + (static_cast<std::size_t>(i) * m + c) * W,
+                             *u = input + static_cast<std::size_t>(b.inputs[c]) * W;
+                for (int w = 0; w < W; ++w) sum[w] += a[w] * u[w];
+            }
+            if (change)
+                for (int c = 0; c < m; ++c) {
+                    const double *a = ramp + (static_cast<std::size_t>(i) * m + c) * W,
+                                 *u = change + static_cast<std::size_t>(b.inputs[c]) * W;
+                    for (int w = 0; w < W; ++w) sum[w] += a[w] * u[w];
+                }
+            for (int w = 0; w < W; ++w) next[i * W + w] = sum[w];
+        }
+        double left[W];
+        for (int w = 0; w < W; ++w) left[w] = out[w];
+        auto add = [&](std::size_t at, const double* x) {
+            const double* a = number + at * W;
+            for (int w = 0; w < W; ++w) left[w] += a[w] * x[w];
+        };
+        for (int j = 0; j < n; ++j)
+            add(b.out_state + static_cast<std::size_t>(j), value + static_cast<std::size_t>(node[j]) * W);
+        for (int c = 0; c < m; ++c)
+            add(b.out_input + static_cast<std::size_t>(c), input + static_cast<std::size_t>(b.inputs[c]) * W);
+        if (change)
+            for (int c = 0; c < m; ++c)
+                add(b.out_ramp + static_cast<std::size_t>(c), change + static_cast<std::size_t>(b.inputs[c]) * W);
+        for (int w = 0; w < W; ++w) out[w] = left[w];
+        for (int i = 0; i < n; ++i)
+            for (int w = 0; w < W; ++w) value[static_cast<std::size_t>(node[i]) * W + w] = next[i * W + w];
+    }
+}
+
+// Swept nodes are means of what flows in, plus their own heat. Into out[slot of node] where slots are given.
+inline void Propagator::sweep(const std::vector<Swept>& nodes, const double* number, const double* value,
+                              const double* input, double* out, const std::vector<int>* slot) const {
+    constexpr int W = kWidth;
+    for (const auto& s : nodes) {
+        double total[W], sum[W];
+        for (int w = 0; w < W; ++w) total[w] = 0, sum[w] = 0;
+        for (const auto& t : s.terms) {
+            const double* x = t.node >= 0 ? value + static_cast<std::size_t>(t.node) * W
+                                          : input + static_cast<std::size_t>(t.input) * W;
+            if (t.coefficient < 0) {
+                for (int w = 0; w < W; ++w) sum[w] += t.fraction * x[w];
+                continue;
+            }
+            const double* c = number + static_cast<std::size_t>(t.coefficient) * W;
+            for (int w = 0; w < W; ++w) total[w] += c[w], sum[w] += c[w] * x[w];
+        }
+        double* to = out + static_cast<std::size_t>(slot ? (*slot)[s.node] : s.node) * W;
+        for (int w = 0; w < W; ++w) to[w] = sum[w] / total[w];
+    }
+}
+
+// Temperatures of all that is read but not stepped: core, driven and observing nodes.
+inline void Propagator::read_nodes(const double* number, const double* input, double* value) const {
+    constexpr int W = kWidth;
+    for (const auto& b : blocks)
+        for (std::size_t q = 0; q < b.read.size(); ++q) {
+            double sum[W];
+            for (int w = 0; w < W; ++w) sum[w] = 0;
+            for (int j = 0; j < b.n; ++j)
+                for (int w = 0; w < W; ++w)
+                    sum[w] += number[(b.read_state + q * static_cast<std::size_t>(b.n) + j) * W + w] *
+                              value[static_cast<std::size_t>(b.nodes[b.n_core + j]) * W + w];
+            for (int c = 0; c < b.m; ++c)
+                for (int w = 0; w < W; ++w)
+                    sum[w] += number[(b.read_input + q * static_cast<std::size_t>(b.m) + c) * W + w] *
+                              input[static_cast<std::size_t>(b.inputs[c]) * W + w];
+            for (int w = 0; w < W; ++w) value[static_cast<std::size_t>(b.nodes[b.read[q]]) * W + w] = sum[w];
+        }
+    for (const auto& s : driven)
+        std::memcpy(value + static_cast<std::size_t>(s.node) * W,
+                    input + static_cast<std::size_t>(input_of_driven[s.node]) * W, sizeof(double) * W);
+    sweep(observers, number, value, input, value, nullptr);
+}
+
+template <class Stop>
+void Propagator::run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control, const Record& record,
+                     Stop&& stop) const {
+    constexpr int W = kWidth;
+    const auto L = static_cast<std::size_t>(g.n_node), S = static_cast<std::size_t>(g.n_server),
+               U = static_cast<std::size_t>(n_input), F = n_number;
+    const int n_signal = g.n_signal();
+    std::vector<double> value(L * W), start(L * W), capacity(L * W), left(U * W), right(U * W), middle(U * W),
+        change(U * W), coefficient(static_cast<std::size_t>(g.n_coefficient()) * W), number(F * W), scratch(n_scratch * W),
+        one(F), one_coefficient(g.coefficients.size()), one_capacity(L);
+    auto lane = [&](int w) { return static_cast<std::size_t>(first + std::min(w, n - 1)); };
+    for (std::size_t i = 0; i < L; ++i)
+        for (int w = 0; w < W; ++w) {
+            value[i * W + w] = start[i * W + w] = T[i * S + lane(w)];
+            capacity[i * W + w] = g.capacity[i * S + lane(w)];
+        }
+    const bool linear = series.any_linear();
+    std::vector<int> movers;  // signals that decide the coefficients
+    {
+        const auto moves = g.moves_coefficients();
+        for (int k = 0; k < n_signal; ++k)
+            if (moves[static_cast<std::size_t>(k)]) movers.push_back(k);
+    }
+    // Cache of numbers by lane and key (the movers' values and the step)
+    struct Key {
+        std::vector<double> v;
+        bool operator==(const Key& o) const { return std::memcmp(v.data(), o.v.data(), v.size() * sizeof(double)) == 0; }
+    };
+    struct Hash {
+        std::size_t operator()(const Key& k) const {
+            std::uint64_t h = 1469598103934665603ull;
+            for (double d : k.v) {
+                std::uint64_t bits;
+                std::memcpy(&bits, &d, sizeof bits);
+                h = (h ^ bits) * 1099511628211ull;
+                h ^= h >> 29;
+            }
+            return static_cast<std::size_t>(h);
+        }
+    };
+    std::unordered_map<Key, std::size_t, Hash> cache[W];
+    std::vector<double> pool;
+    constexpr std::size_t kPoolLimit = 8u << 20;  // doubles: 64 MB for a chunk
+    Key now[W], wanted;
+
+    // What changes from sample to sample; the rest is evaluated at the start and when a controller moves.
+    std::vector<char> varies(U, 0);
+    for (int s = 0; s < n_signal; ++s) {
+        const Signal& k = g.signals[static_cast<std::size_t>(s)];
+        auto of = [&](int other) { return other >= 0 && varies[static_cast<std::size_t>(other)] != 0; };
+        char& v = varies[static_cast<std::size_t>(s)];
+        if (k.kind == SignalKind::series)
+            for (int w = 0; w < n; ++w) v |= !constant[static_cast<std::size_t>(g.series[static_cast<std::size_t>(s) * S + lane(w)])];
+        else if (k.kind == SignalKind::law)
+            v = of(k.second) || of(k.third);
+        else if (k.kind == SignalKind::complement)
+            v = of(k.first);
+    }
+    bool coefficients_vary = false, driven_vary = false;
+    for (int s : movers) coefficients_vary |= varies[static_cast<std::size_t>(s)] != 0;
+    for (const auto& d : driven) {
+        char& v = varies[static_cast<std::size_t>(input_of_driven[d.node])];
+        for (const auto& t : d.terms) v |= t.input >= 0 && varies[static_cast<std::size_t>(t.input)];
+        driven_vary |= v != 0;
+    }
+    auto evaluate = [&](int k, double x, std::vector<double>& into, bool all) {
+        for (int s = 0; s < n_signal; ++s)
+            if (all || varies[static_cast<std::size_t>(s)])
+                evaluate_signal(g, s, series, k, x, control.output.data(), first, n, W, into.data(), W);
+    };
+    // Brings `number` up to date for the signals in `at` and the step h. Only lanes that changed are touched.
+    auto renew = [&](double h, const std::vector<double>& at) {
+        int stale[W], n_stale = 0, known[W], n_known = 0;
+        std::size_t from[W];
+        for (int w = 0; w < n; ++w) {
+            wanted.v.resize(movers.size() + 1);
+            for (std::size_t i = 0; i < movers.size(); ++i)
+                wanted.v[i] = at[static_cast<std::size_t>(movers[i]) * W + w];
+            wanted.v.back() = h;
+            if (!now[w].v.empty() && now[w] == wanted) continue;
+            now[w] = wanted;
+            const auto found = cache[w].find(wanted);
+            if (found == cache[w].end()) {
+                stale[n_stale++] = w;
+                continue;
+            }
+            from[n_known] = found->second;
+            known[n_known++] = w;
+        }
+        if (n_stale == 0)
+            for (std::size_t f = 0; f < F; ++f)
+                for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
+        if (n_stale == 0) return;
+        evaluate_coefficients(g, at.data(), W, first, n, W, coefficient.data(), W);
+        if (n_stale + n_known > 2) {  // all lanes at once: those that are known get the same bits again
+            double step[W];
+            for (double& s : step) s = h;
+            build_chunk(coefficient.data(), capacity.data(), step, linear, number.data(), scratch.data());
+        } else {
+            for (std::size_t f = 0; f < F; ++f)
+                for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
+            for (int q = 0; q < n_stale; ++q) {
+                const int w = stale[q];
+                for (std::size_t c = 0; c < one_coefficient.size(); ++c) one_coefficient[c] = coefficient[c * W + w];
+                for (std::size_t i = 0; i < L; ++i) one_capacity[i] = capacity[i * W + w];
+                build<1>(one_coefficient.data(), one_capacity.data(), &h, linear, one.data(), scratch.data());
+                for (std::size_t f = 0; f < F; ++f) number[f * W + w] = one[f];
+            }
+        }
+        for (int q = 0; q < n_stale; ++q) {
+            if (pool.size() + F > kPoolLimit) {
+                pool.clear();
+                for (auto& c : cache) c.clear();
+            }
+            const int w = stale[q];
+            cache[w].emplace(now[w], pool.size());
+            for (std::size_t f = 0; f < F; ++f) pool.push_back(number[f * W + w]);
+        }
+        if (n < W && n_stale > 0)  // padding lanes follow the last server
+            for (std::size_t f = 0; f < F; ++f)
+                for (int w = n; w < W; ++w) number[f * W + w] = number[f * W + n - 1];
+    };
+    auto inputs = [&](std::vector<double>& u) { sweep(driven, number.data(), value.data(), u.data(), u.data(), &input_of_driven); };
+
+    bool controls_read = false;  // whether a controller watches a node that is not stepped
+    for (const auto& c : g.controllers)
+        for (int i : c.nodes) controls_read |= kind[static_cast<std::size_t>(i)] != Kind::dynamic;
+    double h = 1.0;
+    bool moved = false;  // a controller's output did
+    const std::size_t n_slot = g.record_nodes.size(), n_mean = g.record_signals.size();
+    auto write = [&](int k) {
+        read_nodes(number.data(), left.data(), value.data());
+        double stored[W] = {};
+        for (const auto& b : blocks)
+            for (int i = b.n_core; i < b.n_core + b.n; ++i) {
+                const std::size_t at = static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(i)]) * W;
+                for (int w = 0; w < W; ++w) stored[w] += capacity[at + w] * (value[at + w] - start[at + w]);
+            }
+        for (int w = 0; w < n; ++w) {
+            const std::size_t at = static_cast<std::size_t>(k) * S + lane(w);
+            for (std::size_t q = 0; q < n_slot; ++q)
+                record.nodes[at * n_slot + q] = value[static_cast<std::size_t>(g.record_nodes[q]) * W + w];
+            record.stored[at] = stored[w];
+        }
+    };
+    // Means and balances are linear in time while nothing moves, so they are booked when something does.
+    std::vector<double> mean(n_mean * W), in(W), out(W);
+    double held = 0;
+    auto settle_accounts = [&] {
+        if (held == 0) return;
+        auto level = [&](std::size_t at) { return linear ? 0.5 * (left[at] + right[at]) : left[at]; };
+        for (std::size_t q = 0; q < n_mean; ++q)
+            for (int w = 0; w < W; ++w)
+                mean[q * W + w] += held * level(static_cast<std::size_t>(g.record_signals[q]) * W + w);
+        for (const auto& s : g.sources)
+            for (int w = 0; w < W; ++w) in[w] += held * s.fraction * level(static_cast<std::size_t>(s.signal) * W + w);
+        const double* direct = number.data() + direct_at * W;
+        for (std::size_t i : listened)
+            for (int w = 0; w < W; ++w) out[w] += held * direct[i * W + w] * level(i * W + w);
+        held = 0;
+    };
+    for (int k = 0; k < series.n_time; ++k) {
+        const bool last = k + 1 == series.n_time;
+        const double begin = series.time[k], end = last ? begin : series.time[k + 1];
+        std::fill(mean.begin(), mean.end(), 0.0);
+        std::fill(in.begin(), in.end(), 0.0);
+        std::fill(out.begin(), out.end(), 0.0);
+        double t = begin;
+        bool fresh = true;
+        do {
+            const double next = std::min(end, ControlState::next_tick(g, t));
+            const double span = end - begin;
+            const double h_before = h;
+            if (!last) h = std::max(1e-9, std::nearbyint((next - t) * 1e9) * 1e-9);  // equal steps get equal bits
+            const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
+            const bool all = moved || (fresh && k == 0);
+            if (all || fresh || linear) {
+                settle_accounts();
+                evaluate(k, xl, left, all);
+                if (linear) {
+                    evaluate(k, xr, right, all);
+                    evaluate(k, 0.5 * (xl + xr), middle, all);
+                }
+            }
+            if (all || h != h_before || coefficients_vary) renew(h, linear ? middle : left);
+            if (all || coefficients_vary || driven_vary) {
+                inputs(left);
+                if (linear) inputs(right);
+            }
+            moved = false;
+            if (fresh) write(k), fresh = false;
+            if (last) break;
+            if (linear)
+                for (std::size_t i = 0; i < U * W; ++i) change[i] = right[i] - left[i];
+            held += h;
+            if (linear) settle_accounts();
+            advance(number.data(), left.data(), linear ? change.data() : nullptr, value.data(), out.data());
+            t = next;
+            for (std::size_t c = 0, read = 0; c < g.controllers.size(); ++c) {
+                const Controller& law = g.controllers[c];
+                if (!ControlState::ticks_at(law, t)) continue;
+                if (controls_read && !read++) read_nodes(number.data(), (linear ? right : left).data(), value.data());
+                for (int w = 0; w < n; ++w) {
+                    double rise = -1e300;
+                    for (std::size_t i = 0; i < law.nodes.size(); ++i)
+                        rise = std::max(rise, value[static_cast<std::size_t>(law.nodes[i]) * W + w] - law.target[i]);
+                    moved |= control.tick(g, c, first + w, rise);
+                }
+            }
+        } while (t < end - 1e-10);
+        settle_accounts();
+        for (int w = 0; w < n; ++w) {
+            const std::size_t at = static_cast<std::size_t>(k) * S + lane(w);
+            const double span = last ? 1.0 : end - begin;
+            for (std::size_t q = 0; q < n_mean; ++q)
+                record.signals[at * n_mean + q] =
+                    last ? left[static_cast<std::size_t>(g.record_signals[q]) * W + w] : mean[q * W + w] / span;
+            record.energy_in[at] = in[w];
+            record.energy_out[at] = out[w];
+        }
+        if (stop()) return;
+    }
+    for (std::size_t i = 0; i < L; ++i)
+        for (int w = 0; w < n; ++w) T[i * S + lane(w)] = value[i * W + w];
+}
+
+}  // namespace thermo

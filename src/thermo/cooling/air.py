@@ -1,0 +1,372 @@
+r"""Air cooling: fans against the chassis, lanes in which the second row breathes the first row's heat, a shared plenum.
+
+Each server draws what its fans deliver against its flow resistance,
+
+.. math:: s^2 \frac{\rho}{\rho_0} f(V / (n s)) = \Delta p_{lane}(V_{lane}) \quad\text{for every lane},
+
+with `s` the duty (speed over rated speed), `f` the curve of one of `n` fans, and a lane's pressure drop that of its heat
+sinks (from geometry, see `thermo.cooling.heat_sink`) plus ``k rho V^2`` for the rest of the chassis; `k` is such that
+the server meets its rated flow. In a lane the air passes one device after another; a share may pass beside a sink and
+mixes behind it. Fan power is ``standby + rated s^n`` per fan at rated density, all of it heat in the air.
+
+Up the front of the rack the aisle's supply is used up from the bottom; what a server lacks it draws from the hot aisle
+(and, where told so, the room). That makes every server's inlet depend on all servers below it, and on the exhaust.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from thermo._kernels import formulas as f
+from thermo.cooling.control import PI, Curve
+from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop, sink_spreading, sink_warnings
+from thermo.cooling.site import Cooled, Kind, Places, Site
+from thermo.errors import ScenarioError
+from thermo.network import Group, Network, Node, Signal, Table, law_table
+from thermo.rack import Described, Device, Mount, Server, Share
+
+__all__ = ["Air", "LaneFlows", "lane_flows"]
+
+Floats = NDArray[np.float64]
+FAN_CURVE_DENSITY = 1.2  # kg/m3, the air that fan curves are stated in (ISO 5801)
+DUTY_POINTS = 25  # of the law of flow against duty; it is all but straight
+
+
+class Air(Described):
+    """Room air through the servers. Set points are numbers, series over time, or controllers.
+
+    `fan_speed` is the duty, 0..1 of rated speed; a series with ``units`` "rpm" is divided by the rated speed.
+    """
+
+    fan_speed: Any = Field(default_factory=PI)
+    supply_flow: Annotated[float, Field(gt=0, le=1e4)] | None = None  # m3/s of cold air for the rack; None: as drawn
+    recirculation: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share that every server draws from the hot aisle
+    hot_aisle_makeup: Share = 1.0  # of what the supply does not cover, the share from the hot aisle; the rest from the room
+    room_temperature: Any = None  # degC; None: as the supply
+    handler_fan_share: Annotated[float, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over heat removed
+    chiller_cop: Annotated[float, Field(gt=0, le=100)] | None = 5.0  # heat over compressor power; None: free cooling
+    provenance: Any = Field(default_factory=dict, repr=False)
+
+    @field_validator("fan_speed")
+    @classmethod
+    def _known_control(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            known = {"pi": PI, "curve": Curve}
+            kind = value.get("control")
+            if kind not in known:
+                raise ValueError(f"fan_speed.control is {kind!r}, expected 'pi' or 'curve'")
+            return known[kind](**{k: v for k, v in value.items() if k != "control"})
+        if isinstance(value, int | float) and not 0 < value <= 1:
+            raise ValueError("a fan speed is a duty above 0 and up to 1 (fraction of rated speed); is it in rpm?")
+        return value
+
+    def add_to(self, network: Network, site: Site) -> Cooled:
+        """Adds the servers' air to the network; see `thermo.cooling.site`."""
+        ambient = site.ambient
+        supply = site.over_time(ambient.air_temperature, name="ambient.air_temperature", low=-20.0, high=60.0, unit="degC",
+                                hint="is it in kelvin?")
+        room = supply if self.room_temperature is None else site.over_time(
+            self.room_temperature, name="cooling.room_temperature", low=-20.0, high=70.0, unit="degC", hint="is it in kelvin?")
+        mean = float(np.mean(supply))
+        air = AirState.at(mean, ambient.air_pressure, ambient.relative_humidity)
+        ratio = np.asarray(f.air_density(supply, ambient.air_pressure, ambient.relative_humidity)) / air.density
+        shared = self.supply_flow is not None or self.recirculation > 0
+        rack = _Rack(network, self, air, np.asarray(1.0) if supply.ndim == 0 else ratio, supply, room,
+                     network.shared("hot aisle") if shared else None, site.warnings)
+        places = [_add_servers(rack, kind, self._prescribed_duty(site, kind)) for kind in site.kinds]
+        return Cooled(places, supply, True, rack.hot_aisle)
+
+    def _prescribed_duty(self, site: Site, kind: Kind) -> Signal | None:
+        if isinstance(self.fan_speed, PI | Curve):
+            return None
+        fans, value = kind.server.fans, self.fan_speed
+        if getattr(value, "attrs", {}).get("units") in ("rpm", "rev/min"):
+            value = (value / fans.rated_speed).assign_attrs(value.attrs)
+        duty = site.over_time(value, name="cooling.fan_speed", low=1e-3, high=1.0, unit="of rated speed",
+                              hint="give a DataArray with units 'rpm' for a speed")
+        if duty.ndim == 2:
+            duty = duty[:, kind.first:kind.first + kind.group.n_server]
+        return kind.group.series(np.maximum(duty, fans.minimum_duty * 0.2), linear=False)
+
+    def heat_rejection_power(self, heat: Floats) -> Floats:
+        """Power of room air handlers and chiller [W] that removes `heat` [W]."""
+        per_watt = self.handler_fan_share + (0.0 if self.chiller_cop is None else
+                                             (1 + self.handler_fan_share) / self.chiller_cop)
+        return np.maximum(heat, 0.0) * per_watt
+
+
+@dataclass
+class LaneFlows:
+    """Volume flow of each lane against duty, and the limits of duty."""
+
+    duty: Floats  # (point,)
+    flow: Floats  # (lane, point) m3/s
+
+
+def lane_flows(server: Server, air: AirState) -> LaneFlows:
+    """Where the fans' curve meets the chassis, for duties from the least to full.
+
+    Parameters
+    ----------
+    server : Server
+        Fans, lanes and mounts.
+    air : AirState
+        Air that enters.
+
+    Raises
+    ------
+    ScenarioError
+        If the heat sinks of a lane alone take more pressure than the fans give at the rated flow.
+    """
+    fans = server.fans
+    duty = np.linspace(min(fans.minimum_duty, fans.system_duty), 1.0, DUTY_POINTS)
+    curve_flow, curve_pressure = np.array(fans.curve_flow), np.array(fans.curve_pressure)
+    reference = AirState.at(20.0, 101_325.0, 0.5)  # the rated point is one of standard air
+    s = fans.system_duty
+    rated = s * s * reference.density / FAN_CURVE_DENSITY * float(
+        np.interp(fans.system_flow / (fans.count * s), curve_flow, curve_pressure))
+
+    pressure = np.geomspace(1e-3, float(curve_pressure[0]) * 1.5 * max(1.0, air.density / FAN_CURVE_DENSITY), 80)
+    by_lane = []
+    for lane in server.lanes:
+        rows = _rows(server, lane.name)
+        V_rated = lane.flow_share * fans.system_flow
+        in_sinks = float(_sink_drop(rows, np.array([V_rated]), reference)[0])
+        rest = (rated - in_sinks) / (reference.density * V_rated**2)
+        if rest < 0:
+            raise ScenarioError(f"{server.name}, lane {lane.name!r}: its heat sinks take {in_sinks:.0f} Pa at the rated "
+                                f"{V_rated:.3g} m3/s, the fans give {rated:.0f} Pa; open the fins or lower flow_share")
+        V = np.geomspace(V_rated * 1e-4, V_rated * 20, 400)
+        drop = _sink_drop(rows, V, air) + rest * air.density * V * V
+        by_lane.append(np.exp(np.interp(np.log(pressure), np.log(drop), np.log(V))))
+    lanes = np.array(by_lane)  # (lane, pressure)
+    total = lanes.sum(axis=0)
+
+    # At each duty the pressure at which lanes take what the fans give: one falling, one rising, so one crossing.
+    scale = duty**2 * air.density / FAN_CURVE_DENSITY
+    low, high = np.full_like(duty, math.log(pressure[0])), np.log(scale * curve_pressure[0])
+    for _ in range(60):
+        p = 0.5 * (low + high)
+        taken = np.exp(np.interp(p, np.log(pressure), np.log(total)))
+        given = fans.count * duty * np.interp(-np.exp(p) / scale, -curve_pressure, curve_flow)
+        low, high = np.where(taken < given, p, low), np.where(taken < given, high, p)
+    p = 0.5 * (low + high)
+    return LaneFlows(duty, np.array([np.exp(np.interp(p, np.log(pressure), np.log(lane))) for lane in lanes]))
+
+
+def _rows(server: Server, lane: str) -> list[list[tuple[str, Mount]]]:
+    """Devices of a lane, those at one position together, in the order in which the air meets them."""
+    found: dict[int, list[tuple[str, Mount]]] = {}
+    for name, mount, i in server.devices:
+        if mount.lanes[i] == lane:
+            found.setdefault(mount.positions[i], []).append((name, mount))
+    return [found[position] for position in sorted(found)]
+
+
+def _sink_drop(rows: list[list[tuple[str, Mount]]], V: Floats, air: AirState) -> Floats:
+    """Pressure drop of a lane's sinks at volume flow `V`: rows add, neighbours in a row share the flow."""
+    drop = np.zeros_like(V)
+    for row in rows:
+        drop += np.mean([sink_pressure_drop(m.sink, V * air.density * (1 - m.bypass) / len(row) / m.multiplicity, air)
+                         for _, m in row], axis=0)
+    return drop
+
+
+@dataclass
+class _Rack:
+    """What all kinds of server in the rack have in common while they are added."""
+
+    network: Network
+    design: Air
+    air: AirState
+    density_ratio: Floats  # over `air`, scalar or (time,)
+    supply: Floats  # degC
+    room: Floats  # degC
+    hot_aisle: Node | None
+    warnings: list[str]
+
+
+def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None) -> Places:
+    """Adds the servers of one kind. `duty` is the fans' where it is prescribed, None where a controller makes it."""
+    group, server, fans, air, c_p = kind.group, kind.server, kind.server.fans, rack.air, rack.air.heat_capacity
+    places = Places()
+    flows = lane_flows(server, air)
+    low, high = float(flows.duty[0]), 1.0
+    parts = {name: _add_device(group, name, mount, 1.0 if mount.spread is None else mount.spread[k], kind.watts[i], places)
+             for i, (name, mount, k) in enumerate(server.devices)}
+    if duty is None:
+        watched = [server.devices[i] for i in server.accelerators]
+        duty = group.control_signal(rack.design.fan_speed.control(
+            [parts[name].junction for name, _, _ in watched], [mount.device for _, mount, _ in watched],
+            fans.minimum_duty, 1.0))
+    places.fan_duty = group.record_signal(duty)
+
+    varying = None if rack.density_ratio.ndim == 0 else group.series(rack.density_ratio, linear=True)
+    draw = law_table(lambda s: fans.count * (fans.standby_power + (fans.rated_power - fans.standby_power)
+                                             * np.maximum(s, 0.0) ** fans.power_exponent
+                                             * air.density / FAN_CURVE_DENSITY), low, high)
+    fan_power = group.law_signal(draw, duty, varying)
+    places.fan_power.append(group.record_signal(fan_power))
+    lanes = [group.law_signal(_flow_law(group, flows.duty, flow * air.density), duty, varying) for flow in flows.flow]
+    places.mass_flow += [group.record_signal(lane) for lane in lanes]
+
+    inlet, plenum, exhaust = group.node("inlet"), group.node("plenum"), group.node("exhaust")
+    places.positions.append("inlet")
+    places.coolant.append(group.record(inlet))
+    _add_inlet(rack, group, inlet, exhaust, lanes, flows, duty, varying)
+    group.source(plenum if fans.upstream else exhaust, fan_power)
+    for lane, signal, flow in zip(server.lanes, lanes, flows.flow * air.density, strict=True):
+        group.stream(inlet, plenum, group.coefficient(c_p, signal))
+        at = plenum
+        for row in _rows(server, lane.name):
+            at = _add_row(rack, kind, parts, row, signal, (0.5 * float(flow.min()), 1.5 * float(flow.max())), at, places)
+        group.stream(at, exhaust, group.coefficient(c_p, signal))
+    if kind.conversion is not None:
+        group.source(exhaust, kind.conversion)
+    places.positions.append("exhaust")
+    places.exhaust = group.record(exhaust)
+    places.coolant.append(places.exhaust)
+    return places
+
+
+def _add_inlet(rack: _Rack, group: Group, inlet: Node, exhaust: Node, lanes: list[Signal], flows: LaneFlows, duty: Signal,
+               varying: Signal | None) -> None:
+    """What the servers breathe, and where it goes. A lane's streams carry one coefficient from inlet to exit, so that
+    what enters is what leaves, to the bit."""
+    design, c_p, hot = rack.design, rack.air.heat_capacity, rack.hot_aisle
+    supply = group.boundary(group.temperature_series(rack.supply, linear=rack.supply.ndim > 0))
+    if hot is None:
+        for lane in lanes:
+            group.stream(supply, inlet, group.coefficient(c_p, lane))
+            group.exit(exhaust, group.coefficient(c_p, lane))
+        return
+    if design.supply_flow is None:
+        fresh = group.series(1.0)
+    else:
+        total = _flow_law(group, flows.duty, flows.flow.sum(axis=0) * rack.air.density)
+        fresh = group.supply_share(group.law_signal(total, duty, varying), group.series(design.supply_flow * rack.air.density))
+    lacking = group.complement(fresh)
+    own, back = 1 - design.recirculation, design.recirculation
+    room = None
+    if design.hot_aisle_makeup < 1:
+        room = group.boundary(group.temperature_series(rack.room, linear=rack.room.ndim > 0))
+    for lane in lanes:
+        covered = group.coefficient(c_p * own, lane, times=fresh)
+        group.stream(supply, inlet, covered)
+        group.exit(hot, covered)
+        group.stream(hot, inlet, group.coefficient(c_p * own * design.hot_aisle_makeup, lane, times=lacking))
+        if back > 0:
+            group.stream(hot, inlet, group.coefficient(c_p * back, lane))
+        if room is not None:
+            drawn = group.coefficient(c_p * own * (1 - design.hot_aisle_makeup), lane, times=lacking)
+            group.stream(room, inlet, drawn)
+            group.exit(hot, drawn)
+        group.stream(exhaust, hot, group.coefficient(c_p, lane))
+
+
+def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[str, Mount]], lane: Signal,
+             span: tuple[float, float], at: Node, places: Places) -> Node:
+    """Devices side by side in a lane share its air; returns the node behind them."""
+    group, c_p, part = kind.group, rack.air.heat_capacity, 1.0 / len(row)
+    ends = []
+    for name, mount in row:
+        cell = group.node(f"air behind {name}")
+        through = group.coefficient(c_p * part * (1 - mount.bypass), lane)
+        group.stream(at, cell, through)
+        _couple(group, parts[name], mount, lane, part * (1 - mount.bypass), span, rack.air, cell)
+        places.positions.append(name)
+        places.coolant.append(group.record(cell))
+        ends.append((cell, through, group.coefficient(c_p * part * mount.bypass, lane) if mount.bypass else None))
+        met = np.linspace(2 * span[0], span[1] / 1.5, 9) * part * (1 - mount.bypass) / mount.multiplicity
+        for message in sink_warnings(f"{kind.server.name}.{name}", mount.sink, met, rack.air):
+            if message not in rack.warnings:
+                rack.warnings.append(message)
+    if len(ends) == 1 and ends[0][2] is None:
+        return ends[0][0]
+    behind = group.node(f"behind {row[0][0]}")
+    for cell, through, beside in ends:
+        group.stream(cell, behind, through)
+        if beside is not None:
+            group.stream(at, behind, beside)
+    return behind
+
+
+def _flow_law(group: Group, duty: Floats, flow: Floats) -> Table:
+    """Flow against duty as a law, smooth between the points that were solved."""
+    from scipy.interpolate import PchipInterpolator
+
+    return group.law_of(("flow", flow.tobytes()), PchipInterpolator(duty, flow, extrapolate=True), float(duty[0]),
+                        float(duty[-1]))
+
+
+@dataclass
+class _Part:
+    junction: Node
+    case: Node
+    base: Node  # of the sink
+    interface: float  # K/W between case and base; 0 where they are one
+
+
+def _add_device(group: Group, name: str, mount: Mount, spread: float, watts: Signal, places: Places) -> _Part:
+    """Nodes of one device and its sink's base, with its heat. `multiplicity` parts in parallel make one; `spread` is the
+    unit's own factor on its resistances."""
+    d: Device = mount.device
+    n = mount.multiplicity
+    if d.junction_resistance is None or d.case_capacity is None:
+        lump = group.node(name, n * (d.junction_capacity + mount.sink.capacity))
+        group.source(lump, watts)
+        column = group.record(lump)
+        places.junction.append(column)
+        places.memory.append(None)
+        places.case.append(column)
+        return _Part(lump, lump, lump, 0.0)
+    junction = group.node(f"{name} junction", n * d.junction_capacity)
+    case = group.node(f"{name} case", n * d.case_capacity)
+    base = group.node(f"{name} sink", n * mount.sink.capacity)
+    group.conductance(junction, case, n / (d.junction_resistance * spread))
+    places.junction.append(group.record(junction))
+    places.case.append(group.record(case))
+    share = 0.0
+    if d.memory_resistance is not None:
+        share = d.memory_power_share
+        memory = group.node(f"{name} memory", n * (d.memory_capacity or 0.0))
+        group.conductance(memory, case, n / d.memory_resistance)
+        group.source(memory, watts, share)
+        places.memory.append(group.record(memory))
+    else:
+        places.memory.append(None)
+    group.source(junction, watts, 1.0 - share)
+    return _Part(junction, case, base, (d.interface_resistance or 0.0) * spread / n)
+
+
+def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float], air: AirState,
+            cell: Node) -> None:
+    """Case to base to the cell of air behind the sink, as laws of the lane's mass flow."""
+    n = mount.multiplicity
+    each = fraction / n  # of the lane's flow through one sink
+
+    def coupling(m: Floats) -> Floats:
+        return n * sink_coupling(mount.sink, m * each, air)
+
+    # Equal sinks in equal lanes share one law.
+    key = (mount.sink, mount.multiplicity, mount.device.contact_area, mount.device.die_area, part.interface, fraction, span)
+    group.conductance(part.base, cell, group.coefficient(1.0, flow, group.law_of(("sink", key), coupling, *span)))
+    if part.base == part.case:
+        return
+
+    def to_base(m: Floats) -> Floats:
+        return 1.0 / (part.interface + sink_spreading(mount.sink, m * each, air, mount.device.contact_area
+                                                      or mount.device.die_area) / n + 1e-9)
+
+    ends = to_base(np.array(span))
+    flat = np.ptp(ends) == 0
+    if flat:
+        group.conductance(part.case, part.base, float(ends[0]))
+    else:
+        group.conductance(part.case, part.base,
+                          group.coefficient(1.0, flow, group.law_of(("base", key), to_base, *span)))

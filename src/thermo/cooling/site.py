@@ -1,0 +1,80 @@
+"""What a cooling design is given, and what it gives back. Any object with these two methods is a design:
+
+``add_to(network, site) -> Cooled``
+    adds its nodes, streams and controllers to the network;
+``heat_rejection_power(heat) -> power``
+    what the room or the plant draws to get rid of `heat` [W].
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermo.ambient import Ambient
+from thermo.network import Group, Network, Node, Signal
+from thermo.rack import Server
+
+__all__ = ["Cooled", "CoolingDesign", "Kind", "Places", "Site"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class Kind:
+    """Servers of one kind in the network: their group, and the electrical power of each device as signals."""
+
+    server: Server
+    group: Group
+    first: int  # index of the first of them in the rack
+    watts: list[Signal]  # in the order of ``server.devices``
+    conversion: Signal | None  # loss of power supplies and regulators
+
+
+@dataclass
+class Site:
+    """The rack's servers in the network, what surrounds them, and how a set point becomes a series on the run's times."""
+
+    kinds: list[Kind]
+    ambient: Ambient
+    over_time: Callable[..., Floats]  # (value, name=, low=, high=, unit=, hint=) -> scalar array, (time,) or (time, server)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Places:
+    """Where the output finds what it needs of one kind of server: columns of recorded nodes and signals."""
+
+    junction: list[int] = field(default_factory=list)
+    memory: list[int | None] = field(default_factory=list)
+    case: list[int] = field(default_factory=list)
+    positions: list[str] = field(default_factory=list)
+    coolant: list[int] = field(default_factory=list)
+    exhaust: int = 0
+    mass_flow: list[int] = field(default_factory=list)  # kg/s, their sum is the server's
+    fan_power: list[int] = field(default_factory=list)
+    pump_power: list[int] = field(default_factory=list)
+    fan_duty: int | None = None
+
+
+@dataclass
+class Cooled:
+    """A rack's cooling in its network."""
+
+    places: list[Places]  # one a kind
+    supply_temperature: Any  # degC, scalar array or (time,)
+    heat_in_air: bool  # whether what leaves is counted as heat to air (else to liquid)
+    hot_aisle: Node | None = None
+
+
+class CoolingDesign(Protocol):
+    """What `simulate_rack` asks of a design."""
+
+    def add_to(self, network: Network, site: Site) -> Cooled:
+        """Adds the design to the network."""
+
+    def heat_rejection_power(self, heat: Floats) -> Floats:
+        """Power [W] that gets rid of `heat` [W]."""

@@ -1,0 +1,232 @@
+"""From raw arrays to the labelled Dataset: names, dims, units, energy balance. xarray is touched here and nowhere below."""
+from __future__ import annotations
+
+import json
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from thermo.errors import ValidityWarning
+from thermo.solve import Solution
+
+if TYPE_CHECKING:
+    from thermo.simulate import Assembly, Scenario
+
+__all__ = ["VARIABLES", "dataset"]
+
+Floats = NDArray[np.float64]
+TSD, TSP, TS, T = ("time", "server", "device"), ("time", "server", "position"), ("time", "server"), ("time",)
+MEAN, POINT = "time: mean (over the interval that begins at the sample)", "time: point"
+
+# name: (dims, units, long name, cell methods)
+VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
+    "junction_temperature": (TSD, "degC", "hottest silicon of the device", POINT),
+    "memory_temperature": (TSD, "degC", "memory stacks of the device", POINT),
+    "case_temperature": (TSD, "degC", "case, or bare-die interface, under the heat sink", POINT),
+    "coolant_temperature": (TSP, "degC", "fluid behind each position along its path", POINT),
+    "device_power": (TSD, "W", "electrical power of the device", MEAN),
+    "clock_fraction": (TSD, "1", "clock over the clock asked for", MEAN),
+    "supply_temperature": (T, "degC", "primary coolant supplied to the rack", POINT),
+    "return_temperature": (T, "degC", "primary coolant that leaves the servers, mixed", POINT),
+    "mass_flow": (TS, "kg/s", "primary coolant through the server", MEAN),
+    "fan_duty": (TS, "1", "fan speed over rated speed", MEAN),
+    "it_power": (T, "W", "power at the servers' inlets, fans not counted", MEAN),
+    "conversion_loss": (T, "W", "loss of power supplies and regulators in the servers, part of it_power", MEAN),
+    "fan_power": (T, "W", "fans of the servers", MEAN),
+    "pump_power": (T, "W", "pumps", MEAN),
+    "heat_rejection_power": (T, "W", "room air handlers, chillers and what else removes the heat", MEAN),
+    "stage_loss": (("time", "stage"), "W", "loss of each stage of the power chain", MEAN),
+    "utility_power": (T, "W", "power drawn from the utility", MEAN),
+    "heat_to_air": (T, "W", "heat that leaves the rack in air", MEAN),
+    "heat_to_liquid": (T, "W", "heat that leaves the rack in liquid", MEAN),
+    "stored_energy": (T, "J", "heat stored since the first sample", POINT),
+    "energy_residual": (T, "W", "everything in, minus everything out, minus what is stored", MEAN),
+    "pue": (T, "1", "utility power over IT power", MEAN),
+    "pue_mean": ((), "1", "utility energy over IT energy", ""),
+    "final_node_temperature": (("node", "server"), "K", "state at the end, rise above reference_temperature", ""),
+    "final_control_output": (("controller", "server"), "1", "controller outputs at the end", ""),
+    "final_control_integral": (("controller", "server"), "1", "controller integrals at the end", ""),
+    "final_shared_temperature": (("shared_node",), "K", "shared nodes at the end, rise above reference_temperature", ""),
+}
+
+
+def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: dict[str, Any]) -> xr.Dataset:
+    """The result of a run as DESIGN's table of variables: losses, energy balance, labels, provenance, warnings."""
+    import thermo
+
+    data = _temperatures(assembly, solution)
+    data |= _powers(scenario, assembly, solution)
+    data |= _state(state)
+    coords = _coords(scenario, assembly)
+    variables = {name: (VARIABLES[name][0], value, _attributes(name)) for name, value in data.items()}
+    for message in assembly.site.warnings:
+        warnings.warn(message, ValidityWarning, stacklevel=3)
+    load = scenario.workload.attrs
+    attrs = {"title": f"{scenario.rack.title or scenario.rack.name}: heat and power", "Conventions": "CF-1.11",
+             "source": f"thermo {thermo.__version__}", "version": thermo.__version__, "solver": solution.solver,
+             "solver_statistics": json.dumps(solution.statistics), "scenario": scenario_json(scenario),
+             "workload_source": str(load.get("source", "")), "workload_licence": str(load.get("licence", "")),
+             "workload_interpolation": str(load.get("interpolation", "constant")),
+             "reference_temperature": assembly.network.reference,
+             "warnings": json.dumps(assembly.site.warnings)}
+    if scenario.start is not None:
+        attrs["time_origin"] = str(scenario.start)
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def scenario_json(scenario: Scenario) -> str:
+    """The scenario as JSON: rack, cooling, power, ambient and solver settings; series are named, not repeated."""
+    def plain(value: Any) -> Any:
+        if hasattr(value, "model_fields_set"):
+            return {k: plain(getattr(value, k)) for k in type(value).model_fields if k != "provenance"}
+        if isinstance(value, tuple | list):
+            return [plain(v) for v in value]
+        if isinstance(value, str | int | float | bool) or value is None:
+            return value
+        return f"{type(value).__name__} of {getattr(value, 'shape', '?')}"
+
+    return json.dumps({"rack": plain(scenario.rack), "cooling": {"design": type(scenario.cooling).__name__,
+                                                                 **(plain(scenario.cooling) or {})}
+                       if hasattr(scenario.cooling, "model_fields_set") else str(scenario.cooling),
+                       "power": plain(scenario.power), "ambient": plain(scenario.ambient), "solver": scenario.solver,
+                       "tolerance": scenario.tolerance,
+                       "initial": scenario.initial if isinstance(scenario.initial, str | float) else "an earlier result"})
+
+
+def _attributes(name: str) -> dict[str, str]:
+    _, units, long_name, cell_methods = VARIABLES[name]
+    return {"units": units, "long_name": long_name} | ({"cell_methods": cell_methods} if cell_methods else {})
+
+
+def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:
+    names, kinds, models = [], [], []
+    for kind in assembly.site.kinds:
+        for name, mount, _ in kind.server.devices:
+            if name not in names:
+                names.append(name)
+                kinds.append(mount.device.kind)
+                models.append(mount.device.title or mount.device.name)
+    times = scenario.workload["time"]
+    clock = {"long_name": "time"} | ({} if scenario.start is not None else {"units": "s"})
+    labels = [p for places in assembly.cooled.places for p in places.positions]
+    return {
+        "time": ("time", times.to_numpy(), clock),
+        "server": ("server", np.arange(scenario.rack.n_server), {"long_name": "server, from the bottom of the rack"}),
+        "device": ("device", np.array(names), {"long_name": "device"}),
+        "device_kind": ("device", np.array(kinds)),
+        "device_name": ("device", np.array(models)),
+        "position": ("position", np.array(list(dict.fromkeys(labels))), {"long_name": "place along the coolant path"}),
+        "stage": ("stage", np.array(scenario.power.stages)),
+        "node": ("node", np.array([f"{i}: {n}" for i, n in enumerate(assembly.network.groups[0].names)])),
+    }
+
+
+def _columns(kinds: list[Any], places: list[list[str]], solution: Solution, picks: list[list[int | None]],
+             reference: float) -> Floats:
+    """Recorded nodes of all kinds side by side, ``(time, server, label)`` in degC; NaN where a server has no such label."""
+    labels = list(dict.fromkeys(label for here in places for label in here))
+    columns = [c for c in picks[0] if c is not None]
+    if len(kinds) == 1 and len(columns) == len(labels):
+        return np.asarray(np.take(solution.nodes[0], columns, axis=2) + reference)
+    n_time, n_server = solution.nodes[0].shape[0], sum(s.shape[1] for s in solution.nodes)
+    out = np.full((n_time, n_server, len(labels)), np.nan)
+    first = 0
+    for here, pick, nodes in zip(places, picks, solution.nodes, strict=True):
+        n = nodes.shape[1]
+        to = [labels.index(label) for label, column in zip(here, pick, strict=True) if column is not None]
+        out[:, first:first + n, to] = nodes[:, :, [c for c in pick if c is not None]] + reference
+        first += n
+    return out
+
+
+def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
+    kinds, cooled, reference = assembly.site.kinds, assembly.cooled, assembly.network.reference
+    names = [list(kind.server.device_names) for kind in kinds]
+    places = cooled.places
+    flow = [np.sum(s[:, :, p.mass_flow], axis=2) for s, p in zip(solution.signals, places, strict=True)]
+    leaving = [n[:, :, p.exhaust] for n, p in zip(solution.nodes, places, strict=True)]
+    mass = np.concatenate(flow, axis=1)
+    mixed = np.sum(np.concatenate(leaving, axis=1) * mass, axis=1) / np.sum(mass, axis=1) + reference
+    n_time = mass.shape[0]
+    return {
+        "junction_temperature": _columns(kinds, names, solution, [list(p.junction) for p in places], reference),
+        "memory_temperature": _columns(kinds, names, solution, [p.memory for p in places], reference),
+        "case_temperature": _columns(kinds, names, solution, [list(p.case) for p in places], reference),
+        "coolant_temperature": _columns(kinds, [p.positions for p in places], solution, [list(p.coolant) for p in places],
+                                        reference),
+        "supply_temperature": np.broadcast_to(np.asarray(cooled.supply_temperature, dtype=np.float64), (n_time,)).copy(),
+        "return_temperature": mixed,
+        "mass_flow": mass,
+        "fan_duty": np.concatenate([s[:, :, p.fan_duty] if p.fan_duty is not None else np.full(s.shape[:2], np.nan)
+                                    for s, p in zip(solution.signals, places, strict=True)], axis=1),
+    }
+
+
+def _mean_over_interval(power: Floats, linear: bool) -> Floats:
+    """Interval means of a series along its first axis; the last value stands for itself."""
+    if not linear or power.ndim == 0:
+        return power
+    out = power.copy()
+    out[:-1] = 0.5 * (power[:-1] + power[1:])
+    return out
+
+
+def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[str, Any]:
+    kinds, places = assembly.site.kinds, assembly.cooled.places
+    seconds = scenario.seconds
+    n_time, n_server = seconds.size, scenario.rack.n_server
+    names = list(dict.fromkeys(name for kind in kinds for name in kind.server.device_names))
+    device = np.full((n_time, n_server, len(names)), np.nan)
+    conversion = np.zeros(n_time)
+    for kind, power in zip(kinds, assembly.power, strict=True):
+        here = slice(kind.first, kind.first + kind.group.n_server)
+        for name, watts in zip(kind.server.device_names, power.devices, strict=True):
+            mean = _mean_over_interval(watts, power.linear)
+            device[:, here, names.index(name)] = mean[:, None] if mean.ndim == 1 else mean
+        if power.conversion is not None:
+            mean = _mean_over_interval(power.conversion, power.linear)
+            conversion += (mean.sum(axis=1) if mean.ndim == 2 else mean * kind.group.n_server)
+    it = np.nansum(device, axis=(1, 2)) + conversion
+
+    def summed(which: str) -> Floats:
+        total = np.zeros(n_time)
+        for s, p in zip(solution.signals, places, strict=True):
+            for column in getattr(p, which):
+                total += s[:, :, column].sum(axis=1)
+        return total
+
+    fan, pump = summed("fan_power"), summed("pump_power")
+    span = np.diff(seconds)
+    out = np.empty(n_time)
+    residual = np.zeros(n_time)
+    if n_time > 1:
+        out[:-1] = solution.energy_out[:-1] / span
+        residual[:-1] = (solution.energy_in[:-1] - solution.energy_out[:-1] - np.diff(solution.stored)) / span
+        # the balance of what the output itself says, against what the engine took in
+        residual[:-1] += (it + fan + pump)[:-1] - solution.energy_in[:-1] / span
+        out[-1] = out[-2]
+    else:
+        out[:] = it + fan + pump
+    air = out if assembly.cooled.heat_in_air else np.zeros(n_time)
+    liquid = np.zeros(n_time) if assembly.cooled.heat_in_air else out
+    rejection = scenario.cooling.heat_rejection_power(out)
+    utility, stage_loss = scenario.power.input_power(it + fan + pump + rejection)
+    weight = span if n_time > 1 else np.ones(1)
+    upto = slice(0, max(n_time - 1, 1))
+    return {
+        "device_power": device, "clock_fraction": np.where(np.isnan(device), np.nan, 1.0), "it_power": it,
+        "conversion_loss": conversion, "fan_power": fan, "pump_power": pump, "heat_rejection_power": rejection,
+        "stage_loss": stage_loss, "utility_power": utility, "heat_to_air": air, "heat_to_liquid": liquid,
+        "stored_energy": solution.stored, "energy_residual": residual, "pue": utility / it,
+        "pue_mean": float(np.sum(utility[upto] * weight) / np.sum(it[upto] * weight)),
+    }
+
+
+def _state(state: dict[str, Any]) -> dict[str, Any]:
+    if len(state["temperature"]) != 1:  # several kinds of server: no rectangular state to go on from
+        return {}
+    return {"final_node_temperature": state["temperature"][0], "final_control_output": state["control"][0],
+            "final_control_integral": state["integral"][0], "final_shared_temperature": state["shared"]}

@@ -1,0 +1,236 @@
+"""The compiled steppers and SciPy's integrators behind one call.
+
+Rates in a `Solution` are means over the interval that begins at a sample; temperatures are at the sample.
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermo.errors import ConvergenceError, ScenarioError, nearest
+from thermo.network import Network
+
+__all__ = ["SOLVERS", "Solution", "integrate", "steady_start", "threads"]
+
+Floats = NDArray[np.float64]
+SCIPY = ("BDF", "Radau", "LSODA")
+SOLVERS = ("auto", "propagator", "tr-bdf2", *SCIPY)
+DENSE_LIMIT = 2000  # states; LSODA takes a dense Jacobian only
+BISECTIONS = 60  # halvings of a controller's range: below the last bit of its output
+
+
+@dataclass
+class Solution:
+    """What a run left behind."""
+
+    nodes: list[Floats]  # by group: (time, server, record node), rise above the reference [K]
+    signals: list[Floats]  # by group: (time, server, record signal), interval mean
+    shared: Floats  # (time, shared node) [K]
+    energy_in: Floats  # (time,) J in the interval
+    energy_out: Floats  # (time,) J
+    stored: Floats  # (time,) J since the first sample
+    solver: str = ""
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+
+def threads() -> int:
+    """Threads of a run: ``THERMO_NUM_THREADS``, else 1. Results do not depend on it, to the bit."""
+    text = os.environ.get("THERMO_NUM_THREADS", "1")
+    return max(1, int(text)) if text.isdigit() else 1
+
+
+def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, forced_step: float = 0.0,
+              progress: Callable[[float], None] | None = None) -> Solution:
+    """Runs `engine` through the series of its network, from the state that it holds.
+
+    Parameters
+    ----------
+    network : Network
+        Series and groups.
+    engine : Engine
+        Built from it.
+    solver : str
+        One of `SOLVERS`.
+    tolerance : float
+        Of temperatures [K]; the exact propagator needs none.
+    forced_step : float
+        TR-BDF2 only: this step, without error control [s]. For studies of the order.
+    progress : callable, optional
+        Called with the fraction done, some 50 times a second.
+
+    Raises
+    ------
+    ConvergenceError
+        If the step falls to nothing; the message says when.
+    """
+    if solver not in SOLVERS:
+        raise ScenarioError(f"solver is {solver!r}{nearest(solver, SOLVERS)}")
+    obstacle = engine.obstacle
+    if solver == "propagator" and obstacle:
+        raise ScenarioError(f"solver 'propagator' cannot step this scenario: {obstacle}; use 'tr-bdf2' or 'auto'")
+    if solver == "auto":
+        solver = "tr-bdf2" if obstacle or _implicit_is_cheaper(network, engine) else "propagator"
+    if solver in SCIPY:
+        return _integrate_scipy(network, engine, solver, tolerance, progress)
+    try:
+        groups, shared = engine.run(*network.series(), exact=solver == "propagator", tolerance=float(tolerance),
+                                    forced_step=float(forced_step), threads=threads(), progress=progress)
+    except RuntimeError as error:
+        raise ConvergenceError(f"{solver}: {error}") from error
+    total = {key: np.sum([g[key].sum(axis=1) for g in groups], axis=0) for key in ("energy_in", "energy_out", "stored")}
+    return Solution([g["nodes"] for g in groups], [g["signals"] for g in groups], shared, total["energy_in"],
+                    total["energy_out"], total["stored"], solver, dict(engine.count) if solver == "tr-bdf2" else {})
+
+
+def _implicit_is_cheaper(network: Network, engine: Any) -> bool:
+    """Whether renewing dense exponentials would cost more than sparse implicit steps.
+
+    An exponential of n nodes costs some 60 n^3 operations; an implicit step some 40 a node, and some 15 steps follow a
+    jump. Only blocks beyond about 20 nodes with coefficients that never repeat lose.
+    """
+    largest = max(engine.largest_block(g.number) for g in network.groups)
+    moving = {s for g in network.groups for c in g.coefficients for s in c[1:] if s >= 0}
+    return largest > 20 and bool(moving) and network.time.size > 100
+
+
+def steady_start(network: Network, engine: Any) -> None:
+    """Leaves the engine in the steady state of the first sample, controllers included.
+
+    The balance is linear for given controller outputs; an output is where the controller rests (its error zero, or its
+    range exhausted), found by bisection on all servers at once: more output never makes a server hotter.
+
+    Raises
+    ------
+    ConvergenceError
+        If a temperature is not finite: some heat has no way out. Names the node.
+    """
+    series = network.series()
+    low = {g.number: np.array([[c.low] * g.n_server for c in g.controls]).reshape(-1, g.n_server) for g in network.groups}
+    high = {g.number: np.array([[c.high] * g.n_server for c in g.controls]).reshape(-1, g.n_server) for g in network.groups}
+    controlled = [g for g in network.groups if g.controls]
+    for _ in range(BISECTIONS if controlled else 0):
+        for g in controlled:
+            engine.set_control(g.number, 0.5 * (low[g.number] + high[g.number]))
+        engine.steady(*series, interval=0, x=0.0)
+        for g in controlled:
+            output, rise = 0.5 * (low[g.number] + high[g.number]), engine.control_rise(g.number)
+            wants_more = np.array([rise[c] > 0 if k.curve is None else k.curve(rise[c]) > output[c]
+                                   for c, k in enumerate(g.controls)])
+            low[g.number] = np.where(wants_more, output, low[g.number])
+            high[g.number] = np.where(wants_more, high[g.number], output)
+    for g in controlled:
+        output = 0.5 * (low[g.number] + high[g.number])
+        for c, k in enumerate(g.controls):
+            if k.quantum > 0:
+                output[c] = np.clip(np.round(output[c] / k.quantum) * k.quantum, k.low, k.high)
+        engine.set_control(g.number, output)
+    engine.steady(*series, interval=0, x=0.0)
+    for g in network.groups:
+        T = engine.temperature(g.number)
+        if not np.all(np.isfinite(T)) or np.max(np.abs(T)) > 1e6:
+            node, server = np.argwhere(~(np.abs(T) <= 1e6))[0]
+            raise ConvergenceError(f"no steady state: {g.names[node]!r} of server {server} has no way to lose its heat")
+
+
+def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: float,
+                     progress: Callable[[float], None] | None) -> Solution:
+    """SciPy's integrator on the compiled right-hand side and its sparse Jacobian, from stop to stop."""
+    from scipy.integrate import solve_ivp
+    from scipy.sparse import bmat, csr_array
+
+    series = network.series()
+    time, _, linear = series
+    n_time, n = time.size, engine.n_state
+    if method == "LSODA" and n > DENSE_LIMIT:
+        raise ScenarioError(f"LSODA takes a dense Jacobian: {n} states, the limit is {DENSE_LIMIT}; use 'BDF' or 'Radau'")
+    recorded = [np.array(g.record_nodes, dtype=np.intp) for g in network.groups]
+    out = Solution([np.empty((n_time, g.n_server, len(g.record_nodes))) for g in network.groups],
+                   [np.empty((n_time, g.n_server, len(g.record_signals))) for g in network.groups],
+                   np.empty((n_time, len(network.shared_names))), np.zeros(n_time), np.zeros(n_time), np.zeros(n_time),
+                   method, {"evaluations": 0, "jacobians": 0})
+    y, capacity = engine.state()
+    y_first, dy = y.copy(), np.empty(n)
+
+    def settled(k: int, x: float, state: Floats) -> float:
+        """Leaves the whole network in balance with `state`; returns the power that leaves."""
+        return float(engine.derivative(*series, state, dy, interval=k, x=x))
+
+    for k in range(n_time):
+        begin, end = time[k], time[min(k + 1, n_time - 1)]
+        span = end - begin
+        t, fresh = begin, True
+        means = [np.zeros(s.shape[1:]) for s in out.signals]
+        while True:
+            stop = min(end, engine.next_tick(t))
+            xl, xr = ((t - begin) / span, (stop - begin) / span) if span > 0 else (0.0, 0.0)
+            engine.hold(*series, interval=k, x=0.5 * (xl + xr) if linear.any() else xl)
+            settled(k, xl, y)
+            if fresh:
+                fresh = False
+                for g, nodes in enumerate(recorded):
+                    out.nodes[g][k] = engine.temperature(g)[nodes].T
+                out.shared[k] = engine.border_temperature()
+                out.stored[k] = capacity @ (y - y_first)
+            ends = [(engine.entering, [engine.recorded_signals(g.number) for g in network.groups])]
+            if span == 0:
+                for g, value in enumerate(ends[0][1]):
+                    out.signals[g][k] = value
+                break
+            jacobian, leaving = _jacobian(network, engine, capacity)
+            full = bmat([[jacobian, None], [csr_array(leaving[None, :]), csr_array((1, 1))]], format="csc")
+            if method == "LSODA":
+                full = full.toarray()
+
+            def rhs(now: float, state: Floats, k: int = k, begin: float = begin, span: float = span) -> Floats:
+                lost = settled(k, (now - begin) / span, np.ascontiguousarray(state[:-1]))
+                return np.append(dy, lost)
+
+            scale = max(float(np.max(capacity)), 1.0)
+            answer = solve_ivp(rhs, (t, stop), np.append(y, 0.0), method=method,
+                               jac=full if method != "LSODA" else (lambda now, state, full=full: full),
+                               rtol=1e-9, atol=np.append(np.full(n, 0.1 * tolerance), 0.1 * tolerance * scale))
+            if not answer.success:
+                raise ConvergenceError(f"{method} stopped at t = {answer.t[-1]:g} s: {answer.message}")
+            y = np.ascontiguousarray(answer.y[:-1, -1])
+            out.energy_out[k] += answer.y[-1, -1]
+            out.statistics["evaluations"] += int(answer.nfev)
+            out.statistics["jacobians"] += int(answer.njev)
+            settled(k, xr, y)
+            ends.append((engine.entering, [engine.recorded_signals(g.number) for g in network.groups]))
+            if not linear.any():
+                ends[1] = ends[0]
+            out.energy_in[k] += (stop - t) * 0.5 * (ends[0][0] + ends[1][0])
+            for g, mean in enumerate(means):
+                mean += (stop - t) * 0.5 * (ends[0][1][g] + ends[1][1][g])
+            engine.tick(stop)
+            t = stop
+            if t >= end - 1e-10:
+                for g, mean in enumerate(means):
+                    out.signals[g][k] = mean / span
+                break
+        if progress is not None:
+            progress((k + 1) / n_time)
+    return out
+
+
+def _jacobian(network: Network, engine: Any, capacity: Floats) -> tuple[Any, Floats]:
+    """Sparse d(dT/dt)/dT of the nodes with capacity, the others eliminated; and d(power that leaves)/dT."""
+    from scipy.sparse import coo_array, csc_array, diags_array
+    from scipy.sparse.linalg import spsolve
+
+    row, column, value = engine.matrix()
+    C = np.concatenate([np.array(g.capacity).ravel() for g in network.groups] + [np.array(network.shared_capacity)])
+    K = coo_array((value, (row, column)), shape=(C.size, C.size)).tocsr()
+    dynamic, algebraic = np.flatnonzero(C > 0), np.flatnonzero(C == 0)
+    reduced = K[dynamic][:, dynamic]
+    if algebraic.size:
+        follow = spsolve(K[algebraic][:, algebraic].tocsc(), K[algebraic][:, dynamic].tocsc())
+        reduced = reduced - K[dynamic][:, algebraic] @ csc_array(follow.reshape(algebraic.size, dynamic.size))
+    # What leaves is what enters less what is stored: d(leaving)/dT = -C d(dT/dt)/dT, summed over nodes.
+    J = -(diags_array(1.0 / capacity) @ reduced).tocsr()
+    return J, np.asarray(-(capacity @ J)).ravel()
