@@ -29,10 +29,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thermo._field_units import UNITS as units
 from thermo._field_units import unit_of
+from thermo._provenance import Provenance
 from thermo.errors import ScenarioError, nearest, shown
 
 if TYPE_CHECKING:
-    from thermo.rack import Device, Provenance, Rack, Server
+    from thermo.rack import Device, Rack, Server
 
 __all__ = ["KINDS", "Kind", "describe", "device", "device_file", "load", "load_file", "names", "rack", "rack_file", "server",
            "server_file", "sources", "units"]
@@ -250,8 +251,6 @@ def _value(kind: str, value: Any, where: str, prefix: str, place: str, key: str,
 
 
 def _provenance(quantity: dict[str, Any], where: str) -> Provenance:
-    from thermo.rack import Provenance
-
     text = {k: v for k, v in quantity.items() if k != "value"}
     for key in ("source", "trust"):
         if not text.get(key):
