@@ -7,7 +7,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "thermo"
 LAYERS = [  # upper may import lower, never the other way; neighbours on a line may not know each other unless said below
     {"cli", "plot", "accessor", "store", "scenario"},
-    {"calibrate"},
+    {"calibration"},
     {"simulate"},
     {"solve", "output"},
     {"cooling", "power"},

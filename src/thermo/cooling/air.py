@@ -84,7 +84,8 @@ class Air(Described):
         places = [_add_servers(rack, kind, self._prescribed_duty(site, kind)) for kind in site.kinds]
         return Cooled(places, supply, True, rack.hot_aisle)
 
-    def _prescribed_duty(self, site: Site, kind: Kind) -> Signal | None:
+    def _prescribed_duty(self, site: Site, kind: Kind) -> Floats | None:
+        """Duty as a series where it is one; no slower than a fifth of the least that a controller would ask for."""
         if isinstance(self.fan_speed, PI | Curve):
             return None
         fans, value = kind.server.fans, self.fan_speed
@@ -94,7 +95,7 @@ class Air(Described):
                               hint="give a DataArray with units 'rpm' for a speed")
         if duty.ndim == 2:
             duty = duty[:, kind.first:kind.first + kind.group.n_server]
-        return kind.group.series(np.maximum(duty, fans.minimum_duty * 0.2), linear=False)
+        return np.maximum(duty, fans.minimum_duty * 0.2)
 
     def heat_rejection_power(self, heat: Floats) -> Floats:
         """Power of room air handlers and chiller [W] that removes `heat` [W]."""
@@ -202,20 +203,23 @@ class _Rack:
     warnings: list[str]
 
 
-def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None) -> Places:
-    """Adds the servers of one kind. `duty` is the fans' where it is prescribed, None where a controller makes it."""
+def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
+    """Adds the servers of one kind. `prescribed` is the fans' duty, None where a controller makes it."""
     group, server, fans, air, c_p = kind.group, kind.server, kind.server.fans, rack.air, rack.air.heat_capacity
     places = Places()
     flows = lane_flows(server, air)
     low, high = float(flows.duty[0]), 1.0
     parts = {name: _add_device(group, name, mount, 1.0 if mount.spread is None else mount.spread[k], kind.watts[i], places)
              for i, (name, mount, k) in enumerate(server.devices)}
-    if duty is None:
+    if prescribed is not None:
+        duty = group.series(prescribed)
+    else:
         watched = [server.devices[i] for i in server.accelerators]
         duty = group.control_signal(rack.design.fan_speed.control(
             [parts[name].junction for name, _, _ in watched], [mount.device for _, mount, _ in watched],
             fans.minimum_duty, 1.0))
     places.fan_duty = group.record_signal(duty)
+    met = np.linspace(low, high, 9) if prescribed is None else np.linspace(prescribed.min(), prescribed.max(), 9)
 
     ratio = rack.density_ratio
     varying = None if np.all(ratio == 1.0) else group.series(ratio, linear=ratio.ndim > 0)
@@ -236,7 +240,8 @@ def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None) -> Places:
         group.stream(inlet, plenum, group.coefficient(c_p, signal))
         at = plenum
         for row in _rows(server, lane.name):
-            at = _add_row(rack, kind, parts, row, signal, (0.5 * float(flow.min()), 1.5 * float(flow.max())), at, places)
+            at = _add_row(rack, kind, parts, row, signal, (0.5 * float(flow.min()), 1.5 * float(flow.max())),
+                          np.interp(met, flows.duty, flow), at, places)
         group.stream(at, exhaust, group.coefficient(c_p, signal))
     if kind.conversion is not None:
         group.source(exhaust, kind.conversion)
@@ -282,8 +287,8 @@ def _add_inlet(rack: _Rack, group: Group, inlet: Node, exhaust: Node, lanes: lis
 
 
 def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[str, Mount]], lane: Signal,
-             span: tuple[float, float], at: Node, places: Places) -> Node:
-    """Devices side by side in a lane share its air; returns the node behind them."""
+             span: tuple[float, float], met: Floats, at: Node, places: Places) -> Node:
+    """Devices side by side in a lane share its air; returns the node behind them. `met`: flows that the lane will see."""
     group, c_p, part = kind.group, rack.air.heat_capacity, 1.0 / len(row)
     ends = []
     for name, mount in row:
@@ -294,8 +299,8 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
         places.positions.append(name)
         places.coolant.append(group.record(cell))
         ends.append((cell, through, group.coefficient(c_p * part * mount.bypass, lane) if mount.bypass else None))
-        met = np.linspace(2 * span[0], span[1] / 1.5, 9) * part * (1 - mount.bypass) / mount.multiplicity
-        for message in sink_warnings(f"{kind.server.name}.{name}", mount.sink, met, rack.air):
+        through_one = met * part * (1 - mount.bypass) / mount.multiplicity
+        for message in sink_warnings(f"{kind.server.name}.{mount.names[0]}", mount.sink, through_one, rack.air):
             if message not in rack.warnings:
                 rack.warnings.append(message)
     if len(ends) == 1 and ends[0][2] is None:
