@@ -38,7 +38,11 @@ def validate(train_csv: str | Path, test_csv: str | Path) -> dict[str, object]:
         ``rmse_gpu`` [K, one a GPU], ``max_error`` [K], ``server_power_error`` [1, of the energy; nan where not measured],
         ``rmse_train`` [K], and the ``calibration`` itself.
     """
-    calibration = thermo.calibrate("hgx-b200", telemetry(train_csv), FITTED)
+    return scores(thermo.calibrate("hgx-b200", telemetry(train_csv), FITTED), test_csv)
+
+
+def scores(calibration: thermo.Calibration, test_csv: str | Path) -> dict[str, object]:
+    """How well a calibrated rack predicts a file."""
     test = telemetry(test_csv)
     predicted = calibration.predict(test)
     error = predicted["temperature"].values - test["device_temperature"].values
@@ -64,11 +68,11 @@ def main() -> dict[str, dict[str, object]]:
     with TemporaryDirectory() as folder:
         first, second = halves("session_20260108b_autofan_bmc_9s.csv", folder)
         same = validate(first, second)
-        other = validate(first, thermo.traces.folder("b200_hgx_gpuburn") / "session_20260107a_maxfan_1s.csv")
+        other = scores(same["calibration"], thermo.traces.folder("b200_hgx_gpuburn") / "session_20260107a_maxfan_1s.csv")
     return {"second half": same, "full fan speed": other}
 
 
 if __name__ == "__main__":
-    for name, scores in main().items():
-        print(f"{name}: RMSE {np.mean(scores['rmse_gpu']):.2f} K (by GPU {np.round(scores['rmse_gpu'], 2)}), "
-              f"worst {scores['max_error']:.1f} K, server energy {scores['server_power_error']:+.2%}")
+    for name, score in main().items():
+        print(f"{name}: RMSE {np.mean(score['rmse_gpu']):.2f} K (by GPU {np.round(score['rmse_gpu'], 2)}), "
+              f"worst {score['max_error']:.1f} K, server energy {score['server_power_error']:+.2%}")
