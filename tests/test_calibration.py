@@ -4,7 +4,6 @@ import pytest
 import xarray as xr
 from small_rack import rack
 
-import thermo
 from thermo.calibration import _with, calibrate, predict
 from thermo.errors import ScenarioError, TraceError
 
