@@ -628,6 +628,11 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
     bool controls_read = false;  // whether a controller watches a node that is not stepped
     for (const auto& c : g.controllers)
         for (int i : c.nodes) controls_read |= kind[static_cast<std::size_t>(i)] != Kind::dynamic;
+    // next - t without the rounding of the clock: equal steps get equal bits, and their exponentials are found again.
+    auto even_step = [](double from, double to) {
+        const double quantum = std::ldexp(1.0, std::ilogb(std::max(std::fabs(from), std::fabs(to))) - 50);
+        return std::max(quantum, std::nearbyint((to - from) / quantum) * quantum);
+    };
     double h = 1.0;
     const std::size_t n_slot = g.record_nodes.size(), n_mean = g.record_signals.size();
     auto write = [&](int k) {
@@ -644,6 +649,7 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
     // Means and balances are linear in time while nothing moves, so they are booked when something does.
     std::vector<double> mean(n_mean * W), in(W), out(W);
     double held = 0;
+    unsigned n_step = 0;
     auto settle_accounts = [&] {
         if (held == 0) return;
         auto level = [&](std::size_t at) { return linear ? 0.5 * (left[at] + right[at]) : left[at]; };
@@ -669,7 +675,7 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
             const double next = std::min(end, ControlState::next_tick(g, t));
             const double span = end - begin;
             const double h_before = h;
-            if (!last) h = std::max(1e-9, std::nearbyint((next - t) * 1e9) * 1e-9);  // equal steps get equal bits
+            if (!last) h = even_step(t, next);
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
             if (moved || linear) {
                 settle_accounts();
@@ -694,6 +700,7 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
             held += h;
             if (linear) settle_accounts();
             advance(number.data(), left.data(), linear ? change.data() : nullptr, value.data(), out.data());
+            if ((++n_step & 7) == 0 && stop()) return;  // a sample may be far away
             t = next;
             for (std::size_t c = 0, read = 0; c < g.controllers.size(); ++c) {
                 const Controller& law = g.controllers[c];
