@@ -628,11 +628,6 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
     bool controls_read = false;  // whether a controller watches a node that is not stepped
     for (const auto& c : g.controllers)
         for (int i : c.nodes) controls_read |= kind[static_cast<std::size_t>(i)] != Kind::dynamic;
-    // next - t without the rounding of the clock: equal steps get equal bits, and their exponentials are found again.
-    auto even_step = [](double from, double to) {
-        const double quantum = std::ldexp(1.0, std::ilogb(std::max(std::fabs(from), std::fabs(to))) - 50);
-        return std::max(quantum, std::nearbyint((to - from) / quantum) * quantum);
-    };
     double h = 1.0;
     const std::size_t n_slot = g.record_nodes.size(), n_mean = g.record_signals.size();
     auto write = [&](int k) {
@@ -669,13 +664,20 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
         std::fill(mean.begin(), mean.end(), 0.0);
         std::fill(in.begin(), in.end(), 0.0);
         std::fill(out.begin(), out.end(), 0.0);
-        double t = begin;
+        // Durations without the rounding of the clock: equal steps get equal bits, and their exponentials are found again.
+        const double quantum = last ? 1.0 : std::ldexp(1.0, std::ilogb(std::max(std::fabs(begin), std::fabs(end))) - 50);
+        auto even = [quantum](double duration) { return std::max(1.0, std::nearbyint(duration / quantum)) * quantum; };
+        double t = begin, reached = 0;
         bool fresh = true, moved = true;  // moved: signals are to be evaluated again
         do {
             const double next = std::min(end, ControlState::next_tick(g, t));
             const double span = end - begin;
             const double h_before = h;
-            if (!last) h = even_step(t, next);
+            if (!last) {
+                const double to = even(next - begin);
+                h = to - reached;
+                reached = to;
+            }
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
             if (moved || linear) {
                 settle_accounts();

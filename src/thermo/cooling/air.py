@@ -78,12 +78,13 @@ class Air(Described):
         shared = self.supply_flow is not None or self.recirculation > 0
         rack = _Rack(network, self, air, np.asarray(1.0) if supply.ndim == 0 else ratio, supply, room,
                      network.shared("hot aisle") if shared else None, site.warnings)
-        places = [_add_servers(rack, kind, self._prescribed_duty(site, kind)) for kind in site.kinds]
+        places = [_add_servers(rack, kind, *self._prescribed_duty(site, kind)) for kind in site.kinds]
         return Cooled(places, supply, True, rack.hot_aisle)
 
-    def _prescribed_duty(self, site: Site, kind: Kind) -> Signal | None:
+    def _prescribed_duty(self, site: Site, kind: Kind) -> tuple[Signal | None, float]:
+        """The duty where it is prescribed, and the least of it."""
         if isinstance(self.fan_speed, PI | Curve):
-            return None
+            return None, 1.0
         fans, value = kind.server.fans, self.fan_speed
         if getattr(value, "attrs", {}).get("units") in ("rpm", "rev/min"):
             value = (value / fans.rated_speed).assign_attrs(value.attrs)
@@ -91,7 +92,8 @@ class Air(Described):
                               hint="give a DataArray with units 'rpm' for a speed")
         if duty.ndim == 2:
             duty = duty[:, kind.first:kind.first + kind.group.n_server]
-        return kind.group.series(np.maximum(duty, fans.minimum_duty * 0.2), linear=False)
+        duty = np.maximum(duty, fans.minimum_duty * 0.2)  # a duty that is all but 0 turns no fan
+        return kind.group.series(duty, linear=False), float(np.min(duty))
 
     def heat_rejection_power(self, heat: Floats) -> Floats:
         """Power of room air handlers and chiller [W] that removes `heat` [W]."""
@@ -108,7 +110,7 @@ class LaneFlows:
     flow: Floats  # (lane, point) m3/s
 
 
-def lane_flows(server: Server, air: AirState) -> LaneFlows:
+def lane_flows(server: Server, air: AirState, least: float = 1.0) -> LaneFlows:
     """Where the fans' curve meets the chassis, for duties from the least to full.
 
     Parameters
@@ -117,6 +119,8 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
         Fans, lanes and mounts.
     air : AirState
         Air that enters.
+    least : float
+        The least duty that is asked for, where it lies below the fans' minimum.
 
     Raises
     ------
@@ -124,7 +128,7 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
         If the heat sinks of a lane alone take more pressure than the fans give at the rated flow.
     """
     fans = server.fans
-    duty = np.linspace(min(fans.minimum_duty, fans.system_duty), 1.0, DUTY_POINTS)
+    duty = np.linspace(min(fans.minimum_duty, fans.system_duty, least), 1.0, DUTY_POINTS)
     curve_flow, curve_pressure = np.array(fans.curve_flow), np.array(fans.curve_pressure)
     reference = AirState.at(20.0, 101_325.0, 0.5)  # the rated point is one of standard air
     s = fans.system_duty
@@ -191,11 +195,12 @@ class _Rack:
     warnings: list[str]
 
 
-def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None) -> Places:
-    """Adds the servers of one kind. `duty` is the fans' where it is prescribed, None where a controller makes it."""
+def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None, least: float) -> Places:
+    """Adds the servers of one kind. `duty` is the fans' where it is prescribed (not below `least`), None where a controller
+    makes it."""
     group, server, fans, air, c_p = kind.group, kind.server, kind.server.fans, rack.air, rack.air.heat_capacity
     places = Places()
-    flows = lane_flows(server, air)
+    flows = lane_flows(server, air, least)
     low, high = float(flows.duty[0]), 1.0
     parts = {name: _add_device(group, name, mount, kind.watts[i], places)
              for i, (name, mount, _) in enumerate(server.devices)}
