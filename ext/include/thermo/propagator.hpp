@@ -641,7 +641,8 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
             record.stored[at] = stored;
         }
     };
-    // Means and balances are linear in time while nothing moves, so they are booked when something does.
+    // Means and balances are linear in time while nothing moves, so they are booked when something may: at times that are
+    // the same for all servers, so that a server's bits do not depend on its neighbours.
     std::vector<double> mean(n_mean * W), in(W), out(W);
     double held = 0;
     unsigned n_step = 0;
@@ -707,6 +708,7 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
             for (std::size_t c = 0, read = 0; c < g.controllers.size(); ++c) {
                 const Controller& law = g.controllers[c];
                 if (!ControlState::ticks_at(law, t)) continue;
+                settle_accounts();
                 if (controls_read && !read++) read_nodes(number.data(), (linear ? right : left).data(), value.data());
                 for (int w = 0; w < n; ++w) {
                     double rise = -1e300;
