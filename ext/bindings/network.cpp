@@ -82,17 +82,21 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
         for (const char* key : {"kind", "period", "gain", "integral_gain", "low", "high", "quantum", "deadband", "nodes", "target", "curve"})
             if (!t.contains(key)) throw py::value_error(std::string("a controller has no ") + key);
         thermo::Controller control;
-        control.kind = t["kind"].cast<int>();
-        control.period = t["period"].cast<double>();
-        control.gain = t["gain"].cast<double>();
-        control.integral_gain = t["integral_gain"].cast<double>();
-        control.low = t["low"].cast<double>();
-        control.high = t["high"].cast<double>();
-        control.quantum = t["quantum"].cast<double>();
-        control.deadband = t["deadband"].cast<double>();
-        control.nodes = t["nodes"].cast<std::vector<int>>();
-        control.target = t["target"].cast<std::vector<double>>();
-        control.curve = law(t["curve"]);
+        try {
+            control.kind = t["kind"].cast<int>();
+            control.period = t["period"].cast<double>();
+            control.gain = t["gain"].cast<double>();
+            control.integral_gain = t["integral_gain"].cast<double>();
+            control.low = t["low"].cast<double>();
+            control.high = t["high"].cast<double>();
+            control.quantum = t["quantum"].cast<double>();
+            control.deadband = t["deadband"].cast<double>();
+            control.nodes = t["nodes"].cast<std::vector<int>>();
+            control.target = t["target"].cast<std::vector<double>>();
+            control.curve = law(t["curve"]);
+        } catch (const py::cast_error&) {
+            throw py::type_error("a controller has an entry of the wrong type");
+        }
         g.controllers.push_back(std::move(control));
     }
     for (int r : vector(record_nodes, "record_nodes")) g.record_nodes.push_back(r);
