@@ -186,11 +186,11 @@ class Assembly {
         slot_ = slot;
         if (a == factored_[slot]) return;
         factored_[slot] = a;
-        std::vector<double>& schur = this->schur[slot];
+        std::vector<double>& dense = schur[slot];
         constexpr auto W = static_cast<std::size_t>(kWidth);
         const int nb = border_.n_node;
-        std::fill(schur.begin(), schur.end(), 0.0);
-        for (int b = 0; b < nb; ++b) schur[static_cast<std::size_t>(b) * nb + b] = a * border_.capacity[b];
+        std::fill(dense.begin(), dense.end(), 0.0);
+        for (int b = 0; b < nb; ++b) dense[static_cast<std::size_t>(b) * nb + b] = a * border_.capacity[b];
         for (auto& part : parts) {
             const std::size_t E = part.lu.entries() * W;
             part.A[slot] = part.K;
@@ -206,11 +206,11 @@ class Assembly {
                 for (int b = 0; b < nb; ++b)
                     for (int k = 0; k < nb; ++k) {
                         const double* s = A + part.lu.border_entry(b, k) * W;
-                        for (int w = 0; w < part.here(c); ++w) schur[static_cast<std::size_t>(b) * nb + k] += s[w];
+                        for (int w = 0; w < part.here(c); ++w) dense[static_cast<std::size_t>(b) * nb + k] += s[w];
                     }
             }
         }
-        dense_factor(schur.data(), nb);
+        dense_factor(dense.data(), nb);
         ++count.factored;
     }
     // x = A^-1 x for every part and the border: x[part][...], border rows of x are zero on entry, `zb` is the border's.
