@@ -128,8 +128,9 @@ def _columns(kinds: list[Any], places: list[list[str]], solution: Solution, pick
              reference: float) -> Floats:
     """Recorded nodes of all kinds side by side, ``(time, server, label)`` in degC; NaN where a server has no such label."""
     labels = list(dict.fromkeys(label for here in places for label in here))
-    if len(kinds) == 1 and None not in picks[0]:
-        return np.asarray(np.take(solution.nodes[0], picks[0], axis=2) + reference)
+    columns = [c for c in picks[0] if c is not None]
+    if len(kinds) == 1 and len(columns) == len(labels):
+        return np.asarray(np.take(solution.nodes[0], columns, axis=2) + reference)
     n_time, n_server = solution.nodes[0].shape[0], sum(s.shape[1] for s in solution.nodes)
     out = np.full((n_time, n_server, len(labels)), np.nan)
     first = 0

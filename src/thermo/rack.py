@@ -13,38 +13,67 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from thermo._field_units import UNITS, unit_of
+from thermo._provenance import Provenance
 from thermo.errors import ScenarioError, nearest, one_line, shown
 
 __all__ = ["CurveSink", "Described", "Device", "Fans", "Lane", "Mount", "PlateFinSink", "Provenance", "Rack", "Server",
            "Slot", "faults"]
 
-Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Celsius = Annotated[float, Field(ge=-60, le=250, allow_inf_nan=False)]  # a kelvin reading falls outside or is absurd
+
+def _a_number(value: Any) -> Any:
+    # pydantic reads true as 1.0 and "700" as 700.0; a description that says so is wrong somewhere
+    if isinstance(value, bool | str | bytes):
+        raise ValueError("expected a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_a_number)]
+Count = Annotated[int, BeforeValidator(_a_number)]
+Positive = Annotated[Number, Field(gt=0, le=1e9, allow_inf_nan=False)]
+Large = Annotated[Number, Field(gt=0, le=1e21, allow_inf_nan=False)]  # operations, bytes
+NotNegative = Annotated[Number, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Share = Annotated[Number, Field(ge=0, le=1, allow_inf_nan=False)]
+Celsius = Annotated[Number, Field(ge=-60, le=250, allow_inf_nan=False)]  # a kelvin reading falls outside or is absurd
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+/()-]*$")]
 Identifier = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+SINK_TAGS = ("plate-fin", "curve")  # pydantic puts the discriminator into a fault's place; a reader does not
 
 
 def faults(error: pydantic.ValidationError, where: str) -> ScenarioError:
-    """All faults that pydantic found, as one line that names each place, value and rule."""
-    parts = []
+    """All faults that pydantic found, as one line that names each place, value with unit, and rule."""
+    found = _found(error)
+    refusal = ScenarioError(one_line(f"{where}: " + "; ".join(f"{place}{text}" if place else text.removeprefix(": ")
+                                                              for place, text in found)))
+    refusal.__dict__["found"] = found  # of a description inside another: the outer one names the full place
+    return refusal
+
+
+def _found(error: pydantic.ValidationError) -> list[tuple[str, str]]:
+    out = []
     for fault in error.errors(include_url=False):
-        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"]).lstrip(".")
-        value = "" if fault["type"] in ("missing", "extra_forbidden") else f" is {shown(fault['input'])}"
-        parts.append(f"{place or 'value'}{value}: {fault['msg'][0].lower()}{fault['msg'][1:]}")
-    return ScenarioError(one_line(f"{where}: " + "; ".join(parts)))
-
-
-class Provenance(BaseModel):
-    """Where one number comes from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    source: str
-    trust: str
-    note: str = ""
+        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"] if p not in SINK_TAGS).lstrip(".")
+        inner = getattr(fault.get("ctx", {}).get("error"), "found", None)
+        if inner is not None:
+            out += [(f"{place}.{p}".strip("."), text) for p, text in inner]
+            continue
+        unit, given = unit_of(place), fault["input"]
+        unit = "" if unit in ("", "1") else f" {unit}"
+        rule = fault["msg"].removeprefix("Value error, ").replace("Input should", "should")
+        if fault["type"] == "extra_forbidden":
+            hint = nearest(str(fault["loc"][-1]), UNITS)
+            out.append((place, f": no such field{hint if hint.startswith('; did') else ''}"))
+        elif fault["type"] == "missing":
+            out.append((place, f": is missing{f', give it in{unit}' if unit else ''}"))
+        elif not place or isinstance(given, Mapping):
+            out.append((place, f": {rule}"))
+        elif isinstance(given, int | float) and not isinstance(given, bool):
+            out.append((place, f" is {shown(given)}{unit}: {rule}{unit if 'than' in rule else ''}"))
+        else:
+            out.append((place, f" is {shown(given)}: {rule}{f', in{unit}' if unit else ''}"))
+    return out
 
 
 class Described(BaseModel):
@@ -83,7 +112,7 @@ class PlateFinSink(Described):
     base_thickness: Positive
     fin_height: Positive
     fin_thickness: Positive
-    fin_count: Annotated[int, Field(ge=2, le=1000)]
+    fin_count: Annotated[Count, Field(ge=2, le=1000)]
     conductivity: Positive = 200.0  # W/(m K), extruded aluminium 6063
     base_conductivity: Positive | None = None  # W/(m K), of a vapour chamber or copper base; None: as the fins
     volumetric_heat_capacity: Positive = 2.43e6  # J/(m3 K), aluminium
@@ -113,7 +142,7 @@ class CurveSink(Described):
     constant_resistance: NotNegative = 0.0
     flow_resistance: Positive
     reference_flow: Positive
-    exponent: Annotated[float, Field(ge=0.2, le=1.0)] = 0.8
+    exponent: Annotated[Number, Field(ge=0.2, le=1.0)] = 0.8
     capacity: Positive
 
 
@@ -150,8 +179,8 @@ class Device(Described):
     memory_resistance: Positive | None = None
     die_area: Positive | None = None  # m2
     contact_area: Positive | None = None  # m2, through which the case heats the sink's base; None: die_area
-    peak_flops: Positive | None = None  # dense FP16/BF16 [1/s]
-    memory_bytes: Positive | None = None
+    peak_flops: Large | None = None  # dense FP16/BF16 [1/s]
+    memory_bytes: Large | None = None
     form_factor: str = ""
     cooling_supported: tuple[str, ...] = ()
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
@@ -196,28 +225,32 @@ class Lane(Described):
     """One of the parallel air paths of a server."""
 
     name: Identifier
-    flow_share: Annotated[float, Field(gt=0, le=1)]  # of the server's rated airflow
+    flow_share: Annotated[Number, Field(gt=0, le=1)]  # of the server's rated airflow
 
 
 class Mount(Described):
     """Devices of one kind and where they sit: the i-th of `names` in the i-th of `lanes` at the i-th of `positions`.
 
     `multiplicity` lumps that many identical parts into each name (16 DIMMs as one). `load` is the utilisation of a part
-    that the workload does not drive, and `follows` what each unit of mean accelerator utilisation adds to it.
+    that the workload does not drive, and `follows` what each unit of mean accelerator utilisation adds to it. `spread` is
+    what calibration finds: equal parts differ by a tenth and more in how well they sit on their sinks.
     """
 
     device: Device
     names: tuple[Identifier, ...] = Field(min_length=1, max_length=512)
     lanes: tuple[Identifier, ...]
-    positions: tuple[int, ...]
-    multiplicity: Annotated[int, Field(ge=1, le=4096)] = 1
+    positions: tuple[Count, ...]
+    multiplicity: Annotated[Count, Field(ge=1, le=4096)] = 1
     sink: Sink
-    bypass: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of the lane's air, passes beside the sink and mixes behind it
+    bypass: Annotated[Number, Field(ge=0, lt=1)] = 0.0  # of the lane's air, passes beside the sink and mixes behind it
     load: Share = 0.0
     follows: Share = 0.0
+    spread: tuple[Positive, ...] | None = None  # unit to unit: times junction and interface resistance of each name
 
     @model_validator(mode="after")
     def _lists_match(self) -> Self:
+        if self.spread is not None and len(self.spread) != len(self.names):
+            raise ValueError(f"spread needs one entry for each of {len(self.names)} names, has {len(self.spread)}")
         if not len(self.names) == len(self.lanes) == len(self.positions):
             raise ValueError(f"names, lanes and positions need one entry each: {len(self.names)}, {len(self.lanes)}, "
                              f"{len(self.positions)}")
@@ -230,17 +263,17 @@ class Fans(Described):
     The chassis' flow resistance is what makes them deliver `system_flow` at `system_duty`.
     """
 
-    count: Annotated[int, Field(ge=1, le=256)]
+    count: Annotated[Count, Field(ge=1, le=256)]
     rated_speed: Positive  # rev/min
     curve_flow: tuple[NotNegative, ...] = Field(min_length=3, max_length=64)  # m3/s
     curve_pressure: tuple[NotNegative, ...] = Field(min_length=3, max_length=64)  # Pa
     rated_power: Positive  # W, of one fan at rated speed
-    power_exponent: Annotated[float, Field(ge=1.5, le=3.5)] = 3.0
+    power_exponent: Annotated[Number, Field(ge=1.5, le=3.5)] = 3.0
     standby_power: NotNegative = 0.0  # W, of one fan, at any speed
-    minimum_duty: Annotated[float, Field(ge=0.02, le=1)] = 0.2
+    minimum_duty: Annotated[Number, Field(ge=0.02, le=1)] = 0.2
     upstream: bool = True  # before the devices (their heat warms what follows), or behind them
     system_flow: Positive  # m3/s through the server
-    system_duty: Annotated[float, Field(gt=0.05, le=1)] = 1.0  # fraction of rated_speed
+    system_duty: Annotated[Number, Field(gt=0.05, le=1)] = 1.0  # fraction of rated_speed
 
     @model_validator(mode="after")
     def _curve_falls(self) -> Self:
@@ -262,13 +295,13 @@ class Server(Described):
 
     name: Identifier
     title: str = ""
-    height_units: Annotated[float, Field(gt=0, le=60)]
+    height_units: Annotated[Number, Field(gt=0, le=60)]
     rated_power: Positive | None = None  # W, the data sheet's maximum, fans and conversion included
     lanes: tuple[Lane, ...] = Field(min_length=1, max_length=64)
     mounts: tuple[Mount, ...] = Field(min_length=1, max_length=64)
     fans: Fans
     conversion_loss: NotNegative = 0.0  # W at no load, of power supplies and voltage regulators
-    conversion_slope: Annotated[float, Field(ge=0, lt=1)] = 0.0  # W lost per W used
+    conversion_slope: Annotated[Number, Field(ge=0, lt=1)] = 0.0  # W lost per W used
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="after")
@@ -321,8 +354,8 @@ class Slot(Described):
     """A number of equal servers, one above the other from height unit `bottom` up (0 is the floor of the rack)."""
 
     server: Server
-    count: Annotated[int, Field(ge=1, le=100_000)]
-    bottom: Annotated[float, Field(ge=0, le=100)] = 0.0
+    count: Annotated[Count, Field(ge=1, le=100_000)]
+    bottom: Annotated[Number, Field(ge=0, le=100)] = 0.0
 
 
 class Rack(Described):

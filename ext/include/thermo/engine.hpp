@@ -209,6 +209,7 @@ class Engine {
             for (int f = 0; f < groups_[p].n_server; f += kWidth)
                 tasks.push_back({p, f, std::min(kWidth, groups_[p].n_server - f)});
         }
+        const std::vector<char> constant = series.constant();
         std::atomic<std::size_t> next{0}, finished{0};
         std::atomic<bool> halt{false};
         std::exception_ptr failure;
@@ -218,7 +219,7 @@ class Engine {
             try {
                 for (std::size_t i; !halt && (i = next++) < tasks.size();) {
                     const Task& task = tasks[i];
-                    exact_[task.group]->run(series, task.first, task.n, T[task.group].data(), controls_[task.group],
+                    exact_[task.group]->run(series, constant, task.first, task.n, T[task.group].data(), controls_[task.group],
                                             records[task.group], check);
                     ++finished;
                 }

@@ -30,7 +30,7 @@ THERMO_INLINE void multiply(const double* A, const double* B, double* C, int n) 
         }
 }
 
-// M [1/s], each n*n*W; `h` one step per lane; `work` 3*n*n*W.
+// M [1/s], each n*n*W; `h` one step per lane; `work` 3*n*n*W. phi3 may be null where no input ramps.
 template <int W>
 THERMO_INLINE void phi_functions(const double* M, const double* h, int n, double* phi0, double* phi1, double* phi2,
                                  double* phi3, double* work) noexcept {
@@ -66,7 +66,7 @@ THERMO_INLINE void phi_functions(const double* M, const double* h, int n, double
             phi0[e] = one;
             phi1[e] = one * h0[w];
             phi2[e] = one * h0[w] * h0[w] / 2;
-            phi3[e] = one * h0[w] * h0[w] * h0[w] / 6;
+            if (phi3) phi3[e] = one * h0[w] * h0[w] * h0[w] / 6;
         }
     }
     for (int k = 1; k <= 11; ++k) {
@@ -79,7 +79,7 @@ THERMO_INLINE void phi_functions(const double* M, const double* h, int n, double
                 phi0[e] += p;
                 phi1[e] += p * h0[w] / (k + 1);
                 phi2[e] += p * h0[w] * h0[w] / ((k + 1) * (k + 2));
-                phi3[e] += p * h0[w] * h0[w] * h0[w] / ((k + 1) * (k + 2) * (k + 3.0));
+                if (phi3) phi3[e] += p * h0[w] * h0[w] * h0[w] / ((k + 1) * (k + 2) * (k + 3.0));
             }
     }
     for (int d = 0; d < most; ++d) {
@@ -90,10 +90,12 @@ THERMO_INLINE void phi_functions(const double* M, const double* h, int n, double
                     target[e] = d < doublings[w] ? value(e, w) : target[e];
                 }
         };
-        multiply<W>(phi0, phi3, P, n);
-        blend(phi3, [&](std::size_t e, int w) {
-            return phi3[e] + h0[w] * phi2[e] + 0.5 * h0[w] * h0[w] * phi1[e] + P[e];
-        });
+        if (phi3) {
+            multiply<W>(phi0, phi3, P, n);
+            blend(phi3, [&](std::size_t e, int w) {
+                return phi3[e] + h0[w] * phi2[e] + 0.5 * h0[w] * h0[w] * phi1[e] + P[e];
+            });
+        }
         multiply<W>(phi0, phi2, P, n);
         blend(phi2, [&](std::size_t e, int w) { return phi2[e] + h0[w] * phi1[e] + P[e]; });
         multiply<W>(phi0, phi1, P, n);

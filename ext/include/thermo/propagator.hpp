@@ -44,8 +44,9 @@ class Propagator {
     std::size_t numbers_per_server() const { return n_number; }
 
     // Runs servers first..first+n-1 (n <= kWidth). `T` is [node][n_server], in and out. `stop` ends the run early.
+    // `constant` says which series never change.
     template <class Stop>
-    void run(const Series& series, int first, int n, double* T, ControlState& control, const Record& record,
+    void run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control, const Record& record,
              Stop&& stop) const;
 
   private:
@@ -84,11 +85,15 @@ class Propagator {
     int n_input = 0;
     std::size_t n_number = 0, direct_at = 0, n_scratch = 0;  // for one lane
 
+    std::vector<std::size_t> listened;
+
     void analyse();
+    void find_listened();
     template <int W>
-    void build(const double* coefficient, const double* capacity, const double* h, double* number, double* scratch) const;
-    THERMO_CLONES void build_chunk(const double* coefficient, const double* capacity, const double* h, double* number,
-                                   double* scratch) const;
+    void build(const double* coefficient, const double* capacity, const double* h, bool ramps, double* number,
+               double* scratch) const;
+    THERMO_CLONES void build_chunk(const double* coefficient, const double* capacity, const double* h, bool ramps,
+                                   double* number, double* scratch) const;
     void sweep(const std::vector<Swept>& nodes, const double* number, const double* value, const double* input,
                double* out, const std::vector<int>* slot) const;
     THERMO_CLONES void advance(const double* number, const double* input, const double* change, double* value,
@@ -254,14 +259,43 @@ inline void Propagator::analyse() {
     direct_at = at;
     n_number = at + static_cast<std::size_t>(n_input);
     n_scratch += static_cast<std::size_t>(L);
+    find_listened();
+}
+
+// Inputs that the heat that leaves depends on directly: the same walk as in `build`, with marks for numbers.
+inline void Propagator::find_listened() {
+    std::vector<char> weight(static_cast<std::size_t>(g.n_node), 0), direct(static_cast<std::size_t>(n_input), 0);
+    auto mark = [&](int r) {
+        if (is_boundary(r))
+            direct[static_cast<std::size_t>(g.boundaries[static_cast<std::size_t>(r - kBoundary)])] = 1;
+        else if (kind[static_cast<std::size_t>(r)] == Kind::driven)
+            direct[static_cast<std::size_t>(input_of_driven[static_cast<std::size_t>(r)])] = 1;
+        else
+            weight[static_cast<std::size_t>(r)] = 1;
+    };
+    for (const auto& l : g.exits) mark(l.a);
+    for (const auto& l : g.streams)
+        if (is_boundary(l.a)) mark(l.a);
+    for (const auto& l : g.conductances)
+        if (is_boundary(l.b)) mark(l.a), mark(l.b);
+    for (auto o = observers.rbegin(); o != observers.rend(); ++o)
+        if (weight[static_cast<std::size_t>(o->node)])
+            for (const auto& t : o->terms)
+                (t.node >= 0 ? weight[static_cast<std::size_t>(t.node)] : direct[static_cast<std::size_t>(t.input)]) = 1;
+    for (const auto& b : blocks)
+        for (int p = 0; p < b.n_core; ++p)
+            if (weight[static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(p)])])
+                for (int c : b.inputs) direct[static_cast<std::size_t>(c)] = 1;
+    for (std::size_t i = 0; i < direct.size(); ++i)
+        if (direct[i]) listened.push_back(i);
 }
 
 // --------------------------------------------------------------------------------------------------- the blocks' numbers
 
 // Numbers of W servers from their coefficients [coefficient][W], capacities [node][W] and step h[W]: see Block.
 template <int W>
-THERMO_INLINE void Propagator::build(const double* coefficient, const double* capacity, const double* h, double* number,
-                                     double* scratch) const {
+THERMO_INLINE void Propagator::build(const double* coefficient, const double* capacity, const double* h, bool ramps,
+                                     double* number, double* scratch) const {
     std::memcpy(number, coefficient, sizeof(double) * W * static_cast<std::size_t>(g.n_coefficient()));
 
     // Heat that leaves, as a row over nodes (weight) and inputs (direct): d(out)/dt = weight . T + direct . u
@@ -357,7 +391,7 @@ THERMO_INLINE void Propagator::build(const double* coefficient, const double* ca
                 for (int w = 0; w < W; ++w) b_at(nc + i, c)[w] *= per_capacity[w];
         }
         double* phi0 = number + b.phi * W;
-        phi_functions<W>(M, h, n, phi0, phi1, phi2, phi3, work);
+        phi_functions<W>(M, h, n, phi0, phi1, phi2, ramps ? phi3 : nullptr, work);
         auto times_inputs = [&](const double* phi, double* out, bool by_step) {
             for (int i = 0; i < n; ++i)
                 for (int c = 0; c < m; ++c) {
@@ -371,7 +405,7 @@ THERMO_INLINE void Propagator::build(const double* coefficient, const double* ca
                 }
         };
         times_inputs(phi1, number + b.gain * W, false);
-        times_inputs(phi2, number + b.ramp * W, true);
+        if (ramps) times_inputs(phi2, number + b.ramp * W, true);
         // The heat that leaves: fold core nodes into dynamic nodes and inputs, then integrate over the step.
         for (int i = 0; i < n; ++i)
             for (int w = 0; w < W; ++w) {
@@ -406,8 +440,10 @@ THERMO_INLINE void Propagator::build(const double* coefficient, const double* ca
         row_times(phi1, number + b.out_state * W);
         row_times(phi2, work);
         row_inputs(work, number + b.out_input * W, false);
-        row_times(phi3, work);
-        row_inputs(work, number + b.out_ramp * W, true);
+        if (ramps) {
+            row_times(phi3, work);
+            row_inputs(work, number + b.out_ramp * W, true);
+        }
         for (std::size_t q = 0; q < b.read.size(); ++q) {
             const int p = b.read[q];
             for (int j = 0; j < n; ++j)
@@ -421,9 +457,9 @@ THERMO_INLINE void Propagator::build(const double* coefficient, const double* ca
 }
 
 // The vector clones of build for a whole chunk.
-inline void Propagator::build_chunk(const double* coefficient, const double* capacity, const double* h, double* number,
-                                    double* scratch) const {
-    build<kWidth>(coefficient, capacity, h, number, scratch);
+inline void Propagator::build_chunk(const double* coefficient, const double* capacity, const double* h, bool ramps,
+                                    double* number, double* scratch) const {
+    build<kWidth>(coefficient, capacity, h, ramps, number, scratch);
 }
 
 // ------------------------------------------------------------------------------------------------------------ stepping
@@ -523,7 +559,7 @@ inline void Propagator::read_nodes(const double* number, const double* input, do
 }
 
 template <class Stop>
-void Propagator::run(const Series& series, int first, int n, double* T, ControlState& control, const Record& record,
+void Propagator::run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control, const Record& record,
                      Stop&& stop) const {
     constexpr int W = kWidth;
     const auto L = static_cast<std::size_t>(g.n_node), S = static_cast<std::size_t>(g.n_server),
@@ -567,18 +603,39 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
     constexpr std::size_t kPoolLimit = 8u << 20;  // doubles: 64 MB for a chunk
     Key now[W], wanted;
 
-    auto evaluate = [&](int k, double x, std::vector<double>& into) {
+    // What changes from sample to sample; the rest is evaluated at the start and when a controller moves.
+    std::vector<char> varies(U, 0);
+    for (int s = 0; s < n_signal; ++s) {
+        const Signal& k = g.signals[static_cast<std::size_t>(s)];
+        auto of = [&](int other) { return other >= 0 && varies[static_cast<std::size_t>(other)] != 0; };
+        char& v = varies[static_cast<std::size_t>(s)];
+        if (k.kind == SignalKind::series)
+            for (int w = 0; w < n; ++w) v |= !constant[static_cast<std::size_t>(g.series[static_cast<std::size_t>(s) * S + lane(w)])];
+        else if (k.kind == SignalKind::law)
+            v = of(k.second) || of(k.third);
+        else if (k.kind == SignalKind::complement)
+            v = of(k.first);
+    }
+    bool coefficients_vary = false, driven_vary = false;
+    for (int s : movers) coefficients_vary |= varies[static_cast<std::size_t>(s)] != 0;
+    for (const auto& d : driven) {
+        char& v = varies[static_cast<std::size_t>(input_of_driven[d.node])];
+        for (const auto& t : d.terms) v |= t.input >= 0 && varies[static_cast<std::size_t>(t.input)];
+        driven_vary |= v != 0;
+    }
+    auto evaluate = [&](int k, double x, std::vector<double>& into, bool all) {
         for (int s = 0; s < n_signal; ++s)
-            evaluate_signal(g, s, series, k, x, control.output.data(), first, n, W, into.data(), W);
+            if (all || varies[static_cast<std::size_t>(s)])
+                evaluate_signal(g, s, series, k, x, control.output.data(), first, n, W, into.data(), W);
     };
-    // Brings `number` up to date for the signals in `middle` and the step h. Only lanes that changed are touched.
-    auto renew = [&](double h) {
+    // Brings `number` up to date for the signals in `at` and the step h. Only lanes that changed are touched.
+    auto renew = [&](double h, const std::vector<double>& at) {
         int stale[W], n_stale = 0, known[W], n_known = 0;
         std::size_t from[W];
         for (int w = 0; w < n; ++w) {
             wanted.v.resize(movers.size() + 1);
             for (std::size_t i = 0; i < movers.size(); ++i)
-                wanted.v[i] = middle[static_cast<std::size_t>(movers[i]) * W + w];
+                wanted.v[i] = at[static_cast<std::size_t>(movers[i]) * W + w];
             wanted.v.back() = h;
             if (!now[w].v.empty() && now[w] == wanted) continue;
             now[w] = wanted;
@@ -594,11 +651,11 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
             for (std::size_t f = 0; f < F; ++f)
                 for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
         if (n_stale == 0) return;
-        evaluate_coefficients(g, middle.data(), W, first, n, W, coefficient.data(), W);
+        evaluate_coefficients(g, at.data(), W, first, n, W, coefficient.data(), W);
         if (n_stale + n_known > 2) {  // all lanes at once: those that are known get the same bits again
             double step[W];
             for (double& s : step) s = h;
-            build_chunk(coefficient.data(), capacity.data(), step, number.data(), scratch.data());
+            build_chunk(coefficient.data(), capacity.data(), step, linear, number.data(), scratch.data());
         } else {
             for (std::size_t f = 0; f < F; ++f)
                 for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
@@ -606,7 +663,7 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
                 const int w = stale[q];
                 for (std::size_t c = 0; c < one_coefficient.size(); ++c) one_coefficient[c] = coefficient[c * W + w];
                 for (std::size_t i = 0; i < L; ++i) one_capacity[i] = capacity[i * W + w];
-                build<1>(one_coefficient.data(), one_capacity.data(), &h, one.data(), scratch.data());
+                build<1>(one_coefficient.data(), one_capacity.data(), &h, linear, one.data(), scratch.data());
                 for (std::size_t f = 0; f < F; ++f) number[f * W + w] = one[f];
             }
         }
@@ -629,16 +686,21 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
     for (const auto& c : g.controllers)
         for (int i : c.nodes) controls_read |= kind[static_cast<std::size_t>(i)] != Kind::dynamic;
     double h = 1.0;
+    bool moved = false;  // a controller's output did
     const std::size_t n_slot = g.record_nodes.size(), n_mean = g.record_signals.size();
     auto write = [&](int k) {
         read_nodes(number.data(), left.data(), value.data());
+        double stored[W] = {};
+        for (const auto& b : blocks)
+            for (int i = b.n_core; i < b.n_core + b.n; ++i) {
+                const std::size_t at = static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(i)]) * W;
+                for (int w = 0; w < W; ++w) stored[w] += capacity[at + w] * (value[at + w] - start[at + w]);
+            }
         for (int w = 0; w < n; ++w) {
             const std::size_t at = static_cast<std::size_t>(k) * S + lane(w);
             for (std::size_t q = 0; q < n_slot; ++q)
                 record.nodes[at * n_slot + q] = value[static_cast<std::size_t>(g.record_nodes[q]) * W + w];
-            double stored = 0;
-            for (std::size_t i = 0; i < L; ++i) stored += capacity[i * W + w] * (value[i * W + w] - start[i * W + w]);
-            record.stored[at] = stored;
+            record.stored[at] = stored[w];
         }
     };
     // Means and balances are linear in time while nothing moves, so they are booked when something may: at times that are
@@ -655,7 +717,7 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
         for (const auto& s : g.sources)
             for (int w = 0; w < W; ++w) in[w] += held * s.fraction * level(static_cast<std::size_t>(s.signal) * W + w);
         const double* direct = number.data() + direct_at * W;
-        for (std::size_t i = 0; i < U; ++i)
+        for (std::size_t i : listened)
             for (int w = 0; w < W; ++w) out[w] += held * direct[i * W + w] * level(i * W + w);
         held = 0;
     };
@@ -669,7 +731,7 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
         const double quantum = last ? 1.0 : std::ldexp(1.0, std::ilogb(std::max(std::fabs(begin), std::fabs(end))) - 50);
         auto even = [quantum](double duration) { return std::max(1.0, std::nearbyint(duration / quantum)) * quantum; };
         double t = begin, reached = 0;
-        bool fresh = true, moved = true;  // moved: signals are to be evaluated again
+        bool fresh = true;
         do {
             const double next = std::min(end, ControlState::next_tick(g, t));
             const double span = end - begin;
@@ -680,18 +742,17 @@ void Propagator::run(const Series& series, int first, int n, double* T, ControlS
                 reached = to;
             }
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
-            if (moved || linear) {
+            const bool all = moved || (fresh && k == 0);
+            if (all || fresh || linear) {
                 settle_accounts();
-                evaluate(k, xl, left);
+                evaluate(k, xl, left, all);
                 if (linear) {
-                    evaluate(k, xr, right);
-                    evaluate(k, 0.5 * (xl + xr), middle);
-                } else {
-                    std::copy(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(n_signal) * W, middle.begin());
+                    evaluate(k, xr, right, all);
+                    evaluate(k, 0.5 * (xl + xr), middle, all);
                 }
             }
-            if (moved || linear || h != h_before) {
-                renew(h);
+            if (all || h != h_before || coefficients_vary) renew(h, linear ? middle : left);
+            if (all || coefficients_vary || driven_vary) {
                 inputs(left);
                 if (linear) inputs(right);
             }

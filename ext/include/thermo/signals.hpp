@@ -17,6 +17,16 @@ struct Series {
     const double* value = nullptr;
     const unsigned char* linear = nullptr;
 
+    // Which series never change.
+    std::vector<char> constant() const {
+        std::vector<char> same(static_cast<std::size_t>(n_series), 1);
+        for (int k = 1; k < n_time; ++k)
+            for (int j = 0; j < n_series; ++j) {
+                const auto at = static_cast<std::size_t>(k) * n_series + static_cast<std::size_t>(j);
+                same[static_cast<std::size_t>(j)] &= value[at] == value[static_cast<std::size_t>(j)];
+            }
+        return same;
+    }
     bool any_linear() const {
         for (int j = 0; j < n_series; ++j)
             if (linear[j]) return true;

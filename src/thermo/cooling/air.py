@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +29,14 @@ from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop
 from thermo.cooling.site import Cooled, Kind, Places, Site
 from thermo.errors import ScenarioError
 from thermo.network import Group, Network, Node, Signal, Table, law_table
-from thermo.rack import Described, Device, Mount, Server, Share
+from thermo.rack import CurveSink, Described, Device, Fans, Lane, Mount, PlateFinSink, Server, Share
 
 __all__ = ["Air", "LaneFlows", "lane_flows"]
 
 Floats = NDArray[np.float64]
 FAN_CURVE_DENSITY = 1.2  # kg/m3, the air that fan curves are stated in (ISO 5801)
+_SinkRows: TypeAlias = tuple[tuple[tuple[PlateFinSink | CurveSink, float, int], ...], ...]  # (sink, bypass, multiplicity)
+LEAST_RESISTANCE = 1e-9  # K/W, so that a perfect joint is still a number
 DUTY_POINTS = 25  # of the law of flow against duty; it is all but straight
 
 
@@ -72,11 +75,11 @@ class Air(Described):
                                 hint="is it in kelvin?")
         room = supply if self.room_temperature is None else site.over_time(
             self.room_temperature, name="cooling.room_temperature", low=-20.0, high=70.0, unit="degC", hint="is it in kelvin?")
-        mean = float(np.mean(supply))
-        air = AirState.at(mean, ambient.air_pressure, ambient.relative_humidity)
+        # Density follows the supply; what else the air is, is taken at its mean to the nearest kelvin.
+        air = AirState.at(float(np.round(np.mean(supply))), ambient.air_pressure, ambient.relative_humidity)
         ratio = np.asarray(f.air_density(supply, ambient.air_pressure, ambient.relative_humidity)) / air.density
         shared = self.supply_flow is not None or self.recirculation > 0
-        rack = _Rack(network, self, air, np.asarray(1.0) if supply.ndim == 0 else ratio, supply, room,
+        rack = _Rack(network, self, air, ratio, supply, room,
                      network.shared("hot aisle") if shared else None, site.warnings)
         places = [_add_servers(rack, kind, *self._prescribed_duty(site, kind)) for kind in site.kinds]
         return Cooled(places, supply, True, rack.hot_aisle)
@@ -127,7 +130,17 @@ def lane_flows(server: Server, air: AirState, least: float = 1.0) -> LaneFlows:
     ScenarioError
         If the heat sinks of a lane alone take more pressure than the fans give at the rated flow.
     """
-    fans = server.fans
+    lanes = tuple((lane, tuple(tuple((m.sink, m.bypass, m.multiplicity) for _, m in row) for row in _rows(server, lane.name)))
+                  for lane in server.lanes)
+    try:
+        return _lane_flows(server.fans, lanes, air, least)
+    except ScenarioError as error:
+        raise ScenarioError(f"{server.name}, {error}") from None
+
+
+@lru_cache(maxsize=256)
+def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState,
+                least: float) -> LaneFlows:
     duty = np.linspace(min(fans.minimum_duty, fans.system_duty, least), 1.0, DUTY_POINTS)
     curve_flow, curve_pressure = np.array(fans.curve_flow), np.array(fans.curve_pressure)
     reference = AirState.at(20.0, 101_325.0, 0.5)  # the rated point is one of standard air
@@ -137,19 +150,18 @@ def lane_flows(server: Server, air: AirState, least: float = 1.0) -> LaneFlows:
 
     pressure = np.geomspace(1e-3, float(curve_pressure[0]) * 1.5 * max(1.0, air.density / FAN_CURVE_DENSITY), 80)
     by_lane = []
-    for lane in server.lanes:
-        rows = _rows(server, lane.name)
+    for lane, rows in lanes:
         V_rated = lane.flow_share * fans.system_flow
         in_sinks = float(_sink_drop(rows, np.array([V_rated]), reference)[0])
         rest = (rated - in_sinks) / (reference.density * V_rated**2)
         if rest < 0:
-            raise ScenarioError(f"{server.name}, lane {lane.name!r}: its heat sinks take {in_sinks:.0f} Pa at the rated "
+            raise ScenarioError(f"lane {lane.name!r}: its heat sinks take {in_sinks:.0f} Pa at the rated "
                                 f"{V_rated:.3g} m3/s, the fans give {rated:.0f} Pa; open the fins or lower flow_share")
         V = np.geomspace(V_rated * 1e-4, V_rated * 20, 400)
         drop = _sink_drop(rows, V, air) + rest * air.density * V * V
         by_lane.append(np.exp(np.interp(np.log(pressure), np.log(drop), np.log(V))))
-    lanes = np.array(by_lane)  # (lane, pressure)
-    total = lanes.sum(axis=0)
+    taken_by = np.array(by_lane)  # (lane, pressure)
+    total = taken_by.sum(axis=0)
 
     # At each duty the pressure at which lanes take what the fans give: one falling, one rising, so one crossing.
     scale = duty**2 * air.density / FAN_CURVE_DENSITY
@@ -160,7 +172,7 @@ def lane_flows(server: Server, air: AirState, least: float = 1.0) -> LaneFlows:
         given = fans.count * duty * np.interp(-np.exp(p) / scale, -curve_pressure, curve_flow)
         low, high = np.where(taken < given, p, low), np.where(taken < given, high, p)
     p = 0.5 * (low + high)
-    return LaneFlows(duty, np.array([np.exp(np.interp(p, np.log(pressure), np.log(lane))) for lane in lanes]))
+    return LaneFlows(duty, np.array([np.exp(np.interp(p, np.log(pressure), np.log(lane))) for lane in taken_by]))
 
 
 def _rows(server: Server, lane: str) -> list[list[tuple[str, Mount]]]:
@@ -172,12 +184,12 @@ def _rows(server: Server, lane: str) -> list[list[tuple[str, Mount]]]:
     return [found[position] for position in sorted(found)]
 
 
-def _sink_drop(rows: list[list[tuple[str, Mount]]], V: Floats, air: AirState) -> Floats:
+def _sink_drop(rows: _SinkRows, V: Floats, air: AirState) -> Floats:
     """Pressure drop of a lane's sinks at volume flow `V`: rows add, neighbours in a row share the flow."""
     drop = np.zeros_like(V)
     for row in rows:
-        drop += np.mean([sink_pressure_drop(m.sink, V * air.density * (1 - m.bypass) / len(row) / m.multiplicity, air)
-                         for _, m in row], axis=0)
+        drop += np.mean([sink_pressure_drop(sink, V * air.density * (1 - bypass) / len(row) / multiplicity, air)
+                         for sink, bypass, multiplicity in row], axis=0)
     return drop
 
 
@@ -202,8 +214,8 @@ def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None, least: float) -> 
     places = Places()
     flows = lane_flows(server, air, least)
     low, high = float(flows.duty[0]), 1.0
-    parts = {name: _add_device(group, name, mount, kind.watts[i], places)
-             for i, (name, mount, _) in enumerate(server.devices)}
+    parts = {name: _add_device(group, name, mount, 1.0 if mount.spread is None else mount.spread[k], kind.watts[i], places)
+             for i, (name, mount, k) in enumerate(server.devices)}
     if duty is None:
         watched = [server.devices[i] for i in server.accelerators]
         duty = group.control_signal(rack.design.fan_speed.control(
@@ -211,13 +223,14 @@ def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None, least: float) -> 
             fans.minimum_duty, 1.0))
     places.fan_duty = group.record_signal(duty)
 
-    varying = None if rack.density_ratio.ndim == 0 else group.series(rack.density_ratio, linear=True)
+    ratio = rack.density_ratio
+    varying = None if np.all(ratio == 1.0) else group.series(ratio, linear=ratio.ndim > 0)
     draw = law_table(lambda s: fans.count * (fans.standby_power + (fans.rated_power - fans.standby_power)
                                              * np.maximum(s, 0.0) ** fans.power_exponent
                                              * air.density / FAN_CURVE_DENSITY), low, high)
     fan_power = group.law_signal(draw, duty, varying)
     places.fan_power.append(group.record_signal(fan_power))
-    lanes = [group.law_signal(_flow_law(group, flows.duty, flow * air.density), duty, varying) for flow in flows.flow]
+    lanes = [group.law_signal(_flow_law(flows.duty, flow * air.density), duty, varying) for flow in flows.flow]
     places.mass_flow += [group.record_signal(lane) for lane in lanes]
 
     inlet, plenum, exhaust = group.node("inlet"), group.node("plenum"), group.node("exhaust")
@@ -253,7 +266,7 @@ def _add_inlet(rack: _Rack, group: Group, inlet: Node, exhaust: Node, lanes: lis
     if design.supply_flow is None:
         fresh = group.series(1.0)
     else:
-        total = _flow_law(group, flows.duty, flows.flow.sum(axis=0) * rack.air.density)
+        total = _flow_law(flows.duty, flows.flow.sum(axis=0) * rack.air.density)
         fresh = group.supply_share(group.law_signal(total, duty, varying), group.series(design.supply_flow * rack.air.density))
     lacking = group.complement(fresh)
     own, back = 1 - design.recirculation, design.recirculation
@@ -301,12 +314,17 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
     return behind
 
 
-def _flow_law(group: Group, duty: Floats, flow: Floats) -> Table:
+def _flow_law(duty: Floats, flow: Floats) -> Table:
     """Flow against duty as a law, smooth between the points that were solved."""
+    return _cached_flow_law(duty.tobytes(), flow.tobytes())
+
+
+@lru_cache(maxsize=1024)
+def _cached_flow_law(duty: bytes, flow: bytes) -> Table:
     from scipy.interpolate import PchipInterpolator
 
-    return group.law_of(("flow", flow.tobytes()), PchipInterpolator(duty, flow, extrapolate=True), float(duty[0]),
-                        float(duty[-1]))
+    at, value = np.frombuffer(duty), np.frombuffer(flow)
+    return law_table(PchipInterpolator(at, value, extrapolate=True), float(at[0]), float(at[-1]))
 
 
 @dataclass
@@ -317,8 +335,9 @@ class _Part:
     interface: float  # K/W between case and base; 0 where they are one
 
 
-def _add_device(group: Group, name: str, mount: Mount, watts: Signal, places: Places) -> _Part:
-    """Nodes of one device and its sink's base, with its heat. `multiplicity` parts in parallel make one."""
+def _add_device(group: Group, name: str, mount: Mount, spread: float, watts: Signal, places: Places) -> _Part:
+    """Nodes of one device and its sink's base, with its heat. `multiplicity` parts in parallel make one; `spread` is the
+    unit's own factor on its resistances."""
     d: Device = mount.device
     n = mount.multiplicity
     if d.junction_resistance is None or d.case_capacity is None:
@@ -332,7 +351,7 @@ def _add_device(group: Group, name: str, mount: Mount, watts: Signal, places: Pl
     junction = group.node(f"{name} junction", n * d.junction_capacity)
     case = group.node(f"{name} case", n * d.case_capacity)
     base = group.node(f"{name} sink", n * mount.sink.capacity)
-    group.conductance(junction, case, n / d.junction_resistance)
+    group.conductance(junction, case, n / (d.junction_resistance * spread))
     places.junction.append(group.record(junction))
     places.case.append(group.record(case))
     share = 0.0
@@ -345,32 +364,32 @@ def _add_device(group: Group, name: str, mount: Mount, watts: Signal, places: Pl
     else:
         places.memory.append(None)
     group.source(junction, watts, 1.0 - share)
-    return _Part(junction, case, base, (d.interface_resistance or 0.0) / n)
+    return _Part(junction, case, base, (d.interface_resistance or 0.0) * spread / n)
 
 
 def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float], air: AirState,
             cell: Node) -> None:
     """Case to base to the cell of air behind the sink, as laws of the lane's mass flow."""
     n = mount.multiplicity
-    each = fraction / n  # of the lane's flow through one sink
-
-    def coupling(m: Floats) -> Floats:
-        return n * sink_coupling(mount.sink, m * each, air)
-
-    # Equal sinks in equal lanes share one law.
-    key = (mount.sink, mount.multiplicity, mount.device.contact_area, mount.device.die_area, part.interface, fraction, span)
-    group.conductance(part.base, cell, group.coefficient(1.0, flow, group.law_of(("sink", key), coupling, *span)))
+    law = (mount.sink, n, fraction / n, span, air)
+    group.conductance(part.base, cell, group.coefficient(1.0, flow, _coupling_law(*law)))
     if part.base == part.case:
         return
-
-    def to_base(m: Floats) -> Floats:
-        return 1.0 / (part.interface + sink_spreading(mount.sink, m * each, air, mount.device.contact_area
-                                                      or mount.device.die_area) / n + 1e-9)
-
-    ends = to_base(np.array(span))
-    flat = np.ptp(ends) == 0
-    if flat:
-        group.conductance(part.case, part.base, float(ends[0]))
+    source = mount.device.contact_area or mount.device.die_area
+    if isinstance(mount.sink, CurveSink):  # its curve holds the base already
+        group.conductance(part.case, part.base, 1.0 / (part.interface + LEAST_RESISTANCE))
     else:
-        group.conductance(part.case, part.base,
-                          group.coefficient(1.0, flow, group.law_of(("base", key), to_base, *span)))
+        group.conductance(part.case, part.base, group.coefficient(1.0, flow, _base_law(*law, part.interface, source)))
+
+
+@lru_cache(maxsize=1024)
+def _coupling_law(sink: PlateFinSink | CurveSink, n: int, each: float, span: tuple[float, float], air: AirState) -> Table:
+    """Conductance of `n` sinks to the air behind them against the lane's mass flow, of which each takes the share `each`."""
+    return law_table(lambda m: n * sink_coupling(sink, m * each, air), *span)
+
+
+@lru_cache(maxsize=1024)
+def _base_law(sink: PlateFinSink, n: int, each: float, span: tuple[float, float], air: AirState, interface: float,
+              source: float | None) -> Table:
+    """Conductance from case to the roots of the fins: interface, then spreading in the base."""
+    return law_table(lambda m: 1.0 / (interface + sink_spreading(sink, m * each, air, source) / n + LEAST_RESISTANCE), *span)

@@ -1,0 +1,35 @@
+"""Unit of every field of the descriptions, by the field's name: one name, one unit, wherever it occurs. `1` is a pure number."""
+from __future__ import annotations
+
+__all__ = ["UNITS", "unit_of"]
+
+UNITS: dict[str, str] = {
+    # devices
+    "max_power": "W", "idle_power": "W", "context_power": "W", "peak_power": "W",
+    "reference_temperature": "degC", "leakage_share": "1", "leakage_scale": "K",
+    "max_operating_temperature": "degC", "slowdown_temperature": "degC", "shutdown_temperature": "degC",
+    "memory_limit_temperature": "degC", "memory_power_share": "1",
+    "junction_capacity": "J/K", "junction_resistance": "K/W", "case_capacity": "J/K", "interface_resistance": "K/W",
+    "memory_capacity": "J/K", "memory_resistance": "K/W", "die_area": "m2", "contact_area": "m2",
+    "peak_flops": "1/s", "memory_bytes": "B",
+    # heat sinks
+    "width": "m", "length": "m", "base_thickness": "m", "fin_height": "m", "fin_thickness": "m", "fin_count": "1",
+    "conductivity": "W/(m K)", "base_conductivity": "W/(m K)", "volumetric_heat_capacity": "J/(m3 K)",
+    "constant_resistance": "K/W", "flow_resistance": "K/W", "reference_flow": "m3/s", "exponent": "1", "capacity": "J/K",
+    # servers and racks
+    "flow_share": "1", "positions": "1", "multiplicity": "1", "bypass": "1", "load": "1", "follows": "1",
+    "count": "1", "rated_speed": "rev/min", "curve_flow": "m3/s", "curve_pressure": "Pa", "rated_power": "W",
+    "power_exponent": "1", "standby_power": "W", "minimum_duty": "1", "system_flow": "m3/s", "system_duty": "1",
+    "height_units": "U", "conversion_loss": "W", "conversion_slope": "W/W", "bottom": "U",
+    "spread": "1",
+    # air cooling and controllers
+    "fan_speed": "1", "supply_flow": "m3/s", "recirculation": "1", "hot_aisle_makeup": "1", "room_temperature": "degC",
+    "handler_fan_share": "1", "chiller_cop": "1",
+    "setpoint": "degC", "margin": "K", "gain": "1/K", "integral_gain": "1/(K s)", "period": "s", "resolution": "1",
+    "deadband": "K", "temperature": "degC", "output": "1",
+}
+
+
+def unit_of(place: str) -> str:
+    """Unit of the field at a dotted place such as ``mounts[0].sink.width``; empty where it has none."""
+    return UNITS.get(place.rpartition(".")[2].partition("[")[0], "")
