@@ -727,9 +727,11 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
             record.stored[at] = stored[w];
         }
     };
-    // Means and balances are linear in time while nothing moves, so they are booked when something does.
+    // Means and balances are linear in time while nothing moves, so they are booked when something may: at times that are
+    // the same for all servers, so that a server's bits do not depend on its neighbours.
     std::vector<double> mean(n_mean * W), in(W), out(W);
     double held = 0;
+    unsigned n_step = 0;
     auto settle_accounts = [&] {
         if (held == 0) return;
         auto level = [&](std::size_t at) { return linear ? 0.5 * (left[at] + right[at]) : left[at]; };
@@ -749,13 +751,20 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
         std::fill(mean.begin(), mean.end(), 0.0);
         std::fill(in.begin(), in.end(), 0.0);
         std::fill(out.begin(), out.end(), 0.0);
-        double t = begin;
+        // Durations without the rounding of the clock: equal steps get equal bits, and their exponentials are found again.
+        const double quantum = last ? 1.0 : std::ldexp(1.0, std::ilogb(std::max(std::fabs(begin), std::fabs(end))) - 50);
+        auto even = [quantum](double duration) { return std::max(1.0, std::nearbyint(duration / quantum)) * quantum; };
+        double t = begin, reached = 0;
         bool fresh = true;
         do {
             const double next = std::min(end, ControlState::next_tick(g, t));
             const double span = end - begin;
             const double h_before = h;
-            if (!last) h = std::max(1e-9, std::nearbyint((next - t) * 1e9) * 1e-9);  // equal steps get equal bits
+            if (!last) {
+                const double to = even(next - begin);
+                h = to - reached;
+                reached = to;
+            }
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
             const bool all = moved || (fresh && k == 0);
             if (all || fresh || linear) {
@@ -779,10 +788,12 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
             held += h;
             if (linear) settle_accounts();
             advance(current, left.data(), linear ? change.data() : nullptr, value.data(), out.data());
+            if ((++n_step & 7) == 0 && stop()) return;  // a sample may be far away
             t = next;
             for (std::size_t c = 0, read = 0; c < g.controllers.size(); ++c) {
                 const Controller& law = g.controllers[c];
                 if (!ControlState::ticks_at(law, t)) continue;
+                settle_accounts();
                 if (controls_read && !read++) read_nodes(current, (linear ? right : left).data(), value.data());
                 for (int w = 0; w < n; ++w) {
                     double rise = -1e300;

@@ -95,7 +95,7 @@ class Air(Described):
                               hint="give a DataArray with units 'rpm' for a speed")
         if duty.ndim == 2:
             duty = duty[:, kind.first:kind.first + kind.group.n_server]
-        return np.maximum(duty, fans.minimum_duty * 0.2)
+        return np.maximum(duty, fans.minimum_duty * 0.2)  # a duty that is all but 0 turns no fan
 
     def heat_rejection_power(self, heat: Floats) -> Floats:
         """Power of room air handlers and chiller [W] that removes `heat` [W]."""
@@ -112,7 +112,7 @@ class LaneFlows:
     flow: Floats  # (lane, point) m3/s
 
 
-def lane_flows(server: Server, air: AirState) -> LaneFlows:
+def lane_flows(server: Server, air: AirState, least: float = 1.0) -> LaneFlows:
     """Where the fans' curve meets the chassis, for duties from the least to full.
 
     Parameters
@@ -121,6 +121,8 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
         Fans, lanes and mounts.
     air : AirState
         Air that enters.
+    least : float
+        The least duty that is asked for, where it lies below the fans' minimum.
 
     Raises
     ------
@@ -130,14 +132,15 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
     lanes = tuple((lane, tuple(tuple((m.sink, m.bypass, m.multiplicity) for _, m in row) for row in _rows(server, lane.name)))
                   for lane in server.lanes)
     try:
-        return _lane_flows(server.fans, lanes, air)
+        return _lane_flows(server.fans, lanes, air, min(server.fans.minimum_duty, server.fans.system_duty, least))
     except ScenarioError as error:
         raise ScenarioError(f"{server.name}, {error}") from None
 
 
 @lru_cache(maxsize=256)
-def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState) -> LaneFlows:
-    duty = np.linspace(min(fans.minimum_duty, fans.system_duty), 1.0, DUTY_POINTS)
+def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState,
+                least: float) -> LaneFlows:
+    duty = np.linspace(least, 1.0, DUTY_POINTS)
     curve_flow, curve_pressure = np.array(fans.curve_flow), np.array(fans.curve_pressure)
     reference = AirState.at(20.0, 101_325.0, 0.5)  # the rated point is one of standard air
     s = fans.system_duty
@@ -207,7 +210,7 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
     """Adds the servers of one kind. `prescribed` is the fans' duty, None where a controller makes it."""
     group, server, fans, air, c_p = kind.group, kind.server, kind.server.fans, rack.air, rack.air.heat_capacity
     places = Places()
-    flows = lane_flows(server, air)
+    flows = lane_flows(server, air, 1.0 if prescribed is None else float(np.min(prescribed)))
     low, high = float(flows.duty[0]), 1.0
     parts = {name: _add_device(group, name, mount, 1.0 if mount.spread is None else mount.spread[k], kind.watts[i], places)
              for i, (name, mount, k) in enumerate(server.devices)}
