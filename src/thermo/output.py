@@ -52,6 +52,14 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "final_shared_temperature": (("shared_node",), "K", "shared nodes at the end, rise above reference_temperature", ""),
 }
 
+# what a device may reach, by its own data; NaN where that is not known
+LIMITS = {
+    "max_operating_temperature": "highest junction temperature in operation",
+    "slowdown_temperature": "junction temperature at which clocks fall",
+    "shutdown_temperature": "junction temperature at which the device shuts down",
+    "memory_limit_temperature": "highest memory temperature in operation",
+}
+
 
 def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: dict[str, Any]) -> xr.Dataset:
     """The result of a run as DESIGN's table of variables: losses, energy balance, labels, provenance, warnings."""
@@ -103,12 +111,16 @@ def _attributes(name: str) -> dict[str, str]:
 
 def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:
     names, kinds, models = [], [], []
+    limits: dict[str, list[float]] = {field: [] for field in LIMITS}  # where servers differ, the first one's, like its name
     for kind in assembly.site.kinds:
         for name, mount, _ in kind.server.devices:
             if name not in names:
                 names.append(name)
                 kinds.append(mount.device.kind)
                 models.append(mount.device.title or mount.device.name)
+                for field, values in limits.items():
+                    limit = getattr(mount.device, field)
+                    values.append(np.nan if limit is None else limit)
     times = scenario.workload["time"]
     clock = {"long_name": "time"} | ({} if scenario.start is not None else {"units": "s"})
     labels = [p for places in assembly.cooled.places for p in places.positions]
@@ -118,6 +130,8 @@ def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:
         "device": ("device", np.array(names), {"long_name": "device"}),
         "device_kind": ("device", np.array(kinds)),
         "device_name": ("device", np.array(models)),
+        **{field: ("device", np.array(values), {"units": "degC", "long_name": LIMITS[field]})
+           for field, values in limits.items()},
         "position": ("position", np.array(list(dict.fromkeys(labels))), {"long_name": "place along the coolant path"}),
         "stage": ("stage", np.array(scenario.power.stages)),
         "node": ("node", np.array([f"{i}: {n}" for i, n in enumerate(assembly.network.groups[0].names)])),

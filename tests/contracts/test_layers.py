@@ -6,7 +6,9 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "thermo"
 LAYERS = [  # upper may import lower, never the other way; neighbours on a line may not know each other unless said below
-    {"cli", "plot", "accessor", "store", "scenario"},
+    {"cli", "accessor"},
+    {"plot", "scenario"},
+    {"summary", "quantity", "store"},
     {"calibration"},
     {"simulate"},
     {"solve", "output"},
@@ -17,9 +19,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"_kernels", "errors"},
 ]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
-SAME_LEVEL = {("cli", "plot"), ("cli", "scenario"), ("cli", "store"), ("accessor", "plot"), ("accessor", "store"),
-              ("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("cli", "accessor"),
-              ("traces", "_files")}
+SAME_LEVEL = {("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("traces", "_files")}
 
 
 def imports(path):
