@@ -4,6 +4,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <cmath>
+
 #include "thermo/engine.hpp"
 
 namespace py = pybind11;
@@ -27,10 +29,14 @@ std::vector<T> vector(const py::array_t<T, py::array::c_style>& a, const char* n
     if (a.ndim() != 1) throw py::value_error(std::string(name) + " must have one dimension");
     return {a.data(), a.data() + a.size()};
 }
-thermo::Law law(const py::tuple& t) {
+thermo::Law law(const py::handle& item) {
+    if (!py::isinstance<py::tuple>(item) || py::len(item) != 4) throw py::type_error("a law is (low, step, values, slopes)");
+    const auto t = py::reinterpret_borrow<py::tuple>(item);
     thermo::Law l;
     l.low = t[0].cast<double>();
     l.step = t[1].cast<double>();
+    for (int i : {2, 3})
+        if (!py::isinstance<Doubles>(t[i])) throw py::type_error("a law's values and slopes are float64, C-contiguous");
     l.value = vector(t[2].cast<Doubles>(), "law values");
     l.slope = vector(t[3].cast<Doubles>(), "law slopes");
     return l;
@@ -69,21 +75,28 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
     for (py::ssize_t i = 0; i < sources.shape(0); ++i)
         g.sources.push_back({q[2 * i], q[2 * i + 1], share[static_cast<std::size_t>(i)]});
     for (int b : vector(boundaries, "boundaries")) g.boundaries.push_back(b);
-    for (const auto& l : laws) g.laws.push_back(law(l.cast<py::tuple>()));
+    for (const auto& l : laws) g.laws.push_back(law(l));
     for (const auto& item : controllers) {
-        const auto t = item.cast<py::dict>();
+        if (!py::isinstance<py::dict>(item)) throw py::type_error("a controller is a dict");
+        const auto t = py::reinterpret_borrow<py::dict>(item);
+        for (const char* key : {"kind", "period", "gain", "integral_gain", "low", "high", "quantum", "deadband", "nodes", "target", "curve"})
+            if (!t.contains(key)) throw py::value_error(std::string("a controller has no ") + key);
         thermo::Controller control;
-        control.kind = t["kind"].cast<int>();
-        control.period = t["period"].cast<double>();
-        control.gain = t["gain"].cast<double>();
-        control.integral_gain = t["integral_gain"].cast<double>();
-        control.low = t["low"].cast<double>();
-        control.high = t["high"].cast<double>();
-        control.quantum = t["quantum"].cast<double>();
-        control.deadband = t["deadband"].cast<double>();
-        control.nodes = t["nodes"].cast<std::vector<int>>();
-        control.target = t["target"].cast<std::vector<double>>();
-        control.curve = law(t["curve"].cast<py::tuple>());
+        try {
+            control.kind = t["kind"].cast<int>();
+            control.period = t["period"].cast<double>();
+            control.gain = t["gain"].cast<double>();
+            control.integral_gain = t["integral_gain"].cast<double>();
+            control.low = t["low"].cast<double>();
+            control.high = t["high"].cast<double>();
+            control.quantum = t["quantum"].cast<double>();
+            control.deadband = t["deadband"].cast<double>();
+            control.nodes = t["nodes"].cast<std::vector<int>>();
+            control.target = t["target"].cast<std::vector<double>>();
+            control.curve = law(t["curve"]);
+        } catch (const py::cast_error&) {
+            throw py::type_error("a controller has an entry of the wrong type");
+        }
         g.controllers.push_back(std::move(control));
     }
     for (int r : vector(record_nodes, "record_nodes")) g.record_nodes.push_back(r);
@@ -91,10 +104,14 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
     return g;
 }
 
-thermo::Series series(const Doubles& time, const Doubles& value, const Bytes& linear) {
+thermo::Series series(const Engine& e, const Doubles& time, const Doubles& value, const Bytes& linear) {
     if (time.ndim() != 1 || value.ndim() != 2 || linear.ndim() != 1 || value.shape(0) != time.shape(0) ||
         value.shape(1) != linear.shape(0) || time.shape(0) < 1)
         throw py::value_error("series must be [time, series] with one time a row and one flag a column");
+    if (value.shape(1) != e.n_series()) throw py::value_error("series has another number of columns than the network names");
+    for (py::ssize_t k = 0; k < time.shape(0); ++k)
+        if (!std::isfinite(time.data()[k]) || (k > 0 && !(time.data()[k] > time.data()[k - 1])))
+            throw py::value_error("time must be finite and rise");
     return {static_cast<int>(time.shape(0)), static_cast<int>(value.shape(1)), time.data(), value.data(), linear.data()};
 }
 int interval(const thermo::Series& s, int k) {
@@ -255,7 +272,7 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
              "group"_a, "The largest T - target of each controller [controller, server].")
         .def("steady",
              [](Engine& e, const Doubles& time, const Doubles& value, const Bytes& linear, int k, double x) {
-                 const auto s = series(time, value, linear);
+                 const auto s = series(e, time, value, linear);
                  interval(s, k);
                  py::gil_scoped_release nogil;
                  e.steady(s, k, x);
@@ -263,14 +280,14 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
              "time"_a.noconvert(), "value"_a.noconvert(), "linear"_a.noconvert(), py::kw_only(), "interval"_a, "x"_a)
         .def("hold",
              [](Engine& e, const Doubles& time, const Doubles& value, const Bytes& linear, int k, double x) {
-                 const auto s = series(time, value, linear);
+                 const auto s = series(e, time, value, linear);
                  e.hold(s, interval(s, k), x);
              },
              "time"_a.noconvert(), "value"_a.noconvert(), "linear"_a.noconvert(), py::kw_only(), "interval"_a, "x"_a)
         .def("derivative",
              [](Engine& e, const Doubles& time, const Doubles& value, const Bytes& linear, const Doubles& y, Doubles& dy, int k,
                 double x) {
-                 const auto s = series(time, value, linear);
+                 const auto s = series(e, time, value, linear);
                  interval(s, k);
                  const auto n = static_cast<py::ssize_t>(e.n_state());
                  if (y.ndim() != 1 || y.size() != n) throw py::value_error("y has the wrong length");
@@ -302,7 +319,7 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
         .def("run",
              [](Engine& e, const Doubles& time, const Doubles& value, const Bytes& linear, bool exact, double tolerance,
                 double forced_step, int threads, const py::object& progress) {
-                 const auto s = series(time, value, linear);
+                 const auto s = series(e, time, value, linear);
                  Buffers b = buffers(e, s.n_time);
                  double* border = b.border.mutable_data();
                  Poll poll{progress, {}};

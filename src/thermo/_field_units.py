@@ -21,6 +21,12 @@ UNITS: dict[str, str] = {
     "count": "1", "rated_speed": "rev/min", "curve_flow": "m3/s", "curve_pressure": "Pa", "rated_power": "W",
     "power_exponent": "1", "standby_power": "W", "minimum_duty": "1", "system_flow": "m3/s", "system_duty": "1",
     "height_units": "U", "conversion_loss": "W", "conversion_slope": "W/W", "bottom": "U",
+    "spread": "1",
+    # air cooling and controllers
+    "fan_speed": "1", "supply_flow": "m3/s", "recirculation": "1", "hot_aisle_makeup": "1", "room_temperature": "degC",
+    "handler_fan_share": "1", "chiller_cop": "1",
+    "setpoint": "degC", "margin": "K", "gain": "1/K", "integral_gain": "1/(K s)", "period": "s", "resolution": "1",
+    "deadband": "K", "temperature": "degC", "output": "1",
 }
 
 

@@ -136,7 +136,6 @@ class Group:
     record_nodes: list[Node] = field(default_factory=list)
     record_signals: list[int] = field(default_factory=list)
     _constants: dict[Hashable, Coefficient] = field(default_factory=dict)
-    _tables: dict[Hashable, Table] = field(default_factory=dict)
 
     def _per_server(self, value: ArrayLike) -> Floats:
         return np.ascontiguousarray(np.broadcast_to(np.asarray(value, dtype=np.float64), (self.n_server,)))
@@ -178,12 +177,6 @@ class Group:
                 return i
         self.laws.append(table)
         return len(self.laws) - 1
-
-    def law_of(self, key: Hashable, function: Callable[[Floats], Floats], low: float, high: float) -> Table:
-        """The table of `function` on [low, high], made once for each `key`."""
-        if key not in self._tables:
-            self._tables[key] = law_table(function, low, high)
-        return self._tables[key]
 
     def law_signal(self, table: Table, of: Signal, times: Signal | None = None) -> Signal:
         """``table(of) * times`` as a signal."""

@@ -16,6 +16,7 @@ import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from thermo._field_units import UNITS, unit_of
+from thermo._provenance import Provenance
 from thermo.errors import ScenarioError, nearest, one_line, shown
 
 __all__ = ["CurveSink", "Described", "Device", "Fans", "Lane", "Mount", "PlateFinSink", "Provenance", "Rack", "Server",
@@ -73,15 +74,6 @@ def _found(error: pydantic.ValidationError) -> list[tuple[str, str]]:
         else:
             out.append((place, f" is {shown(given)}: {rule}{f', in{unit}' if unit else ''}"))
     return out
-
-
-class Provenance(BaseModel):
-    """Where one number comes from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    source: str
-    trust: str
-    note: str = ""
 
 
 class Described(BaseModel):

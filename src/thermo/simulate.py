@@ -275,9 +275,9 @@ def _kind_power(server: Server, values: Floats, load: xr.DataArray) -> DevicePow
 
 def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     """The network of the scenario: servers and their power, then the cooling design adds itself."""
-    reference = float(scenario.initial.attrs["reference_temperature"]) if (
-        isinstance(scenario.initial, xr.Dataset) and "reference_temperature" in scenario.initial.attrs) else 0.0
-    if reference == 0.0:
+    if isinstance(scenario.initial, xr.Dataset) and "reference_temperature" in scenario.initial.attrs:
+        reference = float(scenario.initial.attrs["reference_temperature"])
+    else:
         reference = float(np.ravel(_over_time(scenario)(scenario.ambient.air_temperature, name="ambient.air_temperature",
                                                         low=-20.0, high=60.0, unit="degC", hint="is it in kelvin?"))[0])
     network = Network(scenario.seconds, reference=reference)

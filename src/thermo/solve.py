@@ -41,7 +41,7 @@ class Solution:
 def threads() -> int:
     """Threads of a run: ``THERMO_NUM_THREADS``, else 1. Results do not depend on it, to the bit."""
     text = os.environ.get("THERMO_NUM_THREADS", "1")
-    return max(1, int(text)) if text.isdigit() else 1
+    return max(1, min(int(text), 4 * (os.cpu_count() or 1))) if text.isascii() and text.isdigit() else 1
 
 
 def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, forced_step: float = 0.0,
@@ -82,9 +82,10 @@ def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, f
                                     forced_step=float(forced_step), threads=threads(), progress=progress)
     except RuntimeError as error:
         raise ConvergenceError(f"{solver}: {error}") from error
+    held = np.array(network.shared_capacity)
     total = {key: np.sum([g[key].sum(axis=1) for g in groups], axis=0) for key in ("energy_in", "energy_out", "stored")}
     return Solution([g["nodes"] for g in groups], [g["signals"] for g in groups], shared, total["energy_in"],
-                    total["energy_out"], total["stored"], solver, dict(engine.count) if solver == "tr-bdf2" else {})
+                    total["energy_out"], total["stored"] + (shared - shared[:1]) @ held, solver, dict(engine.count) if solver == "tr-bdf2" else {})
 
 
 def _implicit_is_cheaper(network: Network, engine: Any) -> bool:
@@ -186,9 +187,11 @@ def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: floa
             if method == "LSODA":
                 full = full.toarray()
 
+            # The last state is what left less what came in: with what is stored it adds up to zero at every instant,
+            # which a linear method keeps to rounding. What came in is added again as its exact integral.
             def rhs(now: float, state: Floats, k: int = k, begin: float = begin, span: float = span) -> Floats:
                 lost = settled(k, (now - begin) / span, np.ascontiguousarray(state[:-1]))
-                return np.append(dy, lost)
+                return np.append(dy, lost - engine.entering)
 
             scale = max(float(np.max(capacity)), 1.0)
             answer = solve_ivp(rhs, (t, stop), np.append(y, 0.0), method=method,
@@ -197,11 +200,12 @@ def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: floa
             if not answer.success:
                 raise ConvergenceError(f"{method} stopped at t = {answer.t[-1]:g} s: {answer.message}")
             y = np.ascontiguousarray(answer.y[:-1, -1])
-            out.energy_out[k] += answer.y[-1, -1]
+            settled(k, xr, y)
+            entering_at_end = engine.entering if linear.any() else ends[0][0]
+            out.energy_out[k] += answer.y[-1, -1] + (stop - t) * 0.5 * (ends[0][0] + entering_at_end)
             out.statistics["evaluations"] += int(answer.nfev)
             out.statistics["jacobians"] += int(answer.njev)
-            settled(k, xr, y)
-            ends.append((engine.entering, [engine.recorded_signals(g.number) for g in network.groups]))
+            ends.append((entering_at_end, [engine.recorded_signals(g.number) for g in network.groups]))
             if not linear.any():
                 ends[1] = ends[0]
             out.energy_in[k] += (stop - t) * 0.5 * (ends[0][0] + ends[1][0])

@@ -15,8 +15,10 @@ namespace thermo {
 
 class Engine {
   public:
-    Engine(std::vector<Group> groups, Border border, int n_series) : groups_(std::move(groups)), border_(std::move(border)) {
+    Engine(std::vector<Group> groups, Border border, int n_series) : groups_(std::move(groups)), border_(std::move(border)), n_series_(n_series) {
         if (groups_.empty()) throw std::invalid_argument("network: no group");
+        for (double c : border_.capacity)
+            if (!(c >= 0) || c > 1e15) throw std::invalid_argument("network: a shared capacity is negative or not finite");
         for (const auto& g : groups_) {
             g.check(n_series, border_.n_node);
             exact_.emplace_back(std::make_unique<Propagator>(g));
@@ -30,6 +32,7 @@ class Engine {
 
     const std::vector<Group>& groups() const { return groups_; }
     const Border& border() const { return border_; }
+    int n_series() const { return n_series_; }
     const Propagator& exact(std::size_t p) const { return *exact_[p]; }
     const StepCount& count() const { return assembly_->count; }
     std::vector<ControlState>& controls() { return controls_; }
@@ -160,7 +163,7 @@ class Engine {
     double total_leaving() {
         std::vector<std::vector<double>> T, out;
         for (const auto& part : assembly_->parts) T.push_back(part.T);
-        assembly_->leaving(T, out);
+        assembly_->leaving(T, [&](std::size_t p, std::size_t i) { return assembly_->parts[p].signal[i]; }, out);
         double sum = 0;
         for (const auto& o : out)
             for (double v : o) sum += v;
@@ -282,6 +285,7 @@ class Engine {
   private:
     std::vector<Group> groups_;
     Border border_;
+    int n_series_;
     std::vector<std::unique_ptr<Propagator>> exact_;
     std::vector<ControlState> controls_;
     std::unique_ptr<Assembly> assembly_;

@@ -8,6 +8,7 @@
 // What varies is a *signal*: a sample of a time series, the output of a controller, or a law of another signal.
 // A *coefficient* [W/K] is   scale * law(signal) * multiplier signal   ; sources [W] and boundary temperatures are signals.
 #pragma once
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -92,6 +93,13 @@ struct Group {
     void check(int n_series, int n_shared) const {
         auto fail = [](const std::string& what) { throw std::invalid_argument("network: " + what); };
         const int S = n_signal();
+        auto law_ok = [&](const Law& l) {
+            if (l.value.size() < 2 || l.slope.size() != l.value.size() || !(l.step > 0) || !std::isfinite(l.step) ||
+                !std::isfinite(l.low))
+                fail("a law's table is malformed");
+            for (std::size_t i = 0; i < l.value.size(); ++i)
+                if (!std::isfinite(l.value[i]) || !std::isfinite(l.slope[i])) fail("a law's table has a value that is not finite");
+        };
         auto signal_ok = [&](int s, int below) { return s >= 0 && s < below; };
         if (n_server < 1 || n_node < 1) fail("a group needs at least one server and one node");
         if (capacity.size() != static_cast<std::size_t>(n_node) * n_server) fail("capacity has the wrong length");
@@ -125,6 +133,10 @@ struct Group {
             }
         }
         if (scale.size() != coefficients.size() * static_cast<std::size_t>(n_server)) fail("scale has the wrong length");
+        for (double s : scale)
+            if (!(s >= 0) || !std::isfinite(s)) fail("a coefficient is negative or not finite");
+        for (const auto& s : sources)
+            if (!std::isfinite(s.fraction)) fail("a source's fraction is not finite");
         for (const auto& c : coefficients)
             if (c.law >= static_cast<int>(laws.size()) || c.signal >= S || c.multiplier >= S ||
                 (c.law >= 0 && c.signal < 0))
@@ -156,11 +168,16 @@ struct Group {
         for (const auto& c : controllers) {
             if (c.nodes.empty() || c.nodes.size() != c.target.size() || !(c.period > 0) || !(c.high >= c.low))
                 fail("a controller needs nodes with targets, a period and an ordered range");
+            if (c.kind != 0 && c.kind != 1) fail("unknown kind of controller");
+            if (c.kind == 1) law_ok(c.curve);
+            for (double number : {c.period, c.gain, c.integral_gain, c.low, c.high, c.quantum, c.deadband})
+                if (!std::isfinite(number)) fail("a controller has a number that is not finite");
+            for (double target : c.target)
+                if (!std::isfinite(target)) fail("a controller has a target that is not finite");
             for (int n : c.nodes)
                 if (n < 0 || n >= n_node) fail("a controller watches a node that does not exist");
         }
-        for (const auto& l : laws)
-            if (l.value.size() < 2 || l.slope.size() != l.value.size() || !(l.step > 0)) fail("a law's table is malformed");
+        for (const auto& l : laws) law_ok(l);
     }
 };
 

@@ -602,6 +602,8 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
     std::vector<double> pool;
     constexpr std::size_t kPoolLimit = 8u << 20;  // doubles: 64 MB for a chunk
     Key now[W], wanted;
+    std::unordered_map<Key, std::vector<double>, Hash> packs;
+    const double* current = number.data();
 
     // What changes from sample to sample; the rest is evaluated at the start and when a controller moves.
     std::vector<char> varies(U, 0);
@@ -628,8 +630,30 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
             if (all || varies[static_cast<std::size_t>(s)])
                 evaluate_signal(g, s, series, k, x, control.output.data(), first, n, W, into.data(), W);
     };
-    // Brings `number` up to date for the signals in `at` and the step h. Only lanes that changed are touched.
+    // Points `current` at the numbers for the signals in `at` and the step h. Servers in step share whole packs, ready
+    // made; where they differ only the lanes that changed are touched, in `number`.
     auto renew = [&](double h, const std::vector<double>& at) {
+        bool in_step = true;
+        for (int s : movers)
+            for (int w = 1; w < n; ++w)
+                in_step &= at[static_cast<std::size_t>(s) * W + w] == at[static_cast<std::size_t>(s) * W];
+        if (in_step) {
+            wanted.v.resize(movers.size() + 1);
+            for (std::size_t i = 0; i < movers.size(); ++i) wanted.v[i] = at[static_cast<std::size_t>(movers[i]) * W];
+            wanted.v.back() = h;
+            auto found = packs.find(wanted);
+            if (found == packs.end()) {
+                if (packs.size() * F * W > kPoolLimit) packs.clear();
+                found = packs.emplace(wanted, std::vector<double>(F * W)).first;
+                evaluate_coefficients(g, at.data(), W, first, n, W, coefficient.data(), W);
+                double step[W];
+                for (double& s : step) s = h;
+                build_chunk(coefficient.data(), capacity.data(), step, linear, found->second.data(), scratch.data());
+            }
+            current = found->second.data();
+            return;
+        }
+        current = number.data();
         int stale[W], n_stale = 0, known[W], n_known = 0;
         std::size_t from[W];
         for (int w = 0; w < n; ++w) {
@@ -680,7 +704,7 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
             for (std::size_t f = 0; f < F; ++f)
                 for (int w = n; w < W; ++w) number[f * W + w] = number[f * W + n - 1];
     };
-    auto inputs = [&](std::vector<double>& u) { sweep(driven, number.data(), value.data(), u.data(), u.data(), &input_of_driven); };
+    auto inputs = [&](std::vector<double>& u) { sweep(driven, current, value.data(), u.data(), u.data(), &input_of_driven); };
 
     bool controls_read = false;  // whether a controller watches a node that is not stepped
     for (const auto& c : g.controllers)
@@ -689,7 +713,7 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
     bool moved = false;  // a controller's output did
     const std::size_t n_slot = g.record_nodes.size(), n_mean = g.record_signals.size();
     auto write = [&](int k) {
-        read_nodes(number.data(), left.data(), value.data());
+        read_nodes(current, left.data(), value.data());
         double stored[W] = {};
         for (const auto& b : blocks)
             for (int i = b.n_core; i < b.n_core + b.n; ++i) {
@@ -703,9 +727,11 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
             record.stored[at] = stored[w];
         }
     };
-    // Means and balances are linear in time while nothing moves, so they are booked when something does.
+    // Means and balances are linear in time while nothing moves, so they are booked when something may: at times that are
+    // the same for all servers, so that a server's bits do not depend on its neighbours.
     std::vector<double> mean(n_mean * W), in(W), out(W);
     double held = 0;
+    unsigned n_step = 0;
     auto settle_accounts = [&] {
         if (held == 0) return;
         auto level = [&](std::size_t at) { return linear ? 0.5 * (left[at] + right[at]) : left[at]; };
@@ -714,7 +740,7 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
                 mean[q * W + w] += held * level(static_cast<std::size_t>(g.record_signals[q]) * W + w);
         for (const auto& s : g.sources)
             for (int w = 0; w < W; ++w) in[w] += held * s.fraction * level(static_cast<std::size_t>(s.signal) * W + w);
-        const double* direct = number.data() + direct_at * W;
+        const double* direct = current + direct_at * W;
         for (std::size_t i : listened)
             for (int w = 0; w < W; ++w) out[w] += held * direct[i * W + w] * level(i * W + w);
         held = 0;
@@ -725,13 +751,20 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
         std::fill(mean.begin(), mean.end(), 0.0);
         std::fill(in.begin(), in.end(), 0.0);
         std::fill(out.begin(), out.end(), 0.0);
-        double t = begin;
+        // Durations without the rounding of the clock: equal steps get equal bits, and their exponentials are found again.
+        const double quantum = last ? 1.0 : std::ldexp(1.0, std::ilogb(std::max(std::fabs(begin), std::fabs(end))) - 50);
+        auto even = [quantum](double duration) { return std::max(1.0, std::nearbyint(duration / quantum)) * quantum; };
+        double t = begin, reached = 0;
         bool fresh = true;
         do {
             const double next = std::min(end, ControlState::next_tick(g, t));
             const double span = end - begin;
             const double h_before = h;
-            if (!last) h = std::max(1e-9, std::nearbyint((next - t) * 1e9) * 1e-9);  // equal steps get equal bits
+            if (!last) {
+                const double to = even(next - begin);
+                h = to - reached;
+                reached = to;
+            }
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
             const bool all = moved || (fresh && k == 0);
             if (all || fresh || linear) {
@@ -754,12 +787,14 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
                 for (std::size_t i = 0; i < U * W; ++i) change[i] = right[i] - left[i];
             held += h;
             if (linear) settle_accounts();
-            advance(number.data(), left.data(), linear ? change.data() : nullptr, value.data(), out.data());
+            advance(current, left.data(), linear ? change.data() : nullptr, value.data(), out.data());
+            if ((++n_step & 7) == 0 && stop()) return;  // a sample may be far away
             t = next;
             for (std::size_t c = 0, read = 0; c < g.controllers.size(); ++c) {
                 const Controller& law = g.controllers[c];
                 if (!ControlState::ticks_at(law, t)) continue;
-                if (controls_read && !read++) read_nodes(number.data(), (linear ? right : left).data(), value.data());
+                settle_accounts();
+                if (controls_read && !read++) read_nodes(current, (linear ? right : left).data(), value.data());
                 for (int w = 0; w < n; ++w) {
                     double rise = -1e300;
                     for (std::size_t i = 0; i < law.nodes.size(); ++i)

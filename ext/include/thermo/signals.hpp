@@ -104,14 +104,19 @@ struct ControlState {
 
     // Controllers tick at whole multiples of their period on the run's clock: a run in two parts ticks as one.
     static constexpr double kTick = 1e-9;  // s, two times closer than this are the same
+    static double close(double t) noexcept { return std::max(kTick, 4 * std::numeric_limits<double>::epsilon() * std::fabs(t)); }
     static double next_tick(const Group& g, double t) noexcept {
+        const double past = t + close(t);
         double next = std::numeric_limits<double>::infinity();
-        for (const auto& c : g.controllers)
-            next = std::min(next, (std::floor((t + kTick) / c.period) + 1) * c.period);
+        for (const auto& c : g.controllers) {
+            double n = std::floor(past / c.period) + 1;
+            if (n * c.period <= past) n += 1;  // the quotient was rounded down
+            next = std::min(next, std::max(n * c.period, past));  // late on a clock of large numbers, but never standing still
+        }
         return next;
     }
     static bool ticks_at(const Controller& c, double t) noexcept {
-        return std::fabs(t - std::nearbyint(t / c.period) * c.period) <= kTick;
+        return std::fabs(t - std::nearbyint(t / c.period) * c.period) <= close(t);
     }
 
     // One tick of controller c for server v; `rise` is the largest of T[node] - target. True if the output moved.

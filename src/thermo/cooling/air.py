@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +29,14 @@ from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop
 from thermo.cooling.site import Cooled, Kind, Places, Site
 from thermo.errors import ScenarioError
 from thermo.network import Group, Network, Node, Signal, Table, law_table
-from thermo.rack import Described, Device, Mount, Server, Share
+from thermo.rack import CurveSink, Described, Device, Fans, Lane, Mount, PlateFinSink, Server, Share
 
 __all__ = ["Air", "LaneFlows", "lane_flows"]
 
 Floats = NDArray[np.float64]
 FAN_CURVE_DENSITY = 1.2  # kg/m3, the air that fan curves are stated in (ISO 5801)
+_SinkRows: TypeAlias = tuple[tuple[tuple[PlateFinSink | CurveSink, float, int], ...], ...]  # (sink, bypass, multiplicity)
+LEAST_RESISTANCE = 1e-9  # K/W, so that a perfect joint is still a number
 DUTY_POINTS = 25  # of the law of flow against duty; it is all but straight
 
 
@@ -72,16 +75,17 @@ class Air(Described):
                                 hint="is it in kelvin?")
         room = supply if self.room_temperature is None else site.over_time(
             self.room_temperature, name="cooling.room_temperature", low=-20.0, high=70.0, unit="degC", hint="is it in kelvin?")
-        mean = float(np.mean(supply))
-        air = AirState.at(mean, ambient.air_pressure, ambient.relative_humidity)
+        # Density follows the supply; what else the air is, is taken at its mean to the nearest kelvin.
+        air = AirState.at(float(np.round(np.mean(supply))), ambient.air_pressure, ambient.relative_humidity)
         ratio = np.asarray(f.air_density(supply, ambient.air_pressure, ambient.relative_humidity)) / air.density
         shared = self.supply_flow is not None or self.recirculation > 0
-        rack = _Rack(network, self, air, np.asarray(1.0) if supply.ndim == 0 else ratio, supply, room,
+        rack = _Rack(network, self, air, ratio, supply, room,
                      network.shared("hot aisle") if shared else None, site.warnings)
         places = [_add_servers(rack, kind, self._prescribed_duty(site, kind)) for kind in site.kinds]
         return Cooled(places, supply, True, rack.hot_aisle)
 
-    def _prescribed_duty(self, site: Site, kind: Kind) -> Signal | None:
+    def _prescribed_duty(self, site: Site, kind: Kind) -> Floats | None:
+        """Duty as a series where it is one; no slower than a fifth of the least that a controller would ask for."""
         if isinstance(self.fan_speed, PI | Curve):
             return None
         fans, value = kind.server.fans, self.fan_speed
@@ -91,7 +95,7 @@ class Air(Described):
                               hint="give a DataArray with units 'rpm' for a speed")
         if duty.ndim == 2:
             duty = duty[:, kind.first:kind.first + kind.group.n_server]
-        return kind.group.series(np.maximum(duty, fans.minimum_duty * 0.2), linear=False)
+        return np.maximum(duty, fans.minimum_duty * 0.2)  # a duty that is all but 0 turns no fan
 
     def heat_rejection_power(self, heat: Floats) -> Floats:
         """Power of room air handlers and chiller [W] that removes `heat` [W]."""
@@ -108,7 +112,7 @@ class LaneFlows:
     flow: Floats  # (lane, point) m3/s
 
 
-def lane_flows(server: Server, air: AirState) -> LaneFlows:
+def lane_flows(server: Server, air: AirState, least: float = 1.0) -> LaneFlows:
     """Where the fans' curve meets the chassis, for duties from the least to full.
 
     Parameters
@@ -117,14 +121,26 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
         Fans, lanes and mounts.
     air : AirState
         Air that enters.
+    least : float
+        The least duty that is asked for, where it lies below the fans' minimum.
 
     Raises
     ------
     ScenarioError
         If the heat sinks of a lane alone take more pressure than the fans give at the rated flow.
     """
-    fans = server.fans
-    duty = np.linspace(min(fans.minimum_duty, fans.system_duty), 1.0, DUTY_POINTS)
+    lanes = tuple((lane, tuple(tuple((m.sink, m.bypass, m.multiplicity) for _, m in row) for row in _rows(server, lane.name)))
+                  for lane in server.lanes)
+    try:
+        return _lane_flows(server.fans, lanes, air, min(server.fans.minimum_duty, server.fans.system_duty, least))
+    except ScenarioError as error:
+        raise ScenarioError(f"{server.name}, {error}") from None
+
+
+@lru_cache(maxsize=256)
+def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState,
+                least: float) -> LaneFlows:
+    duty = np.linspace(least, 1.0, DUTY_POINTS)
     curve_flow, curve_pressure = np.array(fans.curve_flow), np.array(fans.curve_pressure)
     reference = AirState.at(20.0, 101_325.0, 0.5)  # the rated point is one of standard air
     s = fans.system_duty
@@ -133,19 +149,18 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
 
     pressure = np.geomspace(1e-3, float(curve_pressure[0]) * 1.5 * max(1.0, air.density / FAN_CURVE_DENSITY), 80)
     by_lane = []
-    for lane in server.lanes:
-        rows = _rows(server, lane.name)
+    for lane, rows in lanes:
         V_rated = lane.flow_share * fans.system_flow
         in_sinks = float(_sink_drop(rows, np.array([V_rated]), reference)[0])
         rest = (rated - in_sinks) / (reference.density * V_rated**2)
         if rest < 0:
-            raise ScenarioError(f"{server.name}, lane {lane.name!r}: its heat sinks take {in_sinks:.0f} Pa at the rated "
+            raise ScenarioError(f"lane {lane.name!r}: its heat sinks take {in_sinks:.0f} Pa at the rated "
                                 f"{V_rated:.3g} m3/s, the fans give {rated:.0f} Pa; open the fins or lower flow_share")
         V = np.geomspace(V_rated * 1e-4, V_rated * 20, 400)
         drop = _sink_drop(rows, V, air) + rest * air.density * V * V
         by_lane.append(np.exp(np.interp(np.log(pressure), np.log(drop), np.log(V))))
-    lanes = np.array(by_lane)  # (lane, pressure)
-    total = lanes.sum(axis=0)
+    taken_by = np.array(by_lane)  # (lane, pressure)
+    total = taken_by.sum(axis=0)
 
     # At each duty the pressure at which lanes take what the fans give: one falling, one rising, so one crossing.
     scale = duty**2 * air.density / FAN_CURVE_DENSITY
@@ -156,7 +171,7 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
         given = fans.count * duty * np.interp(-np.exp(p) / scale, -curve_pressure, curve_flow)
         low, high = np.where(taken < given, p, low), np.where(taken < given, high, p)
     p = 0.5 * (low + high)
-    return LaneFlows(duty, np.array([np.exp(np.interp(p, np.log(pressure), np.log(lane))) for lane in lanes]))
+    return LaneFlows(duty, np.array([np.exp(np.interp(p, np.log(pressure), np.log(lane))) for lane in taken_by]))
 
 
 def _rows(server: Server, lane: str) -> list[list[tuple[str, Mount]]]:
@@ -168,12 +183,12 @@ def _rows(server: Server, lane: str) -> list[list[tuple[str, Mount]]]:
     return [found[position] for position in sorted(found)]
 
 
-def _sink_drop(rows: list[list[tuple[str, Mount]]], V: Floats, air: AirState) -> Floats:
+def _sink_drop(rows: _SinkRows, V: Floats, air: AirState) -> Floats:
     """Pressure drop of a lane's sinks at volume flow `V`: rows add, neighbours in a row share the flow."""
     drop = np.zeros_like(V)
     for row in rows:
-        drop += np.mean([sink_pressure_drop(m.sink, V * air.density * (1 - m.bypass) / len(row) / m.multiplicity, air)
-                         for _, m in row], axis=0)
+        drop += np.mean([sink_pressure_drop(sink, V * air.density * (1 - bypass) / len(row) / multiplicity, air)
+                         for sink, bypass, multiplicity in row], axis=0)
     return drop
 
 
@@ -191,28 +206,32 @@ class _Rack:
     warnings: list[str]
 
 
-def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None) -> Places:
-    """Adds the servers of one kind. `duty` is the fans' where it is prescribed, None where a controller makes it."""
+def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
+    """Adds the servers of one kind. `prescribed` is the fans' duty, None where a controller makes it."""
     group, server, fans, air, c_p = kind.group, kind.server, kind.server.fans, rack.air, rack.air.heat_capacity
     places = Places()
-    flows = lane_flows(server, air)
+    flows = lane_flows(server, air, 1.0 if prescribed is None else float(np.min(prescribed)))
     low, high = float(flows.duty[0]), 1.0
     parts = {name: _add_device(group, name, mount, 1.0 if mount.spread is None else mount.spread[k], kind.watts[i], places)
              for i, (name, mount, k) in enumerate(server.devices)}
-    if duty is None:
+    if prescribed is not None:
+        duty = group.series(prescribed)
+    else:
         watched = [server.devices[i] for i in server.accelerators]
         duty = group.control_signal(rack.design.fan_speed.control(
             [parts[name].junction for name, _, _ in watched], [mount.device for _, mount, _ in watched],
             fans.minimum_duty, 1.0))
     places.fan_duty = group.record_signal(duty)
+    met = np.linspace(low, high, 9) if prescribed is None else np.linspace(prescribed.min(), prescribed.max(), 9)
 
-    varying = None if rack.density_ratio.ndim == 0 else group.series(rack.density_ratio, linear=True)
+    ratio = rack.density_ratio
+    varying = None if np.all(ratio == 1.0) else group.series(ratio, linear=ratio.ndim > 0)
     draw = law_table(lambda s: fans.count * (fans.standby_power + (fans.rated_power - fans.standby_power)
                                              * np.maximum(s, 0.0) ** fans.power_exponent
                                              * air.density / FAN_CURVE_DENSITY), low, high)
     fan_power = group.law_signal(draw, duty, varying)
     places.fan_power.append(group.record_signal(fan_power))
-    lanes = [group.law_signal(_flow_law(group, flows.duty, flow * air.density), duty, varying) for flow in flows.flow]
+    lanes = [group.law_signal(_flow_law(flows.duty, flow * air.density), duty, varying) for flow in flows.flow]
     places.mass_flow += [group.record_signal(lane) for lane in lanes]
 
     inlet, plenum, exhaust = group.node("inlet"), group.node("plenum"), group.node("exhaust")
@@ -224,7 +243,8 @@ def _add_servers(rack: _Rack, kind: Kind, duty: Signal | None) -> Places:
         group.stream(inlet, plenum, group.coefficient(c_p, signal))
         at = plenum
         for row in _rows(server, lane.name):
-            at = _add_row(rack, kind, parts, row, signal, (0.5 * float(flow.min()), 1.5 * float(flow.max())), at, places)
+            at = _add_row(rack, kind, parts, row, signal, (0.5 * float(flow.min()), 1.5 * float(flow.max())),
+                          np.interp(met, flows.duty, flow), at, places)
         group.stream(at, exhaust, group.coefficient(c_p, signal))
     if kind.conversion is not None:
         group.source(exhaust, kind.conversion)
@@ -248,7 +268,7 @@ def _add_inlet(rack: _Rack, group: Group, inlet: Node, exhaust: Node, lanes: lis
     if design.supply_flow is None:
         fresh = group.series(1.0)
     else:
-        total = _flow_law(group, flows.duty, flows.flow.sum(axis=0) * rack.air.density)
+        total = _flow_law(flows.duty, flows.flow.sum(axis=0) * rack.air.density)
         fresh = group.supply_share(group.law_signal(total, duty, varying), group.series(design.supply_flow * rack.air.density))
     lacking = group.complement(fresh)
     own, back = 1 - design.recirculation, design.recirculation
@@ -270,8 +290,8 @@ def _add_inlet(rack: _Rack, group: Group, inlet: Node, exhaust: Node, lanes: lis
 
 
 def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[str, Mount]], lane: Signal,
-             span: tuple[float, float], at: Node, places: Places) -> Node:
-    """Devices side by side in a lane share its air; returns the node behind them."""
+             span: tuple[float, float], met: Floats, at: Node, places: Places) -> Node:
+    """Devices side by side in a lane share its air; returns the node behind them. `met`: flows that the lane will see."""
     group, c_p, part = kind.group, rack.air.heat_capacity, 1.0 / len(row)
     ends = []
     for name, mount in row:
@@ -282,8 +302,8 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
         places.positions.append(name)
         places.coolant.append(group.record(cell))
         ends.append((cell, through, group.coefficient(c_p * part * mount.bypass, lane) if mount.bypass else None))
-        met = np.linspace(2 * span[0], span[1] / 1.5, 9) * part * (1 - mount.bypass) / mount.multiplicity
-        for message in sink_warnings(f"{kind.server.name}.{name}", mount.sink, met, rack.air):
+        through_one = met * part * (1 - mount.bypass) / mount.multiplicity
+        for message in sink_warnings(f"{kind.server.name}.{mount.names[0]}", mount.sink, through_one, rack.air):
             if message not in rack.warnings:
                 rack.warnings.append(message)
     if len(ends) == 1 and ends[0][2] is None:
@@ -296,12 +316,17 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
     return behind
 
 
-def _flow_law(group: Group, duty: Floats, flow: Floats) -> Table:
+def _flow_law(duty: Floats, flow: Floats) -> Table:
     """Flow against duty as a law, smooth between the points that were solved."""
+    return _cached_flow_law(duty.tobytes(), flow.tobytes())
+
+
+@lru_cache(maxsize=1024)
+def _cached_flow_law(duty: bytes, flow: bytes) -> Table:
     from scipy.interpolate import PchipInterpolator
 
-    return group.law_of(("flow", flow.tobytes()), PchipInterpolator(duty, flow, extrapolate=True), float(duty[0]),
-                        float(duty[-1]))
+    at, value = np.frombuffer(duty), np.frombuffer(flow)
+    return law_table(PchipInterpolator(at, value, extrapolate=True), float(at[0]), float(at[-1]))
 
 
 @dataclass
@@ -348,25 +373,25 @@ def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: flo
             cell: Node) -> None:
     """Case to base to the cell of air behind the sink, as laws of the lane's mass flow."""
     n = mount.multiplicity
-    each = fraction / n  # of the lane's flow through one sink
-
-    def coupling(m: Floats) -> Floats:
-        return n * sink_coupling(mount.sink, m * each, air)
-
-    # Equal sinks in equal lanes share one law.
-    key = (mount.sink, mount.multiplicity, mount.device.contact_area, mount.device.die_area, part.interface, fraction, span)
-    group.conductance(part.base, cell, group.coefficient(1.0, flow, group.law_of(("sink", key), coupling, *span)))
+    law = (mount.sink, n, fraction / n, span, air)
+    group.conductance(part.base, cell, group.coefficient(1.0, flow, _coupling_law(*law)))
     if part.base == part.case:
         return
-
-    def to_base(m: Floats) -> Floats:
-        return 1.0 / (part.interface + sink_spreading(mount.sink, m * each, air, mount.device.contact_area
-                                                      or mount.device.die_area) / n + 1e-9)
-
-    ends = to_base(np.array(span))
-    flat = np.ptp(ends) == 0
-    if flat:
-        group.conductance(part.case, part.base, float(ends[0]))
+    source = mount.device.contact_area or mount.device.die_area
+    if isinstance(mount.sink, CurveSink):  # its curve holds the base already
+        group.conductance(part.case, part.base, 1.0 / (part.interface + LEAST_RESISTANCE))
     else:
-        group.conductance(part.case, part.base,
-                          group.coefficient(1.0, flow, group.law_of(("base", key), to_base, *span)))
+        group.conductance(part.case, part.base, group.coefficient(1.0, flow, _base_law(*law, part.interface, source)))
+
+
+@lru_cache(maxsize=1024)
+def _coupling_law(sink: PlateFinSink | CurveSink, n: int, each: float, span: tuple[float, float], air: AirState) -> Table:
+    """Conductance of `n` sinks to the air behind them against the lane's mass flow, of which each takes the share `each`."""
+    return law_table(lambda m: n * sink_coupling(sink, m * each, air), *span)
+
+
+@lru_cache(maxsize=1024)
+def _base_law(sink: PlateFinSink, n: int, each: float, span: tuple[float, float], air: AirState, interface: float,
+              source: float | None) -> Table:
+    """Conductance from case to the roots of the fins: interface, then spreading in the base."""
+    return law_table(lambda m: 1.0 / (interface + sink_spreading(sink, m * each, air, source) / n + LEAST_RESISTANCE), *span)

@@ -24,16 +24,18 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thermo._field_units import UNITS as units
 from thermo._field_units import unit_of
+from thermo._provenance import Provenance
 from thermo.errors import ScenarioError, nearest, shown
 
 if TYPE_CHECKING:
-    from thermo.rack import Device, Provenance, Rack, Server
+    from thermo.rack import Device, Rack, Server
 
-__all__ = ["KINDS", "describe", "device", "device_file", "load", "load_file", "names", "rack", "rack_file", "server",
+__all__ = ["KINDS", "Kind", "describe", "device", "device_file", "load", "load_file", "names", "rack", "rack_file", "server",
            "server_file", "sources", "units"]
 
 MAX_BYTES = 1_000_000
@@ -51,7 +53,7 @@ class Kind(NamedTuple):
     references: Mapping[str, str] = {}  # key -> kind
 
 
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "devices": Kind("thermo.rack:Device"),
     "servers": Kind("thermo.rack:Server", {"device": "devices"}),
     "racks": Kind("thermo.rack:Rack", {"server": "servers"}),
@@ -155,11 +157,16 @@ def load_file(kind: str, path: str | os.PathLike[str]) -> Any:
         raise ScenarioError(f"{shown(str(path))}: there is no such file") from None
     except (OSError, TypeError, ValueError) as error:
         raise ScenarioError(f"{shown(str(path))}: cannot be opened: {error}") from None
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ScenarioError(f"{shorter}: not a regular file")
-        content = file.read(MAX_BYTES + 1)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ScenarioError(f"{shorter}: cannot be read: {error}") from None
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_BYTES:
         raise ScenarioError(f"{shorter}: {status.st_size} bytes, the limit is {MAX_BYTES}")
     return _built(kind, _parsed(content, shorter), shorter)
@@ -244,8 +251,6 @@ def _value(kind: str, value: Any, where: str, prefix: str, place: str, key: str,
 
 
 def _provenance(quantity: dict[str, Any], where: str) -> Provenance:
-    from thermo.rack import Provenance
-
     text = {k: v for k, v in quantity.items() if k != "value"}
     for key in ("source", "trust"):
         if not text.get(key):
@@ -261,7 +266,7 @@ def _provenance(quantity: dict[str, Any], where: str) -> Provenance:
 @cache
 def sources() -> Mapping[str, str]:
     """What each source code stands for."""
-    return tomllib.loads(_root().joinpath("sources.toml").read_text(encoding="utf-8"))
+    return MappingProxyType(tomllib.loads(_root().joinpath("sources.toml").read_text(encoding="utf-8")))
 
 
 def describe(name: str) -> str:

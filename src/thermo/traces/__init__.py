@@ -29,7 +29,7 @@ from .. import _files
 from ..errors import TraceError, nearest, shown
 
 __all__ = ["acme", "azure_fan_power", "azure_llm", "b200", "cannon", "cornell", "gpu_step", "grid", "h100_immersion",
-           "mi300x", "names", "summit", "weather"]
+           "mi300x", "names", "summit", "weather", "folder"]
 
 HERE = Path(__file__).parent
 Path_ = str | os.PathLike[str]
@@ -241,6 +241,14 @@ def names() -> pd.DataFrame:
     return pd.DataFrame([{"reader": reader, "part": part, "title": s.title, "shipped": part not in s.elsewhere,
                           "licence": s.licence,
                           "source": s.source} for reader, s in _ALL.items() for part in s.files])
+
+
+def folder(name: str) -> Path:
+    """Where a shipped set's files are, with its README: ``folder("b200_hgx_gpuburn")``."""
+    shipped = sorted(p.name for p in HERE.iterdir() if (p / "README.md").is_file())
+    if name not in shipped:
+        raise TraceError(f"no set {shown(name)} comes with the package{nearest(str(name), shipped)}")
+    return HERE / name
 
 
 def b200(session: str = "20260108b", *, path: Path_ | None = None) -> xr.Dataset:

@@ -2,12 +2,14 @@
 
 A parameter is a number of the server's description, named by its path: ``fans.system_flow``, ``conversion_loss``,
 ``mounts.gpu.sink.flow_resistance``, ``mounts.gpu.spread[3]``. A mount is named by what its devices' names share
-(``gpu`` for ``gpu0`` to ``gpu7``). `GROUPS` gives the usual sets short names. Parameters are fitted as the logarithm of
+(``gpu`` for ``gpu0`` to ``gpu7``). ``ambient.air_temperature`` is the inlet [degC], for telemetry that does not have it; ``sensor_offset[3]`` is what the sensor of the fourth device reads
+too much [K]. `GROUPS` gives the usual sets short names. Parameters are fitted as the logarithm of
 their ratio to where they start, so none changes sign and all are of one size.
 """
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from thermo.cooling import Air
-from thermo.errors import ConvergenceError, ScenarioError, TraceError, nearest, shown
+from thermo.errors import ConvergenceError, ScenarioError, TraceError, ValidityWarning, nearest, shown
 from thermo.rack import Described, Mount, Rack, Server
 from thermo.simulate import simulate_rack
 
@@ -27,7 +29,14 @@ __all__ = ["GROUPS", "Calibration", "calibrate", "predict"]
 Floats = NDArray[np.float64]
 SENSOR_RESOLUTION = 0.5  # K, weight of a temperature sample: sensors report whole degrees
 POWER_RESOLUTION = 0.01  # of the mean, weight of a sample of server power
+INDEPENDENT = 1 / 20  # of the samples: those seconds apart repeat each other
 WIDEST = 4.0  # a parameter may move this many times up or down
+PRIOR = 0.3  # natural logarithm: how far off a number of the library may well be; keeps what the data does not tell
+PRIOR_EXPONENT = 0.05  # the same for exponents of the fan law: 2.5 to 3 is all that is ever seen
+PRIOR_OFFSET = 3.0  # K, what on-die sensors are off by
+INLET = "ambient.air_temperature"
+OFFSET = "sensor_offset"
+GAP = 5.0  # a step longer than this many median steps is a hole: what follows starts from its own steady state
 TEMPERATURES = ("junction_temperature", "device_temperature", "gpu_temperature")
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -36,6 +45,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "preheat": ("fans.system_flow", "mounts.*.bypass"),
     "fan law": ("fans.rated_power", "fans.power_exponent"),
     "base power": ("conversion_loss", "conversion_slope"),
+    "sensors": (OFFSET,),
 }
 
 
@@ -59,6 +69,14 @@ class Calibration:
     parameters: pd.DataFrame
     residuals: xr.Dataset
     rmse: float
+    cooling: Any = None
+    ambient: Mapping[str, Any] | None = None
+    sensor_offset: Floats | None = None
+
+    def predict(self, telemetry: xr.Dataset) -> xr.Dataset:
+        """What the calibrated rack, with its sensors, would have shown under other telemetry, see `predict`."""
+        shown = predict(self.rack, telemetry, cooling=self.cooling, ambient=self.ambient)
+        return shown if self.sensor_offset is None else shown.assign(temperature=shown["temperature"] + self.sensor_offset)
 
 
 def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str] | Mapping[str, tuple[float, float]], *,
@@ -91,8 +109,10 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
 
     Notes
     -----
-    `scipy.optimize.least_squares` (trust region, finite differences). Standard errors are from the Jacobian at the
-    solution and the residual variance; they take samples as independent, which telemetry is not: true errors are larger.
+    `scipy.optimize.least_squares` (trust region, finite differences) on temperatures, server power, and a weak pull of each
+    parameter to where it starts (a factor of 1.35 costs as much as one standard deviation), so that what the telemetry
+    does not tell stays as the library has it. One sample in twenty counts as independent; standard errors are from the
+    Jacobian at the solution on that footing, the pull included.
     """
     from scipy.optimize import least_squares
 
@@ -105,64 +125,116 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
         raise ScenarioError("parameters: name at least one")
     if len(set(paths)) != len(paths):
         raise ScenarioError(f"parameters: {next(p for p in paths if paths.count(p) > 1)!r} is named twice")
-    start = np.array([_value(server, p) for p in paths])
+    around = dict(ambient or {})
+    additive = np.array([p.startswith(OFFSET) for p in paths])
+    start = np.array([float(around.get("air_temperature", 25.0)) if p == INLET else 1.0 if p.startswith(OFFSET)
+                      else _value(server, p) for p in paths])
     if np.any(start <= 0):
         raise ScenarioError(f"parameters: {paths[int(np.argmin(start))]!r} starts at {np.min(start):g}; a parameter must start "
                             "above 0: set it in the rack first")
     low, high = np.log([[1 / WIDEST, WIDEST]] * len(paths)).T
     for i, path in enumerate(paths):
-        if path in bounds:
+        if additive[i]:  # in units of its prior
+            low[i], high[i] = -10.0, 10.0
+        elif path in bounds:
             low[i], high[i] = np.log(np.array(bounds[path], dtype=np.float64) / start[i])
             if not low[i] <= 0 <= high[i]:
                 raise ScenarioError(f"parameters: {path!r} starts at {start[i]:g}, outside its bounds {bounds[path]}")
         elif path.rsplit(".", 1)[-1] in ("bypass", "load", "follows", "conversion_slope"):
             high[i] = min(high[i], np.log(0.95 / start[i]))
+        elif path == INLET:
+            low[i], high[i] = np.log(5.0 / start[i]), np.log(55.0 / start[i])
         elif path == "fans.power_exponent":
             low[i], high[i] = np.log(1.6 / start[i]), np.log(3.4 / start[i])
 
-    def changed(x: Floats) -> Rack:
-        new = server
-        for path, value in zip(paths, start * np.exp(x), strict=True):
-            new = _with(new, path.split("."), float(value))
-        return rack.map_servers(lambda _: new)
+    def values(x: Floats) -> Floats:
+        return np.where(additive, PRIOR_OFFSET * x, start * np.exp(np.where(additive, 0.0, x)))
+
+    def offsets(x: Floats) -> Floats:
+        out = np.zeros(measured.shape[1])
+        for path, value in zip(paths, values(x), strict=True):
+            if path.startswith(OFFSET):
+                out[int(path[len(OFFSET) + 1:-1])] = value
+        return out
+
+    def changed(x: Floats) -> tuple[Rack, dict[str, Any]]:
+        new, outside = server, dict(around)
+        for path, value in zip(paths, values(x), strict=True):
+            if path.startswith(OFFSET):
+                continue
+            if path == INLET:
+                outside["air_temperature"] = float(value)
+            else:
+                new = _with(new, path.split("."), float(value))
+        return rack.map_servers(lambda _: new), outside
 
     has_power = "server_power" in telemetry
     power = np.asarray(telemetry["server_power"].values, dtype=np.float64) if has_power else np.empty(0)
 
+    pull = np.array([1.0 if a else PRIOR_EXPONENT if p.endswith("exponent") else PRIOR
+                     for a, p in zip(additive, paths, strict=True)])
+    counted = np.isfinite(np.concatenate([measured.ravel(), power]))
+
     def residual(x: Floats) -> Floats:
-        result = predict(changed(x), telemetry, cooling=cooling, ambient=ambient, initial=initial)
-        parts = [((result["temperature"].values - measured) / SENSOR_RESOLUTION).ravel()]
+        try:
+            trial, outside = changed(x)
+            with warnings.catch_warnings():  # of trials; those of the answer are given below
+                warnings.simplefilter("ignore", ValidityWarning)
+                result = predict(trial, telemetry, cooling=cooling, ambient=outside, initial=initial)
+        except ScenarioError:  # no such server can be: the search turns back
+            return np.full(int(counted.sum()) + len(paths), 1e3)
+        parts = [((result["temperature"].values + offsets(x) - measured) / SENSOR_RESOLUTION).ravel()]
         if has_power:
             # one sample of power weighs as much as one of all temperatures
             parts.append((result["server_power"].values - power) / (POWER_RESOLUTION * power.mean())
                          * np.sqrt(measured.shape[1]))
-        together = np.concatenate(parts)
-        return together[np.isfinite(together)]
+        return np.append(np.concatenate(parts)[counted] * np.sqrt(INDEPENDENT), x / pull)
 
     fit = least_squares(residual, np.zeros(len(paths)), bounds=(low - 1e-12, high + 1e-12), method="trf", x_scale=0.1,
-                        diff_step=1e-4, xtol=1e-5, ftol=1e-6, max_nfev=40)
+                        diff_step=1e-4, xtol=1e-4, ftol=1e-4, max_nfev=40)
     if fit.status < 0:
         raise ConvergenceError(f"calibration: {fit.message}")
-    found = changed(fit.x)
-    variance = 2 * fit.cost / max(fit.fun.size - len(paths), 1)
-    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * variance
-    value = start * np.exp(fit.x)
-    table = pd.DataFrame({"value": value, "standard_error": value * np.sqrt(np.diag(covariance)), "start": start,
-                          "at_bound": fit.active_mask != 0}, index=pd.Index(paths, name="parameter"))
-    final = predict(found, telemetry, cooling=cooling, ambient=ambient, initial=initial)
-    residuals: dict[str, Any] = {"temperature": (("time", "device"), final["temperature"].values - measured, {"units": "K"})}
+    found, outside = changed(fit.x)
+    free = max(float(counted.sum()) * INDEPENDENT - len(paths), 1.0)
+    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * max(2 * fit.cost / free, 1.0)
+    value = values(fit.x)
+    per_x = np.where(additive, PRIOR_OFFSET, value)
+    table = pd.DataFrame({"value": value, "standard_error": per_x * np.sqrt(np.diag(covariance)),
+                          "start": np.where(additive, 0.0, start), "at_bound": fit.active_mask != 0}, index=pd.Index(paths, name="parameter"))
+    final = predict(found, telemetry, cooling=cooling, ambient=outside, initial=initial)
+    residuals: dict[str, Any] = {"temperature": (("time", "device"), final["temperature"].values + offsets(fit.x) - measured,
+                                                  {"units": "K"})}
     if has_power:
         residuals["server_power"] = (("time",), final["server_power"].values - power, {"units": "W"})
     rmse = float(np.sqrt(np.nanmean(residuals["temperature"][1] ** 2)))
-    return Calibration(found, table, xr.Dataset(residuals, coords={"time": telemetry["time"]}), rmse)
+    return Calibration(found, table, xr.Dataset(residuals, coords={"time": telemetry["time"]}), rmse,
+                       cooling, outside, offsets(fit.x) if additive.any() else None)
 
 
 def predict(rack: Rack, telemetry: xr.Dataset, *, cooling: Any = None, ambient: Mapping[str, Any] | None = None,
             initial: Any = "steady") -> xr.Dataset:
     """What the rack would have shown under the telemetry's power, fan speed and inlet: ``temperature``, ``server_power``.
 
-    Of the telemetry only ``device_power``, ``fan_speed`` and ``inlet_temperature`` are read.
+    Of the telemetry only ``device_power``, ``fan_speed`` and ``inlet_temperature`` are read. After a hole in the samples the
+    rack starts from the steady state of the first sample behind it.
     """
+    rack = rack.with_servers(1)
+    times = np.asarray(telemetry["time"].values)
+    steps = np.diff(times)
+    holes = np.flatnonzero(steps > GAP * np.median(steps)) + 1 if steps.size else []
+    edges = [0, *holes, times.size]
+    pieces = []
+    for first, last in zip(edges, edges[1:], strict=False):
+        piece = telemetry.isel(time=slice(first, last))
+        if last - first == 1:  # one sample between two holes: its own steady state
+            again = piece.assign_coords(time=piece["time"] + (1.0 if steps.dtype.kind == "f" else np.timedelta64(1, "s")))
+            pieces.append(_predicted(rack, xr.concat([piece, again], "time"), cooling, ambient, "steady").isel(time=[0]))
+        else:
+            pieces.append(_predicted(rack, piece, cooling, ambient, initial if first == 0 else "steady"))
+    return xr.concat(pieces, "time") if len(pieces) > 1 else pieces[0]
+
+
+def _predicted(rack: Rack, telemetry: xr.Dataset, cooling: Any, ambient: Mapping[str, Any] | None, initial: Any) -> xr.Dataset:
     around: dict[str, Any] = dict(ambient or {})
     if "inlet_temperature" in telemetry:
         around["air_temperature"] = telemetry["inlet_temperature"].drop_attrs()
@@ -198,6 +270,12 @@ def _label(mount: Mount) -> str:
 
 def _paths(server: Server, name: str, bounds: Mapping[str, Any]) -> list[str]:
     """The paths that a parameter's name stands for: itself, or those of its group that the accelerators have."""
+    if name == INLET:
+        return [name]
+    if name == "sensors":
+        return [f"{OFFSET}[{i}]" for i in range(len(server.accelerators))]
+    if (match := re.fullmatch(rf"{OFFSET}\[(\d+)\]", name)) and int(match[1]) < len(server.accelerators):
+        return [name]
     if name not in GROUPS:
         _value(server, name)  # refuses what does not exist
         return [name]
