@@ -4,7 +4,7 @@ PYTHON ?= python3
 .PHONY: demo test lint bench clean
 
 demo: .venv/demo/ready  ## install, and run a real trace through an air-cooled rack
-	.venv/demo/bin/thermo demo -o thermo-demo
+	.venv/demo/bin/thermo demo -o thermo-demo --overwrite
 
 test: .venv/test/ready  ## install with the test extras, and pass the tests
 	.venv/test/bin/python -m pytest -q -n 2

@@ -22,7 +22,7 @@ def opened(reader, part, **more):
 
 
 def test_names_lists_every_reader_once():
-    assert set(LISTED["reader"]) | {"names"} == set(traces.__all__)
+    assert set(LISTED["reader"]) | {"names", "folder"} == set(traces.__all__)
     assert not LISTED.duplicated(["reader", "part"]).any()
     assert LISTED["licence"].str.len().gt(0).all() and LISTED["source"].str.contains("commit [0-9a-f]{40}").all()
 

@@ -295,9 +295,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refused(error)
 
 
+def _interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind it: a library that was loading may wrap the interrupt in an error of its own."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, KeyboardInterrupt | typer.Abort) or "KeyboardInterrupt" in str(seen):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
 def _refused(error: BaseException) -> int:
     """Says on one line what was wrong; returns the exit code."""
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
+    if _interrupted(error):
         _say("thermo: interrupted; nothing was written", "31")
         return INTERRUPTED
     usage = getattr(error, "format_message", None)  # of the command line's own parser

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermo.errors import ConvergenceError, ScenarioError, nearest
-from thermo.network import Network
+from thermo.network import Group, Network
 
 __all__ = ["SOLVERS", "Solution", "integrate", "steady_start", "threads"]
 
@@ -22,6 +22,7 @@ SCIPY = ("BDF", "Radau", "LSODA")
 SOLVERS = ("auto", "propagator", "tr-bdf2", *SCIPY)
 DENSE_LIMIT = 2000  # states; LSODA takes a dense Jacobian only
 BISECTIONS = 60  # halvings of a controller's range: below the last bit of its output
+AT_REST = 1e-4  # K, or of the output's range
 
 
 @dataclass
@@ -102,40 +103,82 @@ def _implicit_is_cheaper(network: Network, engine: Any) -> bool:
 def steady_start(network: Network, engine: Any) -> None:
     """Leaves the engine in the steady state of the first sample, controllers included.
 
-    The balance is linear for given controller outputs; an output is where the controller rests (its error zero, or its
-    range exhausted), found by bisection on all servers at once: more output never makes a server hotter.
+    The balance is linear for given controller outputs; an output is where its controller rests: its error zero, or its
+    range exhausted. Bisection on all servers at once finds that, for more output never makes its own server hotter. Where
+    servers share air they move each other, and Newton steps on all outputs together finish what bisection began.
 
     Raises
     ------
     ConvergenceError
-        If a temperature is not finite: some heat has no way out. Names the node.
+        If a temperature is not finite: some heat has no way out. Names the node. Or if no rest is found.
     """
-    series = network.series()
-    low = {g.number: np.array([[c.low] * g.n_server for c in g.controls]).reshape(-1, g.n_server) for g in network.groups}
-    high = {g.number: np.array([[c.high] * g.n_server for c in g.controls]).reshape(-1, g.n_server) for g in network.groups}
     controlled = [g for g in network.groups if g.controls]
-    for _ in range(BISECTIONS if controlled else 0):
+    if controlled:
+        _rest_by_bisection(network, engine, controlled)
+        if network.shared_names:
+            _rest_by_newton(network, engine, controlled)
         for g in controlled:
-            engine.set_control(g.number, 0.5 * (low[g.number] + high[g.number]))
-        engine.steady(*series, interval=0, x=0.0)
-        for g in controlled:
-            output, rise = 0.5 * (low[g.number] + high[g.number]), engine.control_rise(g.number)
-            wants_more = np.array([rise[c] > 0 if k.curve is None else k.curve(rise[c]) > output[c]
-                                   for c, k in enumerate(g.controls)])
-            low[g.number] = np.where(wants_more, output, low[g.number])
-            high[g.number] = np.where(wants_more, high[g.number], output)
-    for g in controlled:
-        output = 0.5 * (low[g.number] + high[g.number])
-        for c, k in enumerate(g.controls):
-            if k.quantum > 0:
-                output[c] = np.clip(np.round(output[c] / k.quantum) * k.quantum, k.low, k.high)
-        engine.set_control(g.number, output)
-    engine.steady(*series, interval=0, x=0.0)
+            output = engine.control(g.number)
+            for c, k in enumerate(g.controls):
+                if k.quantum > 0:
+                    output[c] = np.clip(np.round(output[c] / k.quantum) * k.quantum, k.low, k.high)
+            engine.set_control(g.number, output)
+    engine.steady(*network.series(), interval=0, x=0.0)
     for g in network.groups:
         T = engine.temperature(g.number)
         if not np.all(np.isfinite(T)) or np.max(np.abs(T)) > 1e6:
             node, server = np.argwhere(~(np.abs(T) <= 1e6))[0]
             raise ConvergenceError(f"no steady state: {g.names[node]!r} of server {server} has no way to lose its heat")
+
+
+def _unrest(engine: Any, g: Group) -> Floats:
+    """How far each controller is from rest, falling with its output: its error [K], or what its curve asks for more [1]."""
+    rise, output = engine.control_rise(g.number), engine.control(g.number)
+    return np.array([rise[c] if k.curve is None else k.curve(rise[c]) - output[c] for c, k in enumerate(g.controls)])
+
+
+def _limits(g: Group) -> tuple[Floats, Floats]:
+    shape = (len(g.controls), g.n_server)
+    return (np.broadcast_to([[c.low] for c in g.controls], shape).copy(),
+            np.broadcast_to([[c.high] for c in g.controls], shape).copy())
+
+
+def _rest_by_bisection(network: Network, engine: Any, controlled: list[Group]) -> None:
+    series, bounds = network.series(), {g.number: _limits(g) for g in controlled}
+    for _ in range(BISECTIONS):
+        for g in controlled:
+            engine.set_control(g.number, 0.5 * sum(bounds[g.number]))
+        engine.steady(*series, interval=0, x=0.0)
+        for g in controlled:
+            low, high = bounds[g.number]
+            middle, wants_more = 0.5 * (low + high), _unrest(engine, g) > 0
+            bounds[g.number] = np.where(wants_more, middle, low), np.where(wants_more, high, middle)
+
+
+def _rest_by_newton(network: Network, engine: Any, controlled: list[Group]) -> None:
+    """Newton's steps with each output's slope from moving all outputs by one percent together."""
+    series, limits = network.series(), {g.number: _limits(g) for g in controlled}
+    for attempt in range(2 * BISECTIONS):
+        damping = 1.0 if attempt < 15 else 15 / attempt  # a server between two supplies makes the slope jump
+        engine.steady(*series, interval=0, x=0.0)
+        outputs = {g.number: engine.control(g.number) for g in controlled}
+        off = {g.number: _unrest(engine, g) for g in controlled}
+        worst = 0.0
+        for g in controlled:
+            low, high = limits[g.number]
+            held = ((outputs[g.number] <= low) & (off[g.number] < 0)) | ((outputs[g.number] >= high) & (off[g.number] > 0))
+            worst = max(worst, float(np.max(np.abs(np.where(held, 0.0, off[g.number])))))
+        if worst < AT_REST:
+            return
+        for g in controlled:
+            engine.set_control(g.number, outputs[g.number] * 1.01)
+        engine.steady(*series, interval=0, x=0.0)
+        for g in controlled:
+            slope = np.minimum((_unrest(engine, g) - off[g.number]) / (0.01 * outputs[g.number]), -1e-3)
+            step = damping * np.clip(-off[g.number] / slope, -0.1, 0.1)
+            engine.set_control(g.number, np.clip(outputs[g.number] + step, *limits[g.number]))
+    raise ConvergenceError(f"no steady state: after {2 * BISECTIONS} steps a fan controller is still {worst:.3g} K from rest; start "
+                           "from a temperature instead, initial=25.0")
 
 
 def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: float,
