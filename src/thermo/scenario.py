@@ -82,9 +82,9 @@ class ScenarioFile:
 
     def run(self, *, progress: bool | Callable[[float], None] = False) -> xr.Dataset:
         """Simulates it; the result carries the scenario's title."""
-        from thermo.simulate import simulate_rack
+        import thermo
 
-        result = simulate_rack(self.rack, self.workload, progress=progress, **self.options)
+        result = thermo.simulate_rack(self.rack, self.workload, progress=progress, **self.options)
         return result.assign_attrs(title=self.title) if self.title else result
 
 
