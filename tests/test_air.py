@@ -14,7 +14,7 @@ from thermo._kernels import formulas as f
 from thermo.cooling import PI, Air
 from thermo.cooling.air import lane_flows
 from thermo.cooling.heat_sink import AirState, plate_fin_film, sink_coupling, sink_pressure_drop, sink_spreading
-from thermo.errors import ScenarioError
+from thermo.errors import ScenarioError, ValidityWarning
 from thermo.rack import CurveSink, Fans, Lane, Mount, Rack, Server, Slot
 
 pytestmark = pytest.mark.filterwarnings("ignore::thermo.errors.ValidityWarning")
@@ -214,3 +214,22 @@ def test_controlled_fans_hold_less_air_than_full():
     r = simulate(300.0, duty=PI(setpoint=50.0, resolution=0.0, deadband=0.0))
     assert float(r.fan_duty[0]) < 1 and abs(float(r.junction_temperature.max()) - 50.0) <= 1e-6
     assert math.isclose(float(r.energy_residual), 0.0, abs_tol=1e-6)
+
+
+def test_a_vendors_points_become_a_curve():
+    """Points of a known curve give it back; points that no such curve meets are refused."""
+    flow = np.array([0.01, 0.02, 0.04, 0.08])
+    sink = CurveSink.from_points(flow, 0.02 + 0.05 * (flow / 0.02) ** -0.7, capacity=500.0)
+    again = sink.constant_resistance + sink.flow_resistance * (0.03 / sink.reference_flow) ** -sink.exponent
+    assert again == pytest.approx(0.02 + 0.05 * (0.03 / 0.02) ** -0.7, rel=1e-3)
+    with pytest.raises(ScenarioError, match="does resistance fall with flow"):
+        CurveSink.from_points([0.01, 0.02, 0.04], [0.05, 0.06, 0.09], capacity=500.0)
+    with pytest.raises(ScenarioError, match="three points"):
+        CurveSink.from_points([0.01, 0.02], [0.05, 0.04], capacity=500.0)
+
+
+def test_above_its_limit_a_device_is_named():
+    """Nothing throttles yet, so a device beyond its limit must be said, not shown at full clocks in silence."""
+    with pytest.warns(ValidityWarning, match="above the limit: gpu.*clock_fraction stays 1"):
+        result = simulate(700.0, duty=0.3, ambient={"air_temperature": 40.0})
+    assert "above the limit" in result.attrs["warnings"]

@@ -70,6 +70,7 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
     data |= _state(state)
     coords = _coords(scenario, assembly)
     variables = {name: (VARIABLES[name][0], value, _attributes(name)) for name, value in data.items()}
+    _warn_of_limits(assembly, data)
     for message in assembly.site.warnings:
         warnings.warn(message, ValidityWarning, stacklevel=3)
     load = scenario.workload.attrs
@@ -83,6 +84,23 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
     if scenario.start is not None:
         attrs["time_origin"] = str(scenario.start)
     return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
+    """Says which devices ran hotter than they may: this version does not slow them down, so `clock_fraction` stays 1."""
+    hot = []
+    for kind in assembly.site.kinds:
+        here = slice(kind.first, kind.first + kind.group.n_server)
+        for i, (name, mount, _) in enumerate(kind.server.devices):
+            for limit, variable in ((mount.device.slowdown_temperature or mount.device.max_operating_temperature,
+                                     "junction_temperature"), (mount.device.memory_limit_temperature, "memory_temperature")):
+                values = data[variable][:, here, i]
+                if limit is not None and (peak := float(np.max(np.nan_to_num(values, nan=-np.inf)))) > limit:
+                    hot.append((peak - limit, f"{name} {variable.split('_')[0]} {peak:.1f} degC, its limit is {limit:g}"))
+    if hot:
+        more = f" and {len(hot) - 1} more" if len(hot) > 1 else ""
+        assembly.site.warnings.append(f"above the limit: {max(hot)[1]}{more}. Firmware would slow these devices down; this version "
+                                      "does not, so clock_fraction stays 1 and temperatures are those of full clocks")
 
 
 def scenario_json(scenario: Scenario) -> str:

@@ -8,7 +8,7 @@ Order along the air: a server has parallel *lanes*; in a lane, things with a sma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -144,6 +144,45 @@ class CurveSink(Described):
     reference_flow: Positive
     exponent: Annotated[Number, Field(ge=0.2, le=1.0)] = 0.8
     capacity: Positive
+
+    @classmethod
+    def from_points(cls, flow: Sequence[float], resistance: Sequence[float], *, capacity: float) -> Self:
+        """The curve through a vendor's points.
+
+        Parameters
+        ----------
+        flow : sequence of float
+            Air through the sink, three points or more. [m3/s]
+        resistance : sequence of float
+            Base to entering air at those flows, falling with flow. [K/W]
+        capacity : float
+            Heat capacity of the sink. [J/K]
+
+        Raises
+        ------
+        ScenarioError
+            If there are fewer than three points, or the curve misses one by more than 5 %.
+        """
+        import numpy as np
+        from scipy.optimize import nnls
+
+        V, R = np.asarray(flow, dtype=np.float64), np.asarray(resistance, dtype=np.float64)
+        if V.ndim != 1 or V.shape != R.shape or V.size < 3 or np.any(V <= 0) or np.any(R <= 0):
+            raise ScenarioError("CurveSink: give three points or more, flow [m3/s] and resistance [K/W] above 0, as many of one "
+                                "as of the other")
+        reference = float(np.sqrt(V.min() * V.max()))
+        best = None
+        for exponent in np.linspace(0.2, 1.0, 81):  # two linear coefficients for each exponent, neither negative
+            columns = np.column_stack([np.ones_like(V), (V / reference) ** -exponent]) / R[:, None]
+            (constant, falling), _ = nnls(columns, np.ones_like(V))
+            error = float(np.max(np.abs(columns @ [constant, falling] - 1)))
+            if falling > 0 and (best is None or error < best[0]):
+                best = error, float(constant), float(falling), float(exponent)
+        if best is None or best[0] > 0.05:
+            raise ScenarioError(f"CurveSink: no curve R0 + R1 V^-n meets these points within 5 %"
+                                f"{'' if best is None else f' (the best misses by {best[0]:.1%})'}; does resistance fall with flow?")
+        return cls(constant_resistance=best[1], flow_resistance=best[2], reference_flow=reference, exponent=best[3],
+                   capacity=capacity)
 
 
 Sink = Annotated[PlateFinSink | CurveSink, Field(discriminator="kind")]
@@ -367,6 +406,13 @@ class Rack(Described):
     cooling: Identifier = "air"
     power: Identifier = "ideal"
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="after")
+    def _from_the_bottom_up(self) -> Self:
+        bottoms = [slot.bottom for slot in self.slots]
+        if bottoms != sorted(bottoms):  # the aisle's air is used up in this order
+            raise ValueError(f"slots must be listed from the bottom of the rack up, their bottoms are {bottoms}")
+        return self
 
     @cached_property
     def n_server(self) -> int:
