@@ -1,6 +1,7 @@
 """Air through a made-up server, against answers from hand: balances, affinity, the sink's formulas, the plenum.
 
-Seen to fail: bypass taken twice, fan power not scaled by density, supply used up from the top, NTU from the outlet.
+Seen to fail: bypass taken twice, NTU in place of exp(NTU) - 1, tables that begin at the fans' minimum duty, a supply of which
+servers use up half of what they draw.
 """
 import math
 

@@ -1,6 +1,6 @@
 """Sampled controllers: what they hold, where they stop, what they forget.
 
-Seen to fail: the integral left unclamped (wind-up), the dead band applied to the curve's rise, the quantum before the clamp.
+Seen to fail: the integral left unclamped (wind-up), a curve that falls without its dead band.
 """
 import networks
 import numpy as np

@@ -1,6 +1,7 @@
 """Five solvers, one answer: agreement within the tolerance asked, and the balance of energy of each.
 
-Seen to fail: supply_share evaluated without the servers below, SciPy's last state without the ends of a straight trace.
+Seen to fail: the supply taken at the beginning of a step in what leaves (42 % of the power); air behind a sink that carries
+less than passes it.
 """
 import numpy as np
 import pytest

@@ -1,7 +1,8 @@
 """Closed solutions of small networks, through both compiled steppers.
 
 The exact stepper is held to rounding, TR-BDF2 to the tolerance that it was asked for.
-Seen to fail: phi1 without its last Taylor term, `w` and `d` swapped in TR-BDF2, a stream that also conducts back.
+Seen to fail: boundaries taken at the beginning of a step in what leaves; a shared tank without its boundary's heat, and
+without its share of what is stored; exponentials looked up without their step.
 """
 import networks
 import numpy as np

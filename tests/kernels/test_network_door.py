@@ -1,7 +1,6 @@
 """The door to the compiled engine: what does not fit is refused in Python's words, and nothing crashes.
 
-Seen to fail (a crash or a silent answer): series narrower than the network names, a curve without values, NaN capacities of
-shared nodes, a clock that falls; Ctrl-C between two samples a year apart.
+Seen to fail: series narrower than the network names (a crash), Ctrl-C between two samples a century apart.
 """
 import os
 import signal

@@ -1,6 +1,4 @@
 """The engine runs clean under the address and undefined-behaviour sanitizers, and its own checks hold, without Python.
-
-Seen to fail: `outer` one entry longer than its scratch, a lane beyond the last server read from the series.
 """
 import os
 import shutil

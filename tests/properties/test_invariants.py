@@ -1,8 +1,8 @@
 """What every answer must hold, whatever the network: energy, positivity, order, symmetry, independence.
 
 Networks are drawn: trees of conductances, lanes of advection, nodes without capacity. Seeds are fixed (derandomize).
-Seen to fail: the Taylor series of phi1 one term short, backward Euler never taken, a lane's key without its step,
-the controller's integral left out of the final state.
+Seen to fail: backward Euler never taken, exponentials looked up without their step, the controller's integral left out of
+the final state, means booked when a neighbour's controller moves.
 """
 import os
 import subprocess
