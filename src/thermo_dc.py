@@ -14,6 +14,10 @@ def main() -> int:
     except ImportError as error:
         print(f"thermo-dc: {error}", file=sys.stderr)
         return 2
-    from thermo.cli import main as run
+    try:
+        from thermo.cli import main as run
 
-    return run()
+        return run()
+    except KeyboardInterrupt:  # while it was still loading
+        print("thermo: interrupted; nothing was written", file=sys.stderr)
+        return 130

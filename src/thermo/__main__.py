@@ -1,7 +1,7 @@
 """``python -m thermo`` is the command ``thermo``."""
 import sys
 
-from thermo.cli import main
+from thermo_dc import main
 
 if __name__ == "__main__":
     sys.exit(main())
