@@ -88,14 +88,17 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
 
 def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
     """Says which devices ran hotter than they may: this version does not slow them down, so `clock_fraction` stays 1."""
+    names = list(dict.fromkeys(name for kind in assembly.site.kinds for name in kind.server.device_names))
     hot = []
-    for kind in assembly.site.kinds:
-        here = slice(kind.first, kind.first + kind.group.n_server)
-        for i, (name, mount, _) in enumerate(kind.server.devices):
-            for limit, variable in ((mount.device.slowdown_temperature or mount.device.max_operating_temperature,
-                                     "junction_temperature"), (mount.device.memory_limit_temperature, "memory_temperature")):
-                values = data[variable][:, here, i]
-                if limit is not None and (peak := float(np.max(np.nan_to_num(values, nan=-np.inf)))) > limit:
+    for variable in ("junction_temperature", "memory_temperature"):
+        peaks = np.max(np.nan_to_num(data[variable], nan=-np.inf), axis=0)  # (server, device)
+        for kind in assembly.site.kinds:
+            for name, mount, _ in kind.server.devices:
+                d = mount.device
+                limit = d.memory_limit_temperature if variable == "memory_temperature" else (
+                    d.slowdown_temperature or d.max_operating_temperature)
+                peak = float(np.max(peaks[kind.first:kind.first + kind.group.n_server, names.index(name)]))
+                if limit is not None and peak > limit:
                     hot.append((peak - limit, f"{name} {variable.split('_')[0]} {peak:.1f} degC, its limit is {limit:g}"))
     if hot:
         more = f" and {len(hot) - 1} more" if len(hot) > 1 else ""
@@ -156,39 +159,41 @@ def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:
     }
 
 
-def _columns(kinds: list[Any], places: list[list[str]], solution: Solution, picks: list[list[int | None]],
-             reference: float) -> Floats:
-    """Recorded nodes of all kinds side by side, ``(time, server, label)`` in degC; NaN where a server has no such label."""
+def _columns(places: list[list[str]], solution: Solution, picks: list[list[int | None]]) -> Floats:
+    """Recorded nodes of all kinds side by side, ``(time, server, label)``; NaN where a server has no such label. A view where
+    there is one kind of server and all its labels stand side by side."""
     labels = list(dict.fromkeys(label for here in places for label in here))
     columns = [c for c in picks[0] if c is not None]
-    if len(kinds) == 1 and len(columns) == len(labels):
-        return np.asarray(np.take(solution.nodes[0], columns, axis=2) + reference)
+    if len(picks) == 1 and columns and columns == list(range(columns[0], columns[0] + len(labels))):
+        return solution.nodes[0][:, :, columns[0]:columns[0] + len(labels)]
     n_time, n_server = solution.nodes[0].shape[0], sum(s.shape[1] for s in solution.nodes)
     out = np.full((n_time, n_server, len(labels)), np.nan)
     first = 0
     for here, pick, nodes in zip(places, picks, solution.nodes, strict=True):
         n = nodes.shape[1]
-        to = [labels.index(label) for label, column in zip(here, pick, strict=True) if column is not None]
-        out[:, first:first + n, to] = nodes[:, :, [c for c in pick if c is not None]] + reference
+        for label, column in zip(here, pick, strict=True):
+            if column is not None:
+                out[:, first:first + n, labels.index(label)] = nodes[:, :, column]
         first += n
     return out
 
 
 def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
-    kinds, cooled, reference = assembly.site.kinds, assembly.cooled, assembly.network.reference
+    kinds, cooled = assembly.site.kinds, assembly.cooled
+    for nodes in solution.nodes:
+        nodes += assembly.network.reference  # in place: rise to degC, once
     names = [list(kind.server.device_names) for kind in kinds]
     places = cooled.places
     flow = [np.sum(s[:, :, p.mass_flow], axis=2) for s, p in zip(solution.signals, places, strict=True)]
     leaving = [n[:, :, p.exhaust] for n, p in zip(solution.nodes, places, strict=True)]
     mass = np.concatenate(flow, axis=1)
-    mixed = np.sum(np.concatenate(leaving, axis=1) * mass, axis=1) / np.sum(mass, axis=1) + reference
+    mixed = np.sum(np.concatenate(leaving, axis=1) * mass, axis=1) / np.sum(mass, axis=1)
     n_time = mass.shape[0]
     return {
-        "junction_temperature": _columns(kinds, names, solution, [list(p.junction) for p in places], reference),
-        "memory_temperature": _columns(kinds, names, solution, [p.memory for p in places], reference),
-        "case_temperature": _columns(kinds, names, solution, [list(p.case) for p in places], reference),
-        "coolant_temperature": _columns(kinds, [p.positions for p in places], solution, [list(p.coolant) for p in places],
-                                        reference),
+        "junction_temperature": _columns(names, solution, [list(p.junction) for p in places]),
+        "memory_temperature": _columns(names, solution, [p.memory for p in places]),
+        "case_temperature": _columns(names, solution, [list(p.case) for p in places]),
+        "coolant_temperature": _columns([p.positions for p in places], solution, [list(p.coolant) for p in places]),
         "supply_temperature": np.broadcast_to(np.asarray(cooled.supply_temperature, dtype=np.float64), (n_time,)).copy(),
         "return_temperature": mixed,
         "mass_flow": mass,
@@ -212,16 +217,21 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     n_time, n_server = seconds.size, scenario.rack.n_server
     names = list(dict.fromkeys(name for kind in kinds for name in kind.server.device_names))
     device = np.full((n_time, n_server, len(names)), np.nan)
-    conversion = np.zeros(n_time)
+    conversion, it = np.zeros(n_time), np.zeros(n_time)
+
+    def of_all(mean: Floats, n: int) -> Floats:
+        return np.asarray(mean.sum(axis=1) if mean.ndim == 2 else mean * n)
+
     for kind, power in zip(kinds, assembly.power, strict=True):
         here = slice(kind.first, kind.first + kind.group.n_server)
         for name, watts in zip(kind.server.device_names, power.devices, strict=True):
             mean = _mean_over_interval(watts, power.linear)
             device[:, here, names.index(name)] = mean[:, None] if mean.ndim == 1 else mean
+            it += of_all(mean, kind.group.n_server)
         if power.conversion is not None:
             mean = _mean_over_interval(power.conversion, power.linear)
-            conversion += (mean.sum(axis=1) if mean.ndim == 2 else mean * kind.group.n_server)
-    it = np.nansum(device, axis=(1, 2)) + conversion
+            conversion += of_all(mean, kind.group.n_server)
+    it += conversion
 
     def summed(which: str) -> Floats:
         total = np.zeros(n_time)
@@ -249,7 +259,8 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     weight = span if n_time > 1 else np.ones(1)
     upto = slice(0, max(n_time - 1, 1))
     return {
-        "device_power": device, "clock_fraction": np.where(np.isnan(device), np.nan, 1.0), "it_power": it,
+        "device_power": device, "clock_fraction": np.ones_like(device) if len(kinds) == 1 else np.where(np.isnan(device), np.nan, 1.0),
+        "it_power": it,
         "conversion_loss": conversion, "fan_power": fan, "pump_power": pump, "heat_rejection_power": rejection,
         "stage_loss": stage_loss, "utility_power": utility, "heat_to_air": air, "heat_to_liquid": liquid,
         "stored_energy": solution.stored, "energy_residual": residual, "pue": utility / it,

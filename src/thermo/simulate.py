@@ -98,7 +98,7 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     -------
     result : Dataset
         See ``result[name].long_name`` of each variable. Powers and flows are means over the interval that begins at a sample
-        (for the last: values at that instant); temperatures are at the sample.
+        (for the last: values at that instant, of heat that leaves: the interval before); temperatures are at the sample.
 
     Raises
     ------

@@ -236,7 +236,7 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
 
     inlet, plenum, exhaust = group.node("inlet"), group.node("plenum"), group.node("exhaust")
     places.positions.append("inlet")
-    places.coolant.append(group.record(inlet))
+    places.coolant.append(inlet)
     _add_inlet(rack, group, inlet, exhaust, lanes, flows, duty, varying)
     group.source(plenum if fans.upstream else exhaust, fan_power)
     for lane, signal, flow in zip(server.lanes, lanes, flows.flow * air.density, strict=True):
@@ -249,8 +249,9 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
     if kind.conversion is not None:
         group.source(exhaust, kind.conversion)
     places.positions.append("exhaust")
-    places.exhaust = group.record(exhaust)
-    places.coolant.append(places.exhaust)
+    places.coolant.append(exhaust)
+    places.exhaust = exhaust
+    places.keep(group)
     return places
 
 
@@ -300,7 +301,7 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
         group.stream(at, cell, through)
         _couple(group, parts[name], mount, lane, part * (1 - mount.bypass), span, rack.air, cell)
         places.positions.append(name)
-        places.coolant.append(group.record(cell))
+        places.coolant.append(cell)
         ends.append((cell, through, group.coefficient(c_p * part * mount.bypass, lane) if mount.bypass else None))
         through_one = met * part * (1 - mount.bypass) / mount.multiplicity
         for message in sink_warnings(f"{kind.server.name}.{mount.names[0]}", mount.sink, through_one, rack.air):
@@ -345,24 +346,23 @@ def _add_device(group: Group, name: str, mount: Mount, spread: float, watts: Sig
     if d.junction_resistance is None or d.case_capacity is None:
         lump = group.node(name, n * (d.junction_capacity + mount.sink.capacity))
         group.source(lump, watts)
-        column = group.record(lump)
-        places.junction.append(column)
+        places.junction.append(lump)
         places.memory.append(None)
-        places.case.append(column)
+        places.case.append(lump)
         return _Part(lump, lump, lump, 0.0)
     junction = group.node(f"{name} junction", n * d.junction_capacity)
     case = group.node(f"{name} case", n * d.case_capacity)
     base = group.node(f"{name} sink", n * mount.sink.capacity)
     group.conductance(junction, case, n / (d.junction_resistance * spread))
-    places.junction.append(group.record(junction))
-    places.case.append(group.record(case))
+    places.junction.append(junction)
+    places.case.append(case)
     share = 0.0
     if d.memory_resistance is not None:
         share = d.memory_power_share
         memory = group.node(f"{name} memory", n * (d.memory_capacity or 0.0))
         group.conductance(memory, case, n / d.memory_resistance)
         group.source(memory, watts, share)
-        places.memory.append(group.record(memory))
+        places.memory.append(memory)
     else:
         places.memory.append(None)
     group.source(junction, watts, 1.0 - share)

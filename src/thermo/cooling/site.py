@@ -46,18 +46,27 @@ class Site:
 
 @dataclass
 class Places:
-    """Where the output finds what it needs of one kind of server: columns of recorded nodes and signals."""
+    """Where the output finds what it needs of one kind of server. Nodes while the design is added; `keep` has them recorded,
+    each quantity's columns side by side, and they are columns from then on. Signals are columns at once."""
 
-    junction: list[int] = field(default_factory=list)
+    junction: list[int] = field(default_factory=list)  # one a device, in the server's order
     memory: list[int | None] = field(default_factory=list)
     case: list[int] = field(default_factory=list)
     positions: list[str] = field(default_factory=list)
-    coolant: list[int] = field(default_factory=list)
+    coolant: list[int] = field(default_factory=list)  # one a position
     exhaust: int = 0
     mass_flow: list[int] = field(default_factory=list)  # kg/s, their sum is the server's
     fan_power: list[int] = field(default_factory=list)
     pump_power: list[int] = field(default_factory=list)
     fan_duty: int | None = None
+
+    def keep(self, group: Group) -> None:
+        """Has all nodes recorded."""
+        self.junction = [group.record(node) for node in self.junction]
+        self.memory = [None if node is None else group.record(node) for node in self.memory]
+        self.case = [group.record(node) for node in self.case]
+        self.coolant = [group.record(node) for node in self.coolant]
+        self.exhaust = group.record(self.exhaust)
 
 
 @dataclass
