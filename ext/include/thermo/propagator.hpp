@@ -44,12 +44,21 @@ class Propagator {
     std::size_t numbers_per_server() const { return n_number; }
 
     // Runs servers first..first+n-1 (n <= kWidth). `T` is [node][n_server], in and out. `stop` ends the run early.
-    // `constant` says which series never change.
+    // `constant` says which series never change. Few servers take a narrower vector; a server's bits do not depend on it.
     template <class Stop>
-    void run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control, const Record& record,
-             Stop&& stop) const;
+    void run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control,
+             const Record& record, Stop&& stop) const {
+        if (n <= kWidth / 2)
+            run_lanes<kWidth / 2>(series, constant, first, n, T, control, record, stop);
+        else
+            run_lanes<kWidth>(series, constant, first, n, T, control, record, stop);
+    }
 
   private:
+    template <int W, class Stop>
+    void run_lanes(const Series& series, const std::vector<char>& constant, int first, int n, double* T,
+                   ControlState& control, const Record& record, Stop&& stop) const;
+
     static constexpr int kLargestBlock = 64;  // dense work grows with the square
     enum class Kind : char { dynamic, driven, core, observer };
 
@@ -92,12 +101,16 @@ class Propagator {
     template <int W>
     void build(const double* coefficient, const double* capacity, const double* h, bool ramps, double* number,
                double* scratch) const;
+    template <int W>
     THERMO_CLONES void build_chunk(const double* coefficient, const double* capacity, const double* h, bool ramps,
                                    double* number, double* scratch) const;
+    template <int W>
     void sweep(const std::vector<Swept>& nodes, const double* number, const double* value, const double* input,
                double* out, const std::vector<int>* slot) const;
+    template <int W>
     THERMO_CLONES void advance(const double* number, const double* input, const double* change, double* value,
                                double* out) const;
+    template <int W>
     void read_nodes(const double* number, const double* input, double* value) const;
 };
 
@@ -457,17 +470,18 @@ THERMO_INLINE void Propagator::build(const double* coefficient, const double* ca
 }
 
 // The vector clones of build for a whole chunk.
-inline void Propagator::build_chunk(const double* coefficient, const double* capacity, const double* h, bool ramps,
+template <int W>
+void Propagator::build_chunk(const double* coefficient, const double* capacity, const double* h, bool ramps,
                                     double* number, double* scratch) const {
-    build<kWidth>(coefficient, capacity, h, ramps, number, scratch);
+    build<W>(coefficient, capacity, h, ramps, number, scratch);
 }
 
 // ------------------------------------------------------------------------------------------------------------ stepping
 
 // One step of a chunk: value <- phi value + gain u + ramp (change of u); `out` gains the heat that left [J].
-inline void Propagator::advance(const double* number, const double* input, const double* change, double* value,
+template <int W>
+void Propagator::advance(const double* number, const double* input, const double* change, double* value,
                                 double* out) const {
-    constexpr int W = kWidth;
     double next[kLargestBlock * W];
     for (const auto& b : blocks) {
         const int n = b.n, m = b.m;
@@ -514,9 +528,9 @@ inline void Propagator::advance(const double* number, const double* input, const
 }
 
 // Swept nodes are means of what flows in, plus their own heat. Into out[slot of node] where slots are given.
-inline void Propagator::sweep(const std::vector<Swept>& nodes, const double* number, const double* value,
+template <int W>
+void Propagator::sweep(const std::vector<Swept>& nodes, const double* number, const double* value,
                               const double* input, double* out, const std::vector<int>* slot) const {
-    constexpr int W = kWidth;
     for (const auto& s : nodes) {
         double total[W], sum[W];
         for (int w = 0; w < W; ++w) total[w] = 0, sum[w] = 0;
@@ -536,8 +550,8 @@ inline void Propagator::sweep(const std::vector<Swept>& nodes, const double* num
 }
 
 // Temperatures of all that is read but not stepped: core, driven and observing nodes.
-inline void Propagator::read_nodes(const double* number, const double* input, double* value) const {
-    constexpr int W = kWidth;
+template <int W>
+void Propagator::read_nodes(const double* number, const double* input, double* value) const {
     for (const auto& b : blocks)
         for (std::size_t q = 0; q < b.read.size(); ++q) {
             double sum[W];
@@ -555,13 +569,12 @@ inline void Propagator::read_nodes(const double* number, const double* input, do
     for (const auto& s : driven)
         std::memcpy(value + static_cast<std::size_t>(s.node) * W,
                     input + static_cast<std::size_t>(input_of_driven[s.node]) * W, sizeof(double) * W);
-    sweep(observers, number, value, input, value, nullptr);
+    sweep<W>(observers, number, value, input, value, nullptr);
 }
 
-template <class Stop>
-void Propagator::run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control, const Record& record,
-                     Stop&& stop) const {
-    constexpr int W = kWidth;
+template <int W, class Stop>
+void Propagator::run_lanes(const Series& series, const std::vector<char>& constant, int first, int n, double* T,
+                           ControlState& control, const Record& record, Stop&& stop) const {
     const auto L = static_cast<std::size_t>(g.n_node), S = static_cast<std::size_t>(g.n_server),
                U = static_cast<std::size_t>(n_input), F = n_number;
     const int n_signal = g.n_signal();
@@ -648,7 +661,7 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
                 evaluate_coefficients(g, at.data(), W, first, n, W, coefficient.data(), W);
                 double step[W];
                 for (double& s : step) s = h;
-                build_chunk(coefficient.data(), capacity.data(), step, linear, found->second.data(), scratch.data());
+                build_chunk<W>(coefficient.data(), capacity.data(), step, linear, found->second.data(), scratch.data());
             }
             current = found->second.data();
             return;
@@ -679,7 +692,7 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
         if (n_stale + n_known > 2) {  // all lanes at once: those that are known get the same bits again
             double step[W];
             for (double& s : step) s = h;
-            build_chunk(coefficient.data(), capacity.data(), step, linear, number.data(), scratch.data());
+            build_chunk<W>(coefficient.data(), capacity.data(), step, linear, number.data(), scratch.data());
         } else {
             for (std::size_t f = 0; f < F; ++f)
                 for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
@@ -704,7 +717,7 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
             for (std::size_t f = 0; f < F; ++f)
                 for (int w = n; w < W; ++w) number[f * W + w] = number[f * W + n - 1];
     };
-    auto inputs = [&](std::vector<double>& u) { sweep(driven, current, value.data(), u.data(), u.data(), &input_of_driven); };
+    auto inputs = [&](std::vector<double>& u) { sweep<W>(driven, current, value.data(), u.data(), u.data(), &input_of_driven); };
 
     bool controls_read = false;  // whether a controller watches a node that is not stepped
     for (const auto& c : g.controllers)
@@ -713,7 +726,7 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
     bool moved = false;  // a controller's output did
     const std::size_t n_slot = g.record_nodes.size(), n_mean = g.record_signals.size();
     auto write = [&](int k) {
-        read_nodes(current, left.data(), value.data());
+        read_nodes<W>(current, left.data(), value.data());
         double stored[W] = {};
         for (const auto& b : blocks)
             for (int i = b.n_core; i < b.n_core + b.n; ++i) {
@@ -787,14 +800,14 @@ void Propagator::run(const Series& series, const std::vector<char>& constant, in
                 for (std::size_t i = 0; i < U * W; ++i) change[i] = right[i] - left[i];
             held += h;
             if (linear) settle_accounts();
-            advance(current, left.data(), linear ? change.data() : nullptr, value.data(), out.data());
+            advance<W>(current, left.data(), linear ? change.data() : nullptr, value.data(), out.data());
             if ((++n_step & 7) == 0 && stop()) return;  // a sample may be far away
             t = next;
             for (std::size_t c = 0, read = 0; c < g.controllers.size(); ++c) {
                 const Controller& law = g.controllers[c];
                 if (!ControlState::ticks_at(law, t)) continue;
                 settle_accounts();
-                if (controls_read && !read++) read_nodes(current, (linear ? right : left).data(), value.data());
+                if (controls_read && !read++) read_nodes<W>(current, (linear ? right : left).data(), value.data());
                 for (int w = 0; w < n; ++w) {
                     double rise = -1e300;
                     for (std::size_t i = 0; i < law.nodes.size(); ++i)
