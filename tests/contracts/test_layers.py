@@ -11,7 +11,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"simulate"},
     {"solve", "output"},
     {"cooling", "power"},
-    {"network", "workload", "ambient", "traces"},
+    {"network", "workload", "generators", "ambient", "traces"},
     {"rack", "formulas", "_files"},
     {"library"},
     {"_kernels", "errors"},
@@ -19,7 +19,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 SAME_LEVEL = {("cli", "plot"), ("cli", "scenario"), ("cli", "store"), ("accessor", "plot"), ("accessor", "store"),
               ("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("cli", "accessor"),
-              ("traces", "_files")}
+              ("traces", "_files"), ("generators", "workload"), ("workload", "generators")}
 
 
 def imports(path):
