@@ -65,8 +65,8 @@ def store_pass(const double[::1] dt not None, const double[::1] weight not None,
     """
     cdef Py_ssize_t n = load.shape[0], n_channel = load.shape[1]
     if out.shape[0] != 6 or out.shape[1] != n or out.shape[2] != n_channel or dt.shape[0] != n or weight.shape[0] != n:
-        raise ValueError(f"shapes do not match: dt {(dt.shape[0],)}, weight {(weight.shape[0],)}, load {(n, n_channel)}, "
-                         f"out {(out.shape[0], out.shape[1], out.shape[2])}")
+        raise ValueError(f"shapes do not match: dt {(dt.shape[0],)}, weight {(weight.shape[0],)}, load "
+                         f"{(n, n_channel)}, out {(out.shape[0], out.shape[1], out.shape[2])}")
     cdef Py_ssize_t k, c, work = 0
     cdef double E, G, L, mean, wish, low, high, tau, s, eta, below, top, bottom, burned, excess
     with nogil:
@@ -80,7 +80,8 @@ def store_pass(const double[::1] dt not None, const double[::1] weight not None,
                 top = G + ramp_up * dt[k - 1] if k > 0 else L
                 bottom = G - ramp_down * dt[k - 1] if k > 0 else L
                 tau = fmax(recharge_time, dt[k])
-                wish = mean + (set_point - E) * (discharge_efficiency if E >= set_point else 1.0 / charge_efficiency) / tau
+                eta = discharge_efficiency if E >= set_point else 1.0 / charge_efficiency
+                wish = mean + (set_point - E) * eta / tau
                 low = fmax(L - E * discharge_efficiency / dt[k], 0.0)
                 high = L + (capacity - E) / (charge_efficiency * dt[k])
                 G = fmax(fmin(fmax(fmin(fmax(wish, low), high), bottom), top), 0.0)

@@ -1,8 +1,8 @@
 """Workloads that swing, made from a few numbers; and what of their swing the grid sees.
 
-Four jobs: `training`, `inference`, `hpl`, `gpu_burn`. Each gives a canonical workload (see `thermo.workload`), piecewise
-constant: a sample is the exact mean of the underlying signal over its interval, so a time step longer than a phase
-loses the swing and keeps the energy, and nothing aliases.
+Four jobs: `training`, `inference`, `hpl`, `gpu_burn`. Each gives a canonical workload (see `thermo.workload`) that is
+piecewise constant: a sample is the exact mean of the underlying signal over its interval, so a time step longer than a
+phase loses the swing and keeps the energy, and nothing aliases.
 
 Levels are shares of a device's maximum power (TDP), as the sources give them. With `device` the workload is in watts,
 ``level x max_power``. Without it, it is the utilisation ``u = (level - idle) / (1 - idle)``, so that the power
@@ -10,8 +10,8 @@ Levels are shares of a device's maximum power (TDP), as the sources give them. W
 `device`, else `IDLE`, an H100's. With `devices` or `servers` every column holds the same: the job is synchronous.
 The same arguments and `seed` give the same bits.
 
-`smoothed` puts an energy store, ramp limits and a floor between the chips and the grid. `ramp_rate` and `swing_spectrum`
-say how hard a power swings.
+`smoothed` puts an energy store, ramp limits and a floor between the chips and the grid. `ramp_rate` and
+`swing_spectrum` say how hard a power swings.
 
 Where levels are from (facts on power, "Load dynamics"): compute 85-100 % of TDP, estimate(0.8); communication 15-40 %
 and checkpoint 15-25 %, estimate(0.6); swings at 0.2-3 Hz, secondary [1]_; idle, primary (nvidia-smi). The defaults lie
@@ -21,7 +21,8 @@ References
 ----------
 .. [1] Power stabilization for AI training datacenters, arXiv 2508.14318 (2025), section III-B.
 .. [2] NVIDIA blog, 2025-07-28, on power smoothing in the GB300 NVL72: 65 J for each GPU.
-.. [3] P. Patel et al., Splitwise: efficient generative LLM inference using phase splitting, ISCA 2024, arXiv 2311.18677.
+.. [3] P. Patel et al., Splitwise: efficient generative LLM inference using phase splitting, ISCA 2024,
+   arXiv 2311.18677.
 """
 from __future__ import annotations
 
@@ -45,10 +46,11 @@ from thermo.rack import Device
 __all__ = ["Storage", "gpu_burn", "hpl", "inference", "ramp_rate", "smoothed", "swing_spectrum", "training",
            "utility_ramp_rate"]
 
-IDLE = 0.104  # of max_power: H100 without a context, primary (nvidia-smi -q dump)
+IDLE = 73.0 / 700.0  # of max_power: H100 without a context, primary (nvidia-smi -q dump)
 RESIDENT = 0.20  # of max_power: H100 idle with weights resident, primary
 GB300_STORE = 65.0  # J for each GPU, secondary [2]
 SWING_BAND = (0.2, 3.0)  # Hz, secondary [1]
+INSTANT = 1e-9  # s, a ramp or mean over less than this is a step
 MAX_TIME = _workload.MAX_TIME
 MAX_PHASES = _files.MAX_SAMPLES // 10  # of a job's underlying signal
 Array = NDArray[np.float64]
@@ -56,10 +58,10 @@ Array = NDArray[np.float64]
 
 def training(*, duration: float = 3600.0, time_step: float = 1.0, step_time: float = 2.0, compute: float = 0.95,
              communication: float = 0.25, checkpoint: float = 0.20, communication_share: float = 0.20,
-             checkpoint_interval: float = 1200.0, checkpoint_time: float = 60.0, jitter: float = 0.02, start: float = 0.0,
-             stop: float | None = None, ramp_up: float = 10.0, ramp_down: float = 0.0, failures: Iterable[float] = (),
-             restart_delay: float = 300.0, idle: float | None = None, device: Device | str | None = None,
-             devices: int | None = None, servers: int | None = None, seed: int = 0) -> xr.DataArray:
+             checkpoint_interval: float = 1200.0, checkpoint_time: float = 60.0, jitter: float = 0.02,
+             start: float = 0.0, stop: float | None = None, ramp_up: float = 10.0, ramp_down: float = 0.0,
+             failures: Iterable[float] = (), restart_delay: float = 300.0, idle: float | None = None,
+             device: Device | str | None = None, devices: int | None = None, servers: int | None = None, seed: int = 0) -> xr.DataArray:
     """A synchronous training job: steps of compute and communication, checkpoints, start, failures and stop.
 
     Parameters
@@ -125,15 +127,15 @@ def training(*, duration: float = 3600.0, time_step: float = 1.0, step_time: flo
     ramps = [require_between(f"ramp_{way}", value, 0.0, MAX_TIME, "s") for way, value in
              (("up", ramp_up), ("down", ramp_down))]
     restart_delay = require_between("restart_delay", restart_delay, 0.0, MAX_TIME, "s")
-    seed = _count("seed", seed, 0)
+    seed = _count("seed", seed, 0, 2**63 - 1)
     runs = _runs(start, min(stop, duration), [require_between("failures", f, 0.0, MAX_TIME, "s") for f in failures],
                  restart_delay)
     n = sum((b - a + ramps[1]) / (step_time * (1.0 - jitter)) + 2.0 for a, b, _ in runs)
     if n > MAX_PHASES:
-        raise LimitError(f"training: {n:.3g} steps of {step_time:g} s, the limit is {MAX_PHASES}; a longer step_time has "
-                         "the same mean power")
+        raise LimitError(f"training: {n:.3g} steps of {step_time:g} s, the limit is {MAX_PHASES}; a longer step_time "
+                         "has the same mean power")
 
-    pieces: list[Array] = [np.zeros((1, 3))]  # begin, utilisation at the begin and at the end: idle until something else is said
+    pieces: list[Array] = [np.zeros((1, 3))]  # begin, utilisation there and at the end: idle at first
     count = {"steps": 0, "steps_lost": 0, "checkpoints": 0, "failures": 0}
     for number, (begin, end, failed) in enumerate(runs):
         over = end if failed else min(end + ramps[1], duration)
@@ -157,9 +159,9 @@ def training(*, duration: float = 3600.0, time_step: float = 1.0, step_time: flo
 
 
 def hpl(*, duration: float = 3600.0, time_step: float = 1.0, start: float = 60.0, stop: float | None = None,
-        ramp: float = 20.0, plateau: float = 0.95, plateau_end: float = 0.85, tail: float = 300.0, tail_end: float = 0.40,
-        idle: float | None = None, device: Device | str | None = None, devices: int | None = None,
-        servers: int | None = None) -> xr.DataArray:
+        ramp: float = 20.0, plateau: float = 0.95, plateau_end: float = 0.85, tail: float = 300.0,
+        tail_end: float = 0.40, idle: float | None = None, device: Device | str | None = None,
+        devices: int | None = None, servers: int | None = None) -> xr.DataArray:
     """A High-Performance Linpack run: ramp, plateau that declines as the matrix left shrinks, tail.
 
     Parameters
@@ -206,7 +208,8 @@ def hpl(*, duration: float = 3600.0, time_step: float = 1.0, start: float = 60.0
 
 def gpu_burn(*, levels: Iterable[float] = (0.2, 0.4, 0.6, 0.8, 1.0), hold: float = 300.0, rest: float = 30.0,
              reach: float = 1.0, repeats: int = 1, time_step: float = 1.0, idle: float | None = None,
-             device: Device | str | None = None, devices: int | None = None, servers: int | None = None) -> xr.DataArray:
+             device: Device | str | None = None, devices: int | None = None,
+             servers: int | None = None) -> xr.DataArray:
     """A staircase of full load under rising power limits, with rests between, as in the measured B200 sessions.
 
     Parameters
@@ -245,7 +248,8 @@ def gpu_burn(*, levels: Iterable[float] = (0.2, 0.4, 0.6, 0.8, 1.0), hold: float
         raise ScenarioError(f"levels x repeats are {len(stairs)} stairs, expected 1 to {MAX_PHASES}")
     edges = _edges(len(stairs) * (hold + rest), time_step)
     begin = 0.5 * rest + np.arange(len(stairs)) * (hold + rest)
-    burn, idling = np.stack([begin, stairs, stairs], axis=1), np.stack([begin + hold, *np.zeros((2, len(stairs)))], axis=1)
+    burn = np.stack([begin, stairs, stairs], axis=1)
+    idling = np.stack([begin + hold, *np.zeros((2, len(stairs)))], axis=1)
     knots = np.concatenate([np.zeros((1, 3)), np.stack([burn, idling], axis=1).reshape(-1, 3)])
     return _load(knots, edges, scale, devices, servers, title="gpu-burn staircase")
 
@@ -287,16 +291,16 @@ def inference(requests: xr.Dataset | pd.DataFrame, *, duration: float | None = N
     workload : DataArray, dims (time, device)
         [1], or [W] with `device`. Attributes hold the counts, ``requests_done`` and ``_left``, ``prompt_tokens_served``
         and ``_left``, ``output_tokens_served`` and ``_left`` (served and left are counted apart; their sum is what came
-        in), ``requests_later``, ``longest_queue`` (requests waiting at one replica), and the mean and 99th percentile of
-        the time to the first token [s].
+        in), ``requests_later``, ``longest_queue`` (requests waiting at one replica), and ``first_token_mean`` and
+        ``_p99``, mean and 99th percentile of the time to the first token [s].
 
     Notes
     -----
     Tokens are a fluid. A request waits, first come first served, for one of `batch_limit` places; its prompt goes in at
     `prefill_rate`, during which decoding stands still (prompts first, as servers with continuous batching do); then it
     decodes beside the n - 1 others at ``min(sequence_rate, decode_rate / n)``. Power while decoding is linear in
-    throughput, ``decode + (decode_full - decode) n rate / decode_rate``. So a replica works whenever something is there,
-    and its utilisation integrates to the work done.
+    throughput, ``decode + (decode_full - decode) n rate / decode_rate``. So a replica works whenever something is
+    there, and its utilisation integrates to the work done.
 
     That prompts are bound by compute and draw near TDP, and decoding by memory and draws well below it, is measured
     [3]_; the levels and rates here (of the order of a 70-billion-parameter model on eight H100) are estimates(0.5).
@@ -304,8 +308,8 @@ def inference(requests: xr.Dataset | pd.DataFrame, *, duration: float | None = N
     """
     scale = _Scale.of(device, idle)
     if resident is None:
-        described = scale.device
-        resident = RESIDENT if described is None else (described.context_power or described.idle_power) / described.max_power
+        known = scale.device
+        resident = RESIDENT if known is None else (known.context_power or known.idle_power) / known.max_power
         resident = max(resident, scale.idle)
     busy = scale.utilisation(resident=resident, prefill=prefill, decode=decode, decode_full=decode_full)
     devices, replicas = _count("devices", devices, 1), _count("replicas", replicas, 1)
@@ -322,8 +326,8 @@ def inference(requests: xr.Dataset | pd.DataFrame, *, duration: float | None = N
     signals = []
     for r in range(replicas):
         mine = np.flatnonzero(here)[r::replicas]
-        served = _serve(arrive[mine].tolist(), prompt[mine].tolist(), output[mine].tolist(), until, prefill_rate=rates[0],
-                        sequence_rate=rates[1], decode_rate=rates[2], batch_limit=batch_limit)
+        served = _serve(arrive[mine].tolist(), prompt[mine].tolist(), output[mine].tolist(), until,
+                        prefill_rate=rates[0], sequence_rate=rates[1], decode_rate=rates[2], batch_limit=batch_limit)
         signals.append(served)
         totals = totals.plus(served)
     end = max(s.end for s in signals) if duration is None else until
@@ -371,15 +375,20 @@ class _Scale:
         return [(require_between(name, x, self.idle, 1.0, "of maximum power", "not below idle") - self.idle)
                 / (1.0 - self.idle) for name, x in levels.items()]
 
+    def watts(self, utilisation: Array) -> Array:
+        if self.device is None:
+            raise ScenarioError("power needs a device, whose maximum power it is a share of")
+        return self.device.max_power * (self.idle + utilisation * (1.0 - self.idle))
+
 
 def _edges(duration: float, time_step: float) -> Array:
     duration = require_between("duration", duration, 1e-6, MAX_TIME, "s")
     return _workload._grid(duration, require_between("time_step", time_step, 1e-6, MAX_TIME, "s"))
 
 
-def _count(name: str, value: Any, low: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= _files.MAX_SAMPLES:
-        raise ScenarioError(f"{name} is {shown(value)}, expected a whole number from {low} to {_files.MAX_SAMPLES}")
+def _count(name: str, value: Any, low: int, high: int = _files.MAX_SAMPLES) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
+        raise ScenarioError(f"{name} is {shown(value)}, expected a whole number from {low} to {high}")
     return int(value)
 
 
@@ -390,8 +399,9 @@ def _until(name: str, value: float, low: float, unit: str = "s") -> float:
 
 def _require_size(n_sample: int, *sizes: int) -> None:
     if n_sample * float(np.prod(sizes, dtype=float)) > _files.MAX_SAMPLES:
-        raise LimitError(f"{n_sample} samples of {' x '.join(map(str, sizes))} columns, the limit is {_files.MAX_SAMPLES}; "
-                         "take a longer time_step, or fewer columns: a workload without dims is for all devices")
+        raise LimitError(f"{n_sample} samples of {' x '.join(map(str, sizes))} columns, the limit is "
+                         f"{_files.MAX_SAMPLES}; take a longer time_step, or fewer columns: a workload without "
+                         "server and device is for all")
 
 
 def _runs(start: float, stop: float, failures: list[float], delay: float) -> list[tuple[float, float, bool]]:
@@ -428,8 +438,8 @@ def _with_knots(t: Array, level: Array, *more: float) -> tuple[Array, Array]:
 
 def _envelope(t: Array, begin: float, end: float, ramp_up: float, ramp_down: float) -> Array:
     """Share of the swing at `t`: 0 to 1 after the begin, frozen and dying down after the end."""
-    grown = np.minimum((np.minimum(t, end) - begin) / ramp_up, 1.0) if ramp_up > 0 else np.ones_like(t)
-    return grown * np.clip(1.0 - (t - end) / ramp_down, 0.0, 1.0) if ramp_down > 0 else grown * (t <= end)
+    grown = np.minimum((np.minimum(t, end) - begin) / ramp_up, 1.0) if ramp_up > INSTANT else np.ones_like(t)
+    return grown * np.clip(1.0 - (t - end) / ramp_down, 0.0, 1.0) if ramp_down > INSTANT else grown * (t <= end)
 
 
 def _means(knots: Array, edges: Array) -> Array:
@@ -464,9 +474,9 @@ def _finished(values: Array, dims: tuple[str, ...], times: Any, scale: _Scale, *
     """Utilisation, or watts where the device is known, as a canonical workload."""
     attrs = {"interpolation": "constant", "units": "1", "source": "thermo.generators", "idle_share": scale.idle} | attrs
     values = np.clip(values, 0.0, 1.0)  # rounding of the means only
-    if (d := scale.device) is not None:
-        values = d.max_power * (scale.idle + values * (1.0 - scale.idle))
-        attrs |= {"units": "W", "device": d.name}
+    if scale.device is not None:
+        values = scale.watts(values)
+        attrs |= {"units": "W", "device": scale.device.name}
     return _workload.as_workload(xr.DataArray(values, dims=dims, coords={"time": times}, attrs=attrs))
 
 
@@ -503,8 +513,8 @@ def _serve(arrive: list[float], prompt: list[float], output: list[float], until:
            sequence_rate: float, decode_rate: float, batch_limit: int) -> _Served:
     """One replica, from event to event: a prompt is in, a sequence is out, a request comes.
 
-    All sequences decode at one rate, so each is done when the tokens `V` that a sequence in the batch since time 0 would
-    have put out reach what `V` was at its entry plus its own output.
+    All sequences decode at one rate, so each is done when the tokens `V` that a sequence in the batch since time 0
+    would have put out reach what `V` was at its entry plus its own output.
     """
     s, now, V, head, n_request = _Served(), 0.0, 0.0, 0, len(arrive)
     batch: list[float] = []  # V at which each sequence is done, smallest first
@@ -559,9 +569,11 @@ def _requests(table: xr.Dataset | pd.DataFrame) -> tuple[Any, Array, Array, Arra
     """First date (None where arrivals are seconds), arrivals since it [s], prompt and output tokens, by arrival."""
     names = ("arrival_time", "prompt_tokens", "output_tokens")
     if not isinstance(table, (xr.Dataset, pd.DataFrame)) or any(name not in table for name in names):
-        raise ScenarioError(f"requests is {type(table).__name__}, expected a Dataset or DataFrame with {', '.join(names)}")
+        raise ScenarioError(f"requests is {type(table).__name__}, expected a Dataset or DataFrame with "
+                            + ", ".join(names))
     arrival, *tokens = (np.asarray(table[name]) for name in names)
-    if arrival.ndim != 1 or not len(arrival) or any(x.shape != arrival.shape or x.dtype.kind not in "fiu" for x in tokens):
+    alike = all(x.shape == arrival.shape and x.dtype.kind in "fiu" for x in tokens)
+    if arrival.ndim != 1 or not len(arrival) or not alike:
         raise ScenarioError("requests: expected columns of one length above 0, tokens as numbers")
     first = None
     if arrival.dtype.kind == "M" and not np.isnat(arrival).any():
@@ -651,7 +663,7 @@ def smoothed(power: Any, *, storage: Storage, ramp_limit: float | tuple[float, f
         ``load_power``, ``grid_power`` (a workload), ``stored_energy`` at the begin of each sample, ``floor_power`` and
         ``burned_power`` (drawn without use: for the floor; to go down no faster than the ramp), ``storage_loss``,
         ``ramp_excess`` (grid power above the ramp, where the store was empty: the chips are not throttled); and over
-        the whole trace ``floor_energy``, ``burned_energy``, ``lost_energy``, ``energy_residual``, the sum that the store
+        the whole trace ``floor_energy``, ``burned_energy``, ``lost_energy``, and ``energy_residual``, what the balance
         leaves open.
 
     Notes
@@ -663,7 +675,8 @@ def smoothed(power: Any, *, storage: Storage, ramp_limit: float | tuple[float, f
 
     Examples
     --------
-    >>> step = xr.DataArray([100.0, 1100.0, 1100.0], dims="time", coords={"time": [0.0, 1.0, 2.0]}, attrs={"units": "W"})
+    >>> step = xr.DataArray([100.0, 1100.0, 1100.0], dims="time", coords={"time": [0.0, 1.0, 2.0]},
+    ...                     attrs={"units": "W"})
     >>> smoothed(step, storage=Storage(4000.0, 1.0, 1.0), ramp_limit=250.0)["grid_power"].values.tolist()
     [100.0, 350.0, 600.0]
     """
@@ -676,15 +689,13 @@ def smoothed(power: Any, *, storage: Storage, ramp_limit: float | tuple[float, f
     if load.attrs["units"] == "1":
         if device is None:
             raise ScenarioError("power is a utilisation: give device=, whose idle and maximum power it means")
-        scale = _Scale.of(device, None)
-        load = _finished(load.values, tuple(map(str, load.dims)), load["time"].values, scale,
-                         interpolation=load.attrs["interpolation"])
+        load = load.copy(data=_Scale.of(device, None).watts(load.values)).assign_attrs(units="W")
     if load.attrs["interpolation"] == "linear":
         load = _workload.resample(load, load["time"].values)
     dt = np.diff(_workload._seconds(load))
     dt = np.append(dt, dt[-1])
     averaging_time = require_between("averaging_time", averaging_time, 0.0, MAX_TIME, "s")
-    weight = -np.expm1(-dt / averaging_time) if averaging_time > 0 else np.ones_like(dt)
+    weight = -np.expm1(-dt / averaging_time) if averaging_time > INSTANT else np.ones_like(dt)
     x = np.ascontiguousarray(load.values.reshape(len(dt), -1))
     out = np.empty((6, *x.shape))
     smoothing.store_pass(
@@ -694,13 +705,16 @@ def smoothed(power: Any, *, storage: Storage, ramp_limit: float | tuple[float, f
         floor=0.0 if floor is None else require_between("floor", floor, 0.0, _workload.MAX_POWER, "W"),
         floor_hold=_until("floor_hold", floor_hold, 0.0))
     grid, stored, held, burned, loss, excess = out
-    sums = {name: (dt[:-1, None] * y[:-1]).sum(axis=0) for name, y in
-            (("floor_energy", held), ("burned_energy", burned), ("lost_energy", loss))}
-    kept = (grid - x - held - burned - loss)[:-1] * dt[:-1, None] - np.diff(stored, axis=0)
-    sums["energy_residual"] = kept.sum(axis=0)
-    words = {"grid_power": (grid, "power drawn from the grid"), "floor_power": (held, "burned by the chips for the floor"),
+    joules = {name: dt[:-1, None] * y[:-1] for name, y in
+              (("floor_energy", held), ("burned_energy", burned), ("lost_energy", loss))}
+    joules["energy_residual"] = dt[:-1, None] * (grid - x - held - burned - loss)[:-1] - np.diff(stored, axis=0)
+    # each column as a row of its own: the order of summation, and so the bits, do not depend on how many there are
+    sums = {name: np.ascontiguousarray(y.T).sum(axis=1) for name, y in joules.items()}
+    words = {"grid_power": (grid, "power drawn from the grid"),
+             "floor_power": (held, "burned by the chips for the floor"),
              "burned_power": (burned, "burned to go down no faster than the ramp"),
-             "storage_loss": (loss, "lost in and out of the store"), "ramp_excess": (excess, "grid power above the ramp"),
+             "storage_loss": (loss, "lost in and out of the store"),
+             "ramp_excess": (excess, "grid power above the ramp"),
              "stored_energy": (stored, "energy in the store")}
     total = {"floor_energy": "burned by the chips for the floor", "burned_energy": "burned for the ramp",
              "lost_energy": "lost in and out of the store", "energy_residual": "what the balance leaves open"}
@@ -775,8 +789,8 @@ def swing_spectrum(power: xr.DataArray, *, segment: float | None = None,
     Notes
     -----
     Where ``interpolation`` is ``"constant"`` the amplitude is that of the held signal, the samples' transform times
-    ``sinc(f dt)``, and the closing sample does not count. A square wave of swing H that is high for the share d then has
-    its fundamental at ``(2 H / pi) sin(pi d)``, as in the textbook, if its edges fall on samples.
+    ``sinc(f dt)``, and the closing sample does not count. A square wave of swing H that is high for the share d then
+    has its fundamental at ``(2 H / pi) sin(pi d)``, as in the textbook, if its edges fall on samples.
 
     Examples
     --------
