@@ -61,7 +61,8 @@ def training(*, duration: float = 3600.0, time_step: float = 1.0, step_time: flo
              checkpoint_interval: float = 1200.0, checkpoint_time: float = 60.0, jitter: float = 0.02,
              start: float = 0.0, stop: float | None = None, ramp_up: float = 10.0, ramp_down: float = 0.0,
              failures: Iterable[float] = (), restart_delay: float = 300.0, idle: float | None = None,
-             device: Device | str | None = None, devices: int | None = None, servers: int | None = None, seed: int = 0) -> xr.DataArray:
+             device: Device | str | None = None, devices: int | None = None, servers: int | None = None,
+             seed: int = 0) -> xr.DataArray:
     """A synchronous training job: steps of compute and communication, checkpoints, start, failures and stop.
 
     Parameters
