@@ -23,7 +23,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -712,3 +712,17 @@ def _part(array: xr.DataArray, c: int) -> str:
     """`server 2, device 5` for column c of the flattened array."""
     where = np.unravel_index(c, array.shape[1:])
     return ", ".join(f"{dim} {int(k)}" for dim, k in zip(array.dims[1:], where, strict=True))
+
+
+# Made workloads live in `thermo.generators`, which needs this module: they are looked up there when asked for ---------
+
+__all__ += ["gpu_burn", "hpl", "inference", "training"]
+
+if TYPE_CHECKING:
+    from thermo.generators import gpu_burn, hpl, inference, training
+else:
+    def __getattr__(name: str) -> Any:
+        if name not in ("gpu_burn", "hpl", "inference", "training"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from thermo import generators
+        return getattr(generators, name)

@@ -5,6 +5,7 @@ module        source                              holds
 ============  ==================================  ====================================================
 `formulas`    ``ext/cython/formulas.pyx``         correlations as NumPy ufuncs (stateless)
 `passes`      ``ext/cython/passes.pyx``           passes over arrays the caller owns (resampling)
+`smoothing`   ``ext/cython/smoothing.pyx``        the energy store between grid and load (one pass)
 `network`     ``ext/bindings/network.cpp``        the thermal network engine (state, time loop)
 ============  ==================================  ====================================================
 """
