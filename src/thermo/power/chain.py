@@ -38,7 +38,7 @@ def _a_stage(value: Any) -> Any:
         return Stage.from_library(value)
     if isinstance(value, Mapping):
         return Stage.from_mapping(value, str(value.get("name", "stage"))[:60])
-    if not isinstance(value, Stage):
+    if not isinstance(value, Stage) or type(value) is Stage:
         raise ValueError(f"expected a stage or the name of one, got {shown(value)}")
     return value
 
@@ -66,7 +66,7 @@ class PowerChain(Described):
     name: Identifier = "own"
     title: str = ""
     stages: tuple[Annotated[SerializeAsAny[Stage], BeforeValidator(_a_stage)], ...] = Field(
-        default=("ideal",), validate_default=True, min_length=1, max_length=64)  # type: ignore[assignment]
+        default=("ideal",), validate_default=True, min_length=1, max_length=64)
     room_cop: Annotated[Number, Field(gt=0.1, le=1000)] = 4.0  # heat out of the electrical room over the power it takes
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
 

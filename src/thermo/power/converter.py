@@ -5,7 +5,7 @@ The published points are the description; the loss curve is fitted to them and s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Annotated, Literal, Self
 
@@ -63,6 +63,13 @@ def fitted(load_fraction: Sequence[float], efficiency: Sequence[float]) -> NDArr
     return best
 
 
+@lru_cache(maxsize=256)
+def _fitted_once(load_fraction: tuple[float, ...], efficiency: tuple[float, ...]) -> NDArray[np.float64]:
+    curve = fitted(load_fraction, efficiency)
+    curve.flags.writeable = False  # shared by all stages with these points
+    return curve
+
+
 class Converter(Stage):
     """A stage by its efficiency at some fractions of its rating."""
 
@@ -88,7 +95,7 @@ class Converter(Stage):
     @cached_property
     def curve(self) -> NDArray[np.float64]:
         """``a, b, c, d`` of the loss over the rating."""
-        return fitted(list(self.output_fraction), self.efficiency)
+        return _fitted_once(tuple(self.output_fraction), self.efficiency)
 
     @property
     def fit_error(self) -> float:

@@ -85,25 +85,24 @@ def sankey(result: xr.Dataset) -> pd.DataFrame:
     import pandas as pd
 
     rows: list[tuple[str, str, float]] = []
+    weights = _weights(result)
     stages = [str(s) for s in result["stage"].to_numpy()]
-    heat_to = dict(zip(stages, (str(h) for h in result["stage_heat_to"].to_numpy()), strict=True))
-    feed = result.attrs.get("plant_feed", "utility")
-    plant = energy(result, "heat_rejection_power")
+    heat_to = [str(h) for h in result["stage_heat_to"].to_numpy()]
+    lost = [float(weights @ loss) for loss in result["stage_loss"].transpose("stage", "time").to_numpy()]
+    feed = str(result.attrs["plant_feed"])
+    behind = stages.index(feed) + 1 if feed in stages else 0
+    # the electrical room's cooling for stages before the plant's feed is drawn at the utility, see PowerChain.flows
+    first = sum(x for x, place in zip(lost[:behind], heat_to, strict=False) if place == "electrical-room")
+    first /= float(result.attrs["room_cop"])
+    plant = {"utility": first}
+    plant[feed] = plant.get(feed, 0.0) + energy(result, "heat_rejection_power") - first
     flow, source = energy(result, "utility_power"), "utility"
-
-    def feed_plant() -> None:
-        nonlocal flow
-        if source == feed and plant:
-            rows.append((source, "heat rejection", plant))
-            flow -= plant
-
-    feed_plant()
-    for stage in stages:
-        rows.append((source, stage, flow))
-        lost = float(_weights(result) @ result["stage_loss"].sel(stage=stage).to_numpy())
-        rows.append((stage, f"heat: {heat_to[stage]}", lost))
-        flow, source = flow - lost, stage
-        feed_plant()
+    for stage, place, loss in zip(stages, heat_to, lost, strict=True):
+        flow -= plant.get(source, 0.0)
+        rows += [(source, "heat rejection", plant.get(source, 0.0)), (source, stage, flow), (stage, f"heat: {place}", loss)]
+        flow, source = flow - loss, stage
+    flow -= plant.get(source, 0.0)
+    rows.append((source, "heat rejection", plant.get(source, 0.0)))
     pumps = energy(result, "pump_power")
     rows += [(source, "servers", flow - pumps), (source, "pumps", pumps)]
     rows += [("servers", "fans", energy(result, "fan_power")), ("servers", "conversion", energy(result, "conversion_loss"))]
@@ -111,4 +110,4 @@ def sankey(result: xr.Dataset) -> pd.DataFrame:
     for kind in dict.fromkeys(str(k) for k in kinds):
         power = result["device_power"].isel(device=np.flatnonzero(kinds == kind))
         rows.append(("servers", kind, energy(power.to_dataset(name="device_power"), "device_power")))
-    return pd.DataFrame([r for r in rows if r[2]], columns=["from", "to", "energy"])
+    return pd.DataFrame([row for row in rows if row[2]], columns=["from", "to", "energy"])

@@ -98,7 +98,7 @@ class Stage(Described):
         known = Stage.kinds[kind]
         if not issubclass(known, cls):
             raise ScenarioError(f"{where}: kind is {kind!r}, expected a {cls.__name__.lower()}")
-        return known._own_mapping(data, where)  # type: ignore[return-value]
+        return known._own_mapping(data, where)
 
     @classmethod
     def _own_mapping(cls, data: Mapping[str, Any], where: str) -> Self:
