@@ -34,7 +34,7 @@ def bare_numbers(node: object, place: str = "") -> list[str]:
         return [p for k, v in node.items() for p in bare_numbers(v, f"{place}.{k}")]
     if isinstance(node, list):
         return [p for i, v in enumerate(node) for p in bare_numbers(v, f"{place}[{i}]")]
-    return [place] if isinstance(node, int | float) else []
+    return [place] if isinstance(node, int | float) and not isinstance(node, bool) else []
 
 
 def numbers_of(thing: object, place: str = "") -> list[str]:
@@ -43,7 +43,7 @@ def numbers_of(thing: object, place: str = "") -> list[str]:
     for key in sorted(thing.model_fields_set):  # type: ignore[attr-defined]
         value, at = getattr(thing, key), f"{place}{key}"
         parts = value if isinstance(value, tuple) else (value,)
-        if key in ("provenance", "device", "server"):
+        if key in ("provenance", "device", "server", "stages"):
             continue
         if any(isinstance(v, int | float) and not isinstance(v, bool) for v in parts):
             out.append(at)

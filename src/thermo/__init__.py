@@ -21,15 +21,28 @@ if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "eos_mix.py")):
     )
 
 if TYPE_CHECKING:  # what type checkers and editors see
-    from thermo import cooling, errors, formulas, generators, library, plot, scenario, store, summary, traces, workload
+    from thermo import (
+        cooling,
+        errors,
+        formulas,
+        generators,
+        library,
+        plot,
+        power,
+        scenario,
+        store,
+        summary,
+        traces,
+        workload,
+    )
     from thermo.ambient import Ambient
     from thermo.calibration import Calibration, calibrate
     from thermo.power import PowerChain
     from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
     from thermo.simulate import simulate_rack
 else:
-    _MODULES = ("cooling", "errors", "formulas", "generators", "library", "plot", "scenario", "store", "summary", "traces",
-                "workload")
+    _MODULES = ("cooling", "errors", "formulas", "generators", "library", "plot", "power", "scenario", "store", "summary",
+                "traces", "workload")
     _NAMES = {
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
         "Fans": "rack", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
@@ -54,6 +67,6 @@ else:
 
 __all__ = [
     "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "cooling", "errors", "formulas", "library", "plot", "scenario", "simulate_rack", "store", "summary",
-    "traces", "workload",
+    "Slot", "calibrate", "cooling", "errors", "formulas", "generators", "library", "plot", "power", "scenario",
+    "simulate_rack", "store", "summary", "traces", "workload",
 ]

@@ -22,6 +22,12 @@ UNITS: dict[str, str] = {
     "power_exponent": "1", "standby_power": "W", "minimum_duty": "1", "system_flow": "m3/s", "system_duty": "1",
     "height_units": "U", "conversion_loss": "W", "conversion_slope": "W/W", "bottom": "U",
     "spread": "1",
+    # power chains
+    "units": "1", "groups": "1", "servers_per_group": "1", "smallest_on": "1", "capacity_margin": "1", "power_factor": "1",
+    "load_fraction": "1", "efficiency": "1", "fixed_efficiency": "1", "offset_power": "W", "slope_efficiency": "1",
+    "stated_efficiency": "1", "stated_load": "1", "core_share": "1", "phases": "1", "voltage": "V", "rated_current": "A",
+    "resistance_per_length": "ohm/m", "conductor_temperature": "degC", "temperature_coefficient": "1/K",
+    "full_load_runtime": "s", "energy_per_device": "J", "peukert": "1", "room_cop": "1",
     # air cooling and controllers
     "fan_speed": "1", "supply_flow": "m3/s", "recirculation": "1", "hot_aisle_makeup": "1", "room_temperature": "degC",
     "handler_fan_share": "1", "chiller_cop": "1",

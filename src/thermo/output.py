@@ -37,7 +37,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "conversion_loss": (T, "W", "loss of power supplies and regulators in the servers, part of it_power", MEAN),
     "fan_power": (T, "W", "fans of the servers", MEAN),
     "pump_power": (T, "W", "pumps", MEAN),
-    "heat_rejection_power": (T, "W", "room air handlers, chillers and what else removes the heat", MEAN),
+    "heat_rejection_power": (T, "W", "room air handlers, chillers and what else removes the heat, the electrical room's too", MEAN),
     "stage_loss": (("time", "stage"), "W", "loss of each stage of the power chain", MEAN),
     "utility_power": (T, "W", "power drawn from the utility", MEAN),
     "heat_to_air": (T, "W", "heat that leaves the rack in air", MEAN),
@@ -79,7 +79,8 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "solver_statistics": json.dumps(solution.statistics), "scenario": scenario_json(scenario),
              "workload_source": str(load.get("source", "")), "workload_licence": str(load.get("licence", "")),
              "workload_interpolation": str(load.get("interpolation", "constant")),
-             "reference_temperature": assembly.network.reference,
+             "reference_temperature": assembly.network.reference, "plant_feed": scenario.power.plant_feed or "utility",
+             "room_cop": scenario.power.room_cop,
              "warnings": json.dumps(assembly.site.warnings)}
     if scenario.start is not None:
         attrs["time_origin"] = str(scenario.start)
@@ -154,7 +155,9 @@ def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:
         **{field: ("device", np.array(values), {"units": "degC", "long_name": LIMITS[field]})
            for field, values in limits.items()},
         "position": ("position", np.array(list(dict.fromkeys(labels))), {"long_name": "place along the coolant path"}),
-        "stage": ("stage", np.array(scenario.power.stages)),
+        "stage": ("stage", np.array(scenario.power.stage_names)),
+        "stage_heat_to": ("stage", np.array([stage.heat_to for stage in scenario.power.stages]),
+                          {"long_name": "where the stage's loss becomes heat"}),
         "node": ("node", np.array([f"{i}: {n}" for i, n in enumerate(assembly.network.groups[0].names)])),
     }
 
@@ -254,8 +257,14 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
         out[:] = it + fan + pump
     air = out if assembly.cooled.heat_in_air else np.zeros(n_time)
     liquid = np.zeros(n_time) if assembly.cooled.heat_in_air else out
-    rejection = scenario.cooling.heat_rejection_power(out)
-    utility, stage_loss = scenario.power.input_power(it + fan + pump + rejection)
+    # What the rack's own supplies lose leaves with the rack's heat; what the electrical room takes up costs cooling there.
+    load, chain = it + fan + pump, scenario.power
+    shelf = chain.flows(load) if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages) else None
+    removed = out if shelf is None else out + shelf.heat("server-air") + shelf.heat("rack-liquid")
+    flows = chain.flows(load, plant=scenario.cooling.heat_rejection_power(removed))
+    utility, stage_loss = flows.utility_power, flows.stage_loss
+    rejection = scenario.cooling.heat_rejection_power(removed) + flows.room_cooling_power
+    assembly.site.warnings.extend(flows.warnings)
     weight = span if n_time > 1 else np.ones(1)
     upto = slice(0, max(n_time - 1, 1))
     return {

@@ -78,7 +78,7 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     cooling : design or str, optional
         How it is cooled; default the rack's own.
     power : PowerChain or str, optional
-        How it is fed; default the rack's own.
+        How it is fed; default the rack's own. Stages without a rating are sized for the rack (`PowerChain.for_rack`).
     ambient : Ambient or mapping, optional
         Room and facility supply; default 25 degC at sea level.
     time_step : float, optional
@@ -145,7 +145,9 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     if isinstance(chain, str):
         chain = PowerChain.from_library(chain)
     if not isinstance(chain, PowerChain):
-        raise ScenarioError(f"power is {shown(power)}, expected a PowerChain or the name of one")
+        raise ScenarioError(f"power is {shown(power)}, expected a PowerChain or the name of one: "
+                            f"{', '.join(library.names('power'))}")
+    chain = chain.for_rack(rack)
     if ambient is None:
         ambient = Ambient()
     elif isinstance(ambient, Mapping):
@@ -290,6 +292,7 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
         first += slot.count
     site = Site(kinds, scenario.ambient, _over_time(scenario))
     _warn_of_peaks(scenario, watts, site)
+    site.warnings += scenario.power.doubts(scenario.rack)
     return Assembly(network, site, scenario.cooling.add_to(network, site), watts)
 
 

@@ -58,6 +58,8 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "servers": Kind("thermo.rack:Server", {"device": "devices"}),
     "racks": Kind("thermo.rack:Rack", {"server": "servers"}),
     "cooling": Kind("thermo.cooling:Air"),
+    "stages": Kind("thermo.power:Stage"),
+    "power": Kind("thermo.power:PowerChain", {"stages": "stages"}),
 }
 
 
@@ -246,7 +248,8 @@ def _value(kind: str, value: Any, where: str, prefix: str, place: str, key: str,
             return value["value"]
         return {k: _value(kind, v, where, prefix, f"{place}.{k}", str(k), provenance) for k, v in value.items()}
     if isinstance(value, list):
-        return [_value(kind, v, where, prefix, f"{place}[{i}]", "", provenance) for i, v in enumerate(value)]
+        inside = key if key in KINDS[kind].references else ""
+        return [_value(kind, v, where, prefix, f"{place}[{i}]", inside, provenance) for i, v in enumerate(value)]
     return value
 
 

@@ -1,32 +1,235 @@
-"""A power chain: stages in series between the utility and the servers' inlets."""
+"""A power chain: stages in series between the utility and the servers' inlets.
+
+    chain = PowerChain(stages=(transformer, ups, psu))
+    chain = PowerChain(stages=("transformer-mv-lv", "ups-modern", "psu-titanium")).sized(40e3, servers=4)
+    utility_power, stage_loss = chain.input_power(load)
+
+Where the load stands. `simulate_rack` feeds a chain with `it_power` plus fans and pumps: power at the servers' inlets.
+Servers of the library that take AC have their supplies' and regulators' loss inside (`Server.conversion_loss`), so the AC
+chains end at the inlet. Stages with ``behind_inlet`` (server supplies, power shelves, 380-to-48 V converters, 54-to-12 V,
+regulators) are for racks that are described at their output, at DC level, with that loss left out of the server; on another
+rack it would count twice, which `doubts` says.
+
+Sizes. What has no rating is sized for the rack: servers' rated power and the losses behind, times `capacity_margin`. A rack
+takes its share of what is larger than itself. Ratings that are given stay.
+"""
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
-from thermo.errors import ScenarioError, nearest
-from thermo.rack import Described, Identifier
+from thermo.errors import ScenarioError, shown
+from thermo.power.stage import Stage
+from thermo.rack import Described, Identifier, Number, Provenance, Rack, Server
 
-__all__ = ["PowerChain"]
+__all__ = ["Flows", "PowerChain", "rated_power"]
 
 Floats = NDArray[np.float64]
+CHUNK = 16_384  # samples walked through the chain at a time, so that they stay in cache
+
+
+def _a_stage(value: Any) -> Any:
+    if isinstance(value, str):
+        return Stage.from_library(value)
+    if isinstance(value, Mapping):
+        return Stage.from_mapping(value, str(value.get("name", "stage"))[:60])
+    if not isinstance(value, Stage) or type(value) is Stage:
+        raise ValueError(f"expected a stage or the name of one, got {shown(value)}")
+    return value
+
+
+@dataclass(frozen=True)
+class Flows:
+    """Power through a chain, each ``(time,)`` or ``(time, stage)`` [W]. ``utility - load - plant - cooling = sum of losses``."""
+
+    utility_power: Floats
+    stage_loss: Floats
+    room_cooling_power: Floats  # that removes what stages lose in the electrical room
+    inlet_power: Floats  # into the outermost stage behind the servers' inlets; the load where there is none
+    warnings: list[str]
+    heat_to: tuple[str, ...]  # of each stage
+
+    def heat(self, place: str) -> Floats:
+        """What all stages lose to that place: "server-air", "rack-liquid", "electrical-room", "outdoors" [W]."""
+        here = [i for i, where in enumerate(self.heat_to) if where == place]
+        return np.asarray(np.sum(self.stage_loss[:, here], axis=1))
 
 
 class PowerChain(Described):
-    """Stages in series, utility first. So far every stage is ideal: it passes what it is given."""
+    """Stages in series, utility first: objects, or names of the library's stages."""
 
-    name: Identifier = "ideal"
-    stages: tuple[Identifier, ...] = ("ideal",)
+    name: Identifier = "own"
+    title: str = ""
+    stages: tuple[Annotated[SerializeAsAny[Stage], BeforeValidator(_a_stage)], ...] = Field(
+        default=("ideal",), validate_default=True, min_length=1, max_length=64)
+    room_cop: Annotated[Number, Field(gt=0.1, le=1000)] = 4.0  # heat out of the electrical room over the power it takes
+    provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = self.stage_names
+        if len(set(names)) != len(names):
+            raise ValueError(f"stage names repeat: {sorted({n for n in names if names.count(n) > 1})}")
+        inside = [stage.behind_inlet for stage in self.stages]
+        if inside != sorted(inside):
+            raise ValueError("stages behind the servers' inlets come last; utility first")
+        return self
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """Names of the stages, utility first: the coordinate `stage` of a result."""
+        return tuple(stage.name for stage in self.stages)
+
+    @property
+    def plant_feed(self) -> str | None:
+        """The stage at whose output fans of the room, chillers and outside pumps join; None: at the utility."""
+        return next((s.name for s in reversed(self.stages) if s.feeds_plant), None)
 
     @classmethod
-    def from_library(cls, name: str) -> Self:
+    def from_library(cls, name: str) -> PowerChain:
         """The library's chain of that name."""
-        if name != "ideal":
-            raise ScenarioError(f"power: no power chain is called {name!r}{nearest(name, ['ideal'])}")
-        return cls()
+        from thermo import library
+
+        chain: PowerChain = library.load("power", name)
+        return chain
+
+    # --------------------------------------------------------------------------------------------------------- sizes
+
+    def sized(self, power: float, servers: float = 1.0) -> Self:
+        """The same chain with every rating and number of units known, for `power` [W] at its end and that many servers."""
+        if not power > 0:
+            raise ScenarioError(f"power is {power:g} W, expected the largest load at the end of the chain, above 0 W")
+        stages: list[Stage] = []
+        for stage in reversed(self.stages):
+            stage = stage.sized(power, servers)
+            power += float(stage.loss(np.array([power]))[0])
+            stages.append(stage)
+        return self.replace(stages=tuple(reversed(stages)))
+
+    def for_rack(self, rack: Rack) -> Self:
+        """The chain sized for a rack."""
+        return self.sized(rated_power(rack), rack.n_server)
+
+    def doubts(self, rack: Rack) -> list[str]:
+        """What there is to say about the chain and a rack together: supplies that would count twice."""
+        inside = [s.name for s in self.stages if s.behind_inlet]
+        lossy = [slot.server.name for slot in rack.slots if slot.server.conversion_loss or slot.server.conversion_slope]
+        if not inside or not lossy or any(s.behind_inlet for s in PowerChain.from_library(rack.power).stages):
+            return []
+        return [f"power: chain {self.name!r} has stages behind the servers' inlets ({', '.join(inside)}), but server "
+                f"{lossy[0]!r} has the loss of its own supplies inside: both count; set conversion_loss and conversion_slope "
+                "to what is left at DC level"]
+
+    # ------------------------------------------------------------------------------------------------------- physics
 
     def input_power(self, load: Floats) -> tuple[Floats, Floats]:
-        """``(power at the utility, loss of each stage)`` for the power drawn at the end [W], (time,) and (time, stage)."""
-        return load, np.zeros((load.size, len(self.stages)))
+        """``(power at the utility, loss of each stage)`` for the power drawn at the end [W], ``(time,)``, ``(time, stage)``.
+
+        Without what cools the electrical room; `flows` has it.
+
+        Examples
+        --------
+        >>> chain = PowerChain(stages=[{"name": n, "kind": "fixed", "fixed_efficiency": e}
+        ...                            for n, e in (("ups", 0.96), ("pdu", 0.99), ("psu", 0.97))])
+        >>> utility, loss = chain.input_power(100e3)
+        >>> round(float(loss.sum()), 6)
+        8473.046617
+        """
+        P, losses, _ = self._walk(_series(load), {}, None)
+        return P, losses
+
+    def flows(self, load: Floats, *, plant: Floats | float = 0.0, taps: Mapping[str, Floats | float] | None = None) -> Flows:
+        """Power through the chain for a load at its end.
+
+        Parameters
+        ----------
+        load : array_like, shape (time,)
+            Power drawn at the end of the chain. [W]
+        plant : array_like, shape (time,)
+            Power of what removes the rack's heat; joins behind the last stage that `feeds_plant`. [W]
+        taps : mapping
+            Further loads by the name of the stage at whose output they join, e.g. a chassis' switches at the rectifiers. [W]
+
+        Notes
+        -----
+        Heat in the electrical room costs `heat / room_cop`, drawn with the plant. What stages before the plant's feed lose
+        there is removed on the utility's account, so that nothing has to be iterated.
+        """
+        load = _series(load)
+        joins = {}
+        for name, power in (taps or {}).items():
+            if name not in self.stage_names:
+                raise ScenarioError(f"taps: the chain has no stage {shown(name)}; it has {', '.join(self.stage_names)}")
+            joins[name] = _series(power)
+        outputs: dict[str, Floats] = {}
+        P, losses, cooling = self._walk(load, joins, _series(plant), outputs)
+        said = [text for stage in self.stages if (text := stage.overload(outputs[stage.name]))]
+        inside = next((i for i, s in enumerate(self.stages) if s.behind_inlet), None)
+        inlet = load if inside is None else outputs[self.stages[inside].name] + losses[:, inside]
+        return Flows(P, losses, cooling, inlet, said, tuple(s.heat_to for s in self.stages))
+
+    def _walk(self, load: Floats, joins: Mapping[str, Floats], plant: Floats | None,
+              outputs: dict[str, Floats] | None = None) -> tuple[Floats, Floats, Floats]:
+        """From the end to the utility: power there, losses (time, stage), power that cools the electrical room.
+
+        `plant` None: nothing joins, no room is cooled. `outputs` receives what leaves each stage.
+        """
+        n = max([load.size, *(x.size for x in joins.values()), 1 if plant is None else plant.size])
+        feed, names = self.plant_feed, self.stage_names
+        utility, cooling = np.empty(n), np.zeros(n)
+        losses = np.empty((len(names), n))  # a stage's losses side by side, and the transposed view outside
+        if outputs is not None:
+            outputs |= {name: np.empty(n) for name in names}
+        for first in range(0, n, CHUNK):
+            here = slice(first, min(first + CHUNK, n))
+            P = np.array(np.broadcast_to(load[here] if load.size > 1 else load, here.stop - first))
+            room = np.zeros_like(P)
+            for i in range(len(names) - 1, -1, -1):
+                stage = self.stages[i]
+                if plant is not None and stage.name == feed:
+                    P += plant[here] if plant.size > 1 else plant
+                    room /= self.room_cop
+                    P += room
+                    cooling[here] += room
+                    room[:] = 0.0
+                if (extra := joins.get(stage.name)) is not None:
+                    P += extra[here] if extra.size > 1 else extra
+                if outputs is not None:
+                    outputs[stage.name][here] = P
+                loss = losses[i, here] = stage.loss(P)
+                P += loss
+                if stage.heat_to == "electrical-room":
+                    room += loss
+            if plant is not None:
+                if feed is None:
+                    P += plant[here] if plant.size > 1 else plant
+                room /= self.room_cop
+                P += room
+                cooling[here] += room
+            utility[here] = P
+        return utility, losses.T, cooling
+
+
+def _series(power: Floats | float) -> Floats:
+    P = np.atleast_1d(np.asarray(power, dtype=np.float64))
+    if P.ndim != 1:
+        raise ScenarioError(f"power through a chain is a number or a series over time, got the shape {P.shape}")
+    if P.size and not np.min(P) >= 0:  # also catches NaN
+        raise ScenarioError(f"power through a chain is {np.min(P):g} W, expected 0 W or more")
+    return P
+
+
+def rated_power(rack: Rack) -> float:
+    """What the servers of a rack draw at most [W]: as their data sheets say, else all parts, fans and conversion at full."""
+    return sum(slot.count * (slot.server.rated_power or _full_power(slot.server)) for slot in rack.slots)
+
+
+def _full_power(server: Server) -> float:
+    parts = sum(m.device.max_power * len(m.names) * m.multiplicity for m in server.mounts)
+    fans = server.fans.count * (server.fans.standby_power + server.fans.rated_power)
+    return parts * (1 + server.conversion_slope) + server.conversion_loss + fans
