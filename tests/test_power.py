@@ -180,6 +180,10 @@ def test_units_sleep():
     np.testing.assert_allclose(sleeping.loss(P), expected, rtol=1e-13)
     assert at(sleeping, 2e3)[0] < 0.5 * at(shelf, 2e3)[0]
     assert np.all(np.diff(sleeping.loss(P)) >= -1e-9)
+    # large no-load loss: one unit would lose least at any load, but it must not carry more than its rating
+    idle = Converter(name="c", load_fraction=(0.5, 1.0), efficiency=(0.5 / 0.6, 1.0 / 1.1), rated_power=1e3, units=3.0,
+                     whole_units=True, smallest_on=1)
+    np.testing.assert_allclose(idle.loss(np.array([900.0, 1100.0, 2100.0, 4000.0])), [100.0, 200.0, 300.0, 300.0])
 
 
 def test_apparent_power():
@@ -187,6 +191,10 @@ def test_apparent_power():
     t = Transformer(name="t", rated_power=100e3, stated_efficiency=0.99, stated_load=0.5, units=1.0)
     lagging = t.replace(power_factor=0.5)
     assert at(lagging, 30e3)[0] == pytest.approx(at(t, 60e3)[0])
+    ups = stage("ups-legacy", units=1.0)
+    assert at(ups.replace(power_factor=0.8), 200e3)[0] == pytest.approx(at(ups, 250e3)[0])
+    psu = stage("psu-titanium", servers_per_group=None, units=1.0, redundancy="N")
+    assert at(psu.replace(power_factor=0.5), 1000.0)[0] == pytest.approx(at(psu, 2000.0)[0])
     assert lagging.capacity == 50e3 and "120% of its 50 kW" in lagging.overload(np.array([60e3]))
 
 
@@ -273,6 +281,19 @@ def test_double_counting_is_said():
     """Shelves in front of servers that have their supplies inside."""
     with pytest.warns(ValidityWarning, match="'orv3-54v' has stages behind the servers' inlets .*both count"):
         thermo.simulate_rack("dgx-h100", thermo.workload.constant(0.5), power="orv3-54v")
+
+
+def test_what_the_shelf_loses_is_removed_too():
+    """Heat of supplies in the rack leaves with the rack's heat: the room's air handlers and chillers carry it."""
+    dc = thermo.Rack.from_library("dgx-h100").map_servers(lambda s: s.replace(conversion_loss=0.0, conversion_slope=0.0))
+    chain = PowerChain.from_library("orv3-54v").for_rack(dc)
+    result = thermo.simulate_rack(dc, thermo.workload.constant(0.5), power=chain)
+    load = (result.it_power + result.fan_power + result.pump_power).values
+    flows = chain.flows(load)
+    heat = (result.heat_to_air + result.heat_to_liquid).values + flows.heat("server-air") + flows.heat("rack-liquid")
+    removal = thermo.library.load("cooling", "air").heat_rejection_power(heat) + flows.room_cooling_power
+    np.testing.assert_allclose(result.heat_rejection_power, removal, rtol=1e-12)
+    assert np.all(flows.heat("server-air") > 0.02 * load)
 
 
 def test_dc_racks_are_not_doubted():

@@ -10,6 +10,9 @@ chains end at the inlet. Stages with ``behind_inlet`` (server supplies, power sh
 regulators) are for racks that are described at their output, at DC level, with that loss left out of the server; on another
 rack it would count twice, which `doubts` says.
 
+What is not coupled yet. Losses are heat by place (`heat_to`): in the electrical room they cost cooling power, in the rack they
+are removed with the rack's heat, but they do not warm the servers' air or coolant in the thermal network.
+
 Sizes. What has no rating is sized for the rack: servers' rated power and the losses behind, times `capacity_margin`. A rack
 takes its share of what is larger than itself. Ratings that are given stay.
 """

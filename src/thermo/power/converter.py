@@ -45,7 +45,7 @@ def fitted(load_fraction: Sequence[float], efficiency: Sequence[float]) -> NDArr
 
     Examples
     --------
-    >>> [round(float(k), 4) for k in fitted([0.1, 0.5, 1.0], [1 / 1.11, 1 / 1.03, 1 / 1.03])]
+    >>> [round(float(k), 4) for k in fitted([0.1, 0.5, 1.0], [1 / 1.102, 1 / 1.03, 1 / 1.03])]
     [0.01, 0.0, 0.02, 0.0]
     """
     x, eta = np.asarray(load_fraction, dtype=np.float64), np.asarray(efficiency, dtype=np.float64)
