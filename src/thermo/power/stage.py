@@ -63,7 +63,7 @@ class Stage(Described):
     name: Identifier
     title: str = ""
     kind: str = ""
-    rated_power: Positive | None = None  # W (VA with a power factor), output of one unit
+    rated_power: Annotated[Number, Field(gt=0, le=1e12)] | None = None  # W (VA with a power factor), output of one unit
     units: Positive | None = None  # N: those that carry the load without redundancy, in each group
     groups: Positive = 1.0  # of units, each for its own part of the load
     servers_per_group: Positive | None = None  # sized: as many groups as it takes for the servers
