@@ -72,7 +72,10 @@ class Propagator {
         std::vector<int> inputs;  // into the input vector
         std::vector<Op> ops;
         std::vector<int> read;  // core nodes that are read (index into nodes)
+        int twin = -1;          // an earlier block of the same shape; equal numbers need not be computed again
+        std::size_t added = 0;  // where its part of the direct outflow stands in the scratch
         // offsets into a server's numbers
+        std::size_t end = 0;  // just behind them
         std::size_t phi = 0, gain = 0, ramp = 0, out_state = 0, out_input = 0, out_ramp = 0, read_state = 0,
                     read_input = 0;
     };
@@ -92,12 +95,38 @@ class Propagator {
     std::vector<int> input_of_driven;  // [node] -> input index, -1
     std::vector<Block> blocks;
     int n_input = 0;
-    std::size_t n_number = 0, direct_at = 0, n_scratch = 0;  // for one lane
+    std::size_t n_number = 0, direct_at = 0, n_scratch = 0, n_added = 0;  // for one lane
 
     std::vector<std::size_t> listened;
 
     void analyse();
     void find_listened();
+    static bool same_shape(const Block& a, const Block& b) {
+        if (a.n != b.n || a.n_core != b.n_core || a.m != b.m || a.read != b.read || a.ops.size() != b.ops.size()) return false;
+        for (std::size_t i = 0; i < a.ops.size(); ++i) {
+            const Op &p = a.ops[i], &q = b.ops[i];
+            if (p.row != q.row || p.column != q.column || p.input != q.input || p.fraction != q.fraction ||
+                (p.coefficient < 0) != (q.coefficient < 0))
+                return false;
+        }
+        return true;
+    }
+    // Whether two blocks of one shape have equal coefficients, capacities and weights in all lanes.
+    template <int W>
+    static THERMO_INLINE bool equal_numbers(const Block& a, const Block& b, const double* coefficient,
+                                            const double* capacity, const double* weight) {
+        auto same = [](const double* table, int i, int j) {
+            bool equal = true;
+            for (int w = 0; w < W; ++w)
+                equal &= table[static_cast<std::size_t>(i) * W + w] == table[static_cast<std::size_t>(j) * W + w];
+            return equal;
+        };
+        for (std::size_t i = 0; i < a.ops.size(); ++i)
+            if (a.ops[i].coefficient >= 0 && !same(coefficient, a.ops[i].coefficient, b.ops[i].coefficient)) return false;
+        for (std::size_t i = 0; i < a.nodes.size(); ++i)
+            if (!same(capacity, a.nodes[i], b.nodes[i]) || !same(weight, a.nodes[i], b.nodes[i])) return false;
+        return true;
+    }
     template <int W>
     void build(const double* coefficient, const double* capacity, const double* h, bool ramps, double* number,
                double* scratch) const;
@@ -264,14 +293,18 @@ inline void Propagator::analyse() {
         b.out_ramp = at, at += m;
         b.read_state = at, at += reads * n;
         b.read_input = at, at += reads * m;
+        b.end = at;
         if (b.n > kLargestBlock) obstacle_ = "a block has more than 64 nodes with capacity";
         const std::size_t t = b.nodes.size();
         n_scratch = std::max(n_scratch, t * t + t * m + 7 * n * n + n);
+        b.added = n_added, n_added += m;
+        for (std::size_t other = 0; other < blocks.size() && b.twin < 0; ++other)
+            if (same_shape(blocks[other], b)) b.twin = static_cast<int>(other);
         blocks.push_back(std::move(b));
     }
     direct_at = at;
     n_number = at + static_cast<std::size_t>(n_input);
-    n_scratch += static_cast<std::size_t>(L);
+    n_scratch += static_cast<std::size_t>(L) + n_added;
     find_listened();
 }
 
@@ -353,7 +386,19 @@ THERMO_INLINE void Propagator::build(const double* coefficient, const double* ca
     for (const auto& b : blocks) {
         const int n = b.n, m = b.m, nc = b.n_core, t = nc + n;
         const auto N = static_cast<std::size_t>(n) * n * W;
-        double* K = weight + L * W;                                      // balance matrix [t][t]
+        double* added = weight + (L + b.added) * W;                       // to the direct outflow [m]
+        if (b.twin >= 0) {
+            const Block& a = blocks[static_cast<std::size_t>(b.twin)];
+            if (equal_numbers<W>(a, b, coefficient, capacity, weight)) {  // alike lanes of a server: all but their places
+                std::memcpy(number + b.phi * W, number + a.phi * W, sizeof(double) * W * (a.end - a.phi));
+                std::memcpy(added, weight + (L + a.added) * W, sizeof(double) * W * static_cast<std::size_t>(m));
+                for (int c = 0; c < m; ++c)
+                    for (int w = 0; w < W; ++w)
+                        direct[static_cast<std::size_t>(b.inputs[c]) * W + w] += added[static_cast<std::size_t>(c) * W + w];
+                continue;
+            }
+        }
+        double* K = weight + (L + n_added) * W;                          // balance matrix [t][t]
         double* B = K + static_cast<std::size_t>(t) * t * W;             // inputs [t][m]
         double* M = B + static_cast<std::size_t>(t) * m * W;             // reduced, [n][n]
         double *phi1 = M + N, *phi2 = phi1 + N, *phi3 = phi2 + N, *work = phi3 + N;  // work: 3 N
@@ -428,10 +473,12 @@ THERMO_INLINE void Propagator::build(const double* coefficient, const double* ca
                 outer[static_cast<std::size_t>(i) * W + w] = sum;
             }
         for (int c = 0; c < m; ++c)
-            for (int p = 0; p < nc; ++p)
-                for (int w = 0; w < W; ++w)
-                    direct[static_cast<std::size_t>(b.inputs[c]) * W + w] +=
-                        weight[static_cast<std::size_t>(b.nodes[p]) * W + w] * b_at(p, c)[w];
+            for (int w = 0; w < W; ++w) {
+                double sum = 0;
+                for (int p = 0; p < nc; ++p) sum += weight[static_cast<std::size_t>(b.nodes[p]) * W + w] * b_at(p, c)[w];
+                added[static_cast<std::size_t>(c) * W + w] = sum;
+                direct[static_cast<std::size_t>(b.inputs[c]) * W + w] += sum;
+            }
         auto row_times = [&](const double* phi, double* row) {
             for (int j = 0; j < n; ++j)
                 for (int w = 0; w < W; ++w) {
