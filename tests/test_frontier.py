@@ -20,7 +20,7 @@ def flows(node_power):
 
 
 def by_hand(busy):
-    """``(at the racks' AC inlets, loss of rectifiers, loss of node converters)`` [W] with that share of the nodes at peak."""
+    """``(at the racks' AC inlets, loss of rectifiers, of node converters)`` [W], that share of the nodes at peak."""
     nodes = NODES * (busy * PEAK + (1 - busy) * IDLE)
     converters_in = (nodes + NODES * 13.0) / 0.98
     rectified = converters_in + NODES / NODES_PER_CHASSIS * SWITCHES
@@ -57,7 +57,7 @@ def test_megawatts():
 
 
 def test_loss_share_by_stage():
-    """Of the losses at peak rectifiers make 59 %, node converters 33 %; at idle every stage's share of the power is larger."""
+    """Of the losses at peak rectifiers make 59 %, node converters 33 %; at idle each takes more of the power."""
     idle, peak = (flows(np.array([NODES * P])) for P in (IDLE, PEAK))
     share = peak.stage_loss[0] / peak.stage_loss[0].sum()
     assert share[1] == pytest.approx(0.59, abs=0.02) and share[2] == pytest.approx(0.33, abs=0.02)

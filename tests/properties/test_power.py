@@ -1,4 +1,4 @@
-"""Any chain, any load: nothing is lost unseen, nothing is gained, more load never draws less, fewer stages never lose more."""
+"""Any chain, any load: nothing is lost unseen or gained, more load never draws less, fewer stages never lose more."""
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +9,8 @@ RATED = 50e3  # W
 EPS = np.finfo(float).eps
 common = st.fixed_dictionaries({
     "redundancy": st.sampled_from(["N", "N+1", "2N"]), "units": st.integers(1, 6).map(float),
-    "heat_to": st.sampled_from(["server-air", "rack-liquid", "electrical-room", "outdoors"]), "feeds_plant": st.booleans(),
+    "heat_to": st.sampled_from(["server-air", "rack-liquid", "electrical-room", "outdoors"]),
+    "feeds_plant": st.booleans(),
     "rated_power": st.floats(0.3, 3.0).map(lambda x: x * RATED), "power_factor": st.floats(0.6, 1.0),
 })
 
@@ -17,7 +18,8 @@ common = st.fixed_dictionaries({
 @st.composite
 def stages(draw):
     """A stage of any kind."""
-    kind, more = draw(st.sampled_from(["converter", "sleeping", "fixed", "offset", "transformer", "busway"])), draw(common)
+    kind = draw(st.sampled_from(["converter", "sleeping", "fixed", "offset", "transformer", "busway"]))
+    more = draw(common)
     if kind in ("converter", "sleeping"):
         x = sorted(draw(st.lists(st.floats(0.05, 1.2), min_size=2, max_size=6, unique=True)))
         eta = draw(st.lists(st.floats(0.7, 0.999), min_size=len(x), max_size=len(x)))
@@ -26,10 +28,11 @@ def stages(draw):
     if kind == "fixed":
         return Fixed(name="f", fixed_efficiency=draw(st.floats(0.8, 1.0)), **more)
     if kind == "offset":
-        return Offset(name="o", offset_power=draw(st.floats(0, 100)), slope_efficiency=draw(st.floats(0.8, 1.0)), **more)
+        return Offset(name="o", offset_power=draw(st.floats(0, 100)), slope_efficiency=draw(st.floats(0.8, 1.0)),
+                      **more)
     if kind == "transformer":
-        return Transformer(name="t", stated_efficiency=draw(st.floats(0.95, 0.999)), stated_load=draw(st.floats(0.2, 1.0)),
-                           core_share=draw(st.floats(0, 1)), **more)
+        return Transformer(name="t", stated_efficiency=draw(st.floats(0.95, 0.999)),
+                           stated_load=draw(st.floats(0.2, 1.0)), core_share=draw(st.floats(0, 1)), **more)
     return Busway(name="b", voltage=draw(st.sampled_from([208.0, 415.0, 480.0])), length=draw(st.floats(1, 50)),
                   resistance_per_length=draw(st.floats(1e-6, 1e-4)), **more)
 

@@ -8,5 +8,5 @@ from thermo.power.stage import Coefficients, Stage
 from thermo.power.transformer import Transformer
 from thermo.power.ups import Battery, Ups
 
-__all__ = ["Battery", "Busway", "Coefficients", "Converter", "EnergyStore", "Fixed", "Flows", "Offset", "PowerChain", "Shelf", "Stage",
-           "Transformer", "Ups", "ppue", "pue", "rated_power", "sankey", "summary"]
+__all__ = ["Battery", "Busway", "Coefficients", "Converter", "EnergyStore", "Fixed", "Flows", "Offset", "PowerChain",
+           "Shelf", "Stage", "Transformer", "Ups", "ppue", "pue", "rated_power", "sankey", "summary"]

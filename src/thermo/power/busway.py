@@ -18,9 +18,9 @@ class Busway(Stage):
     """A run of conductors, three phases or DC, by length, resistance, voltage and temperature.
 
     ``loss = n R I^2`` with ``R = resistance_per_length x length x (1 + temperature_coefficient (T - 20 degC))``; three
-    phases: ``n = 3``, ``I = P / (sqrt(3) V power_factor)``; DC, there and back: ``n = 2``, ``I = P / V``. `voltage` is from
-    phase to phase. Load at the far end, balanced phases, no harmonics, the voltage at its nominal value.
-    The same power at 415 V loses a quarter of what it loses at 208 V; at 800 V a 246th of what it loses at 51 V.
+    phases: ``n = 3``, ``I = P / (sqrt(3) V power_factor)``; DC, there and back: ``n = 2``, ``I = P / V``. `voltage`
+    is from phase to phase. Load at the far end, balanced phases, no harmonics, the voltage at its nominal value. The
+    same power at 415 V loses a quarter of what it loses at 208 V; at 800 V a 246th of what it loses at 51 V.
     """
 
     kind: Literal["busway"] = "busway"

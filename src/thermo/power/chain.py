@@ -5,16 +5,16 @@
     utility_power, stage_loss = chain.input_power(load)
 
 Where the load stands. `simulate_rack` feeds a chain with `it_power` plus fans and pumps: power at the servers' inlets.
-Servers of the library that take AC have their supplies' and regulators' loss inside (`Server.conversion_loss`), so the AC
-chains end at the inlet. Stages with ``behind_inlet`` (server supplies, power shelves, 380-to-48 V converters, 54-to-12 V,
-regulators) are for racks that are described at their output, at DC level, with that loss left out of the server; on another
-rack it would count twice, which `doubts` says.
+Servers of the library that take AC have their supplies' and regulators' loss inside (`Server.conversion_loss`), so
+the AC chains end at the inlet. Stages with ``behind_inlet`` (server supplies, power shelves, 380-to-48 V converters,
+54-to-12 V, regulators) are for racks that are described at their output, at DC level, with that loss left out of the
+server; on another rack it would count twice, which `doubts` says.
 
-What is not coupled yet. Losses are heat by place (`heat_to`): in the electrical room they cost cooling power, in the rack they
-are removed with the rack's heat, but they do not warm the servers' air or coolant in the thermal network.
+What is not coupled yet. Losses are heat by place (`heat_to`): in the electrical room they cost cooling power, in the
+rack they are removed with the rack's heat, but they do not warm the servers' air or coolant in the thermal network.
 
-Sizes. What has no rating is sized for the rack: servers' rated power and the losses behind, times `capacity_margin`. A rack
-takes its share of what is larger than itself. Ratings that are given stay.
+Sizes. What has no rating is sized for the rack: servers' rated power and the losses behind, times `capacity_margin`.
+A rack takes its share of what is larger than itself. Ratings that are given stay.
 """
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ def _a_stage(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Flows:
-    """Power through a chain, each ``(time,)`` or ``(time, stage)`` [W]. ``utility - load - plant - cooling = sum of losses``."""
+    """Power through a chain, each ``(time,)`` or ``(time, stage)`` [W].
+
+    ``utility_power - load - plant - room_cooling_power`` is the sum of the losses.
+    """
 
     utility_power: Floats
     stage_loss: Floats
@@ -104,7 +107,7 @@ class PowerChain(Described):
     # --------------------------------------------------------------------------------------------------------- sizes
 
     def sized(self, power: float, servers: float = 1.0) -> Self:
-        """The same chain with every rating and number of units known, for `power` [W] at its end and that many servers."""
+        """The same chain with all ratings and numbers of units, for `power` [W] at its end and so many servers."""
         if not power > 0:
             raise ScenarioError(f"power is {power:g} W, expected the largest load at the end of the chain, above 0 W")
         stages: list[Stage] = []
@@ -125,13 +128,13 @@ class PowerChain(Described):
         if not inside or not lossy or any(s.behind_inlet for s in PowerChain.from_library(rack.power).stages):
             return []
         return [f"power: chain {self.name!r} has stages behind the servers' inlets ({', '.join(inside)}), but server "
-                f"{lossy[0]!r} has the loss of its own supplies inside: both count; set conversion_loss and conversion_slope "
-                "to what is left at DC level"]
+                f"{lossy[0]!r} has the loss of its own supplies inside: both count; set conversion_loss and "
+                "conversion_slope to what is left at DC level"]
 
     # ------------------------------------------------------------------------------------------------------- physics
 
     def input_power(self, load: Floats) -> tuple[Floats, Floats]:
-        """``(power at the utility, loss of each stage)`` for the power drawn at the end [W], ``(time,)``, ``(time, stage)``.
+        """Power at the utility ``(time,)`` and loss of each stage ``(time, stage)`` for the power drawn at the end [W].
 
         Without what cools the electrical room; `flows` has it.
 
@@ -146,7 +149,8 @@ class PowerChain(Described):
         P, losses, _ = self._walk(_series(load), {}, None)
         return P, losses
 
-    def flows(self, load: Floats, *, plant: Floats | float = 0.0, taps: Mapping[str, Floats | float] | None = None) -> Flows:
+    def flows(self, load: Floats, *, plant: Floats | float = 0.0,
+              taps: Mapping[str, Floats | float] | None = None) -> Flows:
         """Power through the chain for a load at its end.
 
         Parameters
@@ -156,12 +160,13 @@ class PowerChain(Described):
         plant : array_like, shape (time,)
             Power of what removes the rack's heat; joins behind the last stage that `feeds_plant`. [W]
         taps : mapping
-            Further loads by the name of the stage at whose output they join, e.g. a chassis' switches at the rectifiers. [W]
+            Further loads by the name of the stage at whose output they join, e.g. a chassis' switches at the
+            rectifiers. [W]
 
         Notes
         -----
-        Heat in the electrical room costs `heat / room_cop`, drawn with the plant. What stages before the plant's feed lose
-        there is removed on the utility's account, so that nothing has to be iterated.
+        Heat in the electrical room costs `heat / room_cop`, drawn with the plant. What stages before the plant's feed
+        lose there is removed on the utility's account, so that nothing has to be iterated.
         """
         load = _series(load)
         joins = {}
@@ -228,7 +233,7 @@ def _series(power: Floats | float) -> Floats:
 
 
 def rated_power(rack: Rack) -> float:
-    """What the servers of a rack draw at most [W]: as their data sheets say, else all parts, fans and conversion at full."""
+    """What a rack's servers draw at most [W]: as their data sheets say, else parts, fans and conversion at full."""
     return sum(slot.count * (slot.server.rated_power or _full_power(slot.server)) for slot in rack.slots)
 
 

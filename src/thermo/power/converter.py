@@ -22,7 +22,7 @@ POWERS = (0, 1, 2, 4)  # of the load fraction
 
 
 def fitted(load_fraction: Sequence[float], efficiency: Sequence[float]) -> NDArray[np.float64]:
-    """Coefficients >= 0 of ``loss / rated = a + b x + c x^2 + d x^4`` through efficiency points, in the least squares of efficiency.
+    """Coefficients >= 0 of ``loss / rated = a + b x + c x^2 + d x^4``: least squares of efficiency at its points.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Fixed(Stage):
 
 
 class Offset(Stage):
-    """A stage published by its input, ``P_in = (P_out + offset_power) / slope_efficiency``, as Frontier's rectifiers are."""
+    """A stage published by its input, ``P_in = (P_out + offset_power) / slope_efficiency``, as Frontier's are."""
 
     kind: Literal["offset"] = "offset"
     offset_power: NotNegative  # W

@@ -78,9 +78,9 @@ def summary(result: xr.Dataset) -> pd.DataFrame:
 def sankey(result: xr.Dataset) -> pd.DataFrame:
     """Where every joule goes, from the utility to the devices: columns ``from``, ``to``, ``energy`` [J].
 
-    Each stage passes on what it does not lose ("heat: electrical-room" and the like take the losses). Behind the last stage
-    stands "servers", which feeds fans, the servers' own conversion, and the devices by kind; pumps hang beside it. What
-    enters a node leaves it, to rounding.
+    Each stage passes on what it does not lose ("heat: electrical-room" and the like take the losses). Behind the last
+    stage stands "servers", which feeds fans, the servers' own conversion, and the devices by kind; pumps hang beside
+    it. What enters a node leaves it, to rounding.
     """
     import pandas as pd
 
@@ -99,13 +99,15 @@ def sankey(result: xr.Dataset) -> pd.DataFrame:
     flow, source = energy(result, "utility_power"), "utility"
     for stage, place, loss in zip(stages, heat_to, lost, strict=True):
         flow -= plant.get(source, 0.0)
-        rows += [(source, "heat rejection", plant.get(source, 0.0)), (source, stage, flow), (stage, f"heat: {place}", loss)]
+        rows += [(source, "heat rejection", plant.get(source, 0.0)), (source, stage, flow)]
+        rows.append((stage, f"heat: {place}", loss))
         flow, source = flow - loss, stage
     flow -= plant.get(source, 0.0)
     rows.append((source, "heat rejection", plant.get(source, 0.0)))
     pumps = energy(result, "pump_power")
     rows += [(source, "servers", flow - pumps), (source, "pumps", pumps)]
-    rows += [("servers", "fans", energy(result, "fan_power")), ("servers", "conversion", energy(result, "conversion_loss"))]
+    rows.append(("servers", "fans", energy(result, "fan_power")))
+    rows.append(("servers", "conversion", energy(result, "conversion_loss")))
     kinds = result["device_kind"].to_numpy()
     for kind in dict.fromkeys(str(k) for k in kinds):
         power = result["device_power"].isel(device=np.flatnonzero(kinds == kind))

@@ -1,7 +1,8 @@
 """What every stage of a power chain shares: units in parallel, redundancy, rating, and where the loss becomes heat.
 
-A stage is made of equal units. Each loses ``A + B P + C P^2 + D P^4`` watts at an output of `P` watts; a kind of stage says
-no more than these four coefficients (`Stage.coefficients`). None is negative, so every loss is >= 0 and grows with load.
+A stage is made of equal units. Each loses ``A + B P + C P^2 + D P^4`` watts at an output of `P` watts; a kind of
+stage says no more than these four coefficients (`Stage.coefficients`). None is negative, so every loss is >= 0 and
+grows with load.
 
 Which way: `P` is always what leaves a unit towards the chips. Input is output plus loss, never solved for.
 """
@@ -26,7 +27,10 @@ MOST_UNITS = 256  # whose sharing is searched for the least loss
 
 
 class Coefficients(NamedTuple):
-    """Loss of one unit, ``A + B P + C P^2 + D P^4`` of its output `P` [W]. `D`: conductors that warm with their own loss."""
+    """Loss of one unit, ``A + B P + C P^2 + D P^4`` of its output `P` [W].
+
+    `D` stands for conductors that warm with their own loss, and for curves that bend up near full load.
+    """
 
     A: float  # W
     B: float  # W/W
@@ -52,10 +56,11 @@ class Stage(Described):
     """One stage: what its units are, how many share the load, and where the loss goes. Kinds of stage extend it.
 
     ``N`` units carry the load. ``N+1`` has one more, ``2N`` a second set; all are on and share evenly, so on 2N each
-    path runs at half load. With `smallest_on`, units sleep: as many are on, but not fewer, as lose least without overload.
+    path runs at half load. With `smallest_on`, units sleep: as many are on, but not fewer, as lose least without
+    overload.
 
-    What is not given is found by `sized`, from the power that the stage must carry: the rating of a unit, or how many it
-    takes. Where `whole_units` is not set, a rack takes its share of larger equipment: 0.1 of a UPS is fine.
+    What is not given is found by `sized`, from the power that the stage must carry: the rating of a unit, or how many
+    it takes. Where `whole_units` is not set, a rack takes its share of larger equipment: 0.1 of a UPS is fine.
     """
 
     kinds: ClassVar[dict[str, type[Stage]]] = {}
@@ -73,7 +78,7 @@ class Stage(Described):
     capacity_margin: Annotated[Number, Field(ge=1, le=10)] = 1.25  # rating of N units over the power they are sized for
     power_factor: Annotated[Number, Field(ge=0.3, le=1)] = 1.0  # of the load; loss and rating follow the apparent power
     heat_to: Heat = "electrical-room"
-    behind_inlet: bool = False  # inside the servers or in their shelf: what they lose is not upstream of the servers' inlets
+    behind_inlet: bool = False  # inside the servers or their shelf, not upstream of the servers' inlets
     feeds_plant: bool = False  # fans of the room, chillers, pumps outside join at its output
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
 
@@ -163,8 +168,8 @@ class Stage(Described):
     def require_size(self) -> None:
         """Refuses a stage whose number of units still depends on the number of servers."""
         if self.servers_per_group is not None:
-            raise ScenarioError(f"power: stage {self.name!r} has units for each {self.servers_per_group:g} servers; say how many "
-                                "there are: chain.sized(power, servers=...)")
+            raise ScenarioError(f"power: stage {self.name!r} has units for each {self.servers_per_group:g} servers; "
+                                "say how many there are: chain.sized(power, servers=...)")
 
     def sized(self, power: float, servers: float = 1.0) -> Self:
         """The same stage with a rating and a number of units that carry `power` [W] in all. What is given stays."""
@@ -186,7 +191,7 @@ class Stage(Described):
         return self.replace(**found) if found else self
 
     def overload(self, P: Floats) -> str | None:
-        """One line that says by how much the stage is overloaded, or that its redundancy is used up; None if neither."""
+        """One line that says by how much the stage is overloaded, or its redundancy used up; None if neither."""
         peak, capacity = float(np.max(P, initial=0.0)), self.capacity
         if capacity is None or self.units is None:
             return None
@@ -195,8 +200,8 @@ class Stage(Described):
             return (f"power: stage {self.name!r} carries up to {peak / 1e3:.4g} kW, {peak / capacity:.0%} of its "
                     f"{capacity / 1e3:.4g} kW; its loss there is extrapolated and it would trip")
         if peak > needed * (1 + 1e-9):
-            return (f"power: stage {self.name!r} carries up to {peak / 1e3:.4g} kW, more than the {needed / 1e3:.4g} kW that it "
-                    f"can without its redundancy ({self.redundancy})")
+            return (f"power: stage {self.name!r} carries up to {peak / 1e3:.4g} kW, more than the "
+                    f"{needed / 1e3:.4g} kW that it can without its redundancy ({self.redundancy})")
         return None
 
 

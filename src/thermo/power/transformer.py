@@ -14,8 +14,8 @@ __all__ = ["Transformer"]
 class Transformer(Stage):
     """A transformer by its efficiency at one load, as regulations state it (10 CFR 431.196).
 
-    Of the loss at that load, `core_share` is the core's: 0.5 where the efficiency is best there. At load fraction `x` of
-    the apparent power: ``loss = P0 + Pk x^2``.
+    Of the loss at that load, `core_share` is the core's: 0.5 where the efficiency is best there. At load fraction `x`
+    of the apparent power: ``loss = P0 + Pk x^2``.
     """
 
     kind: Literal["transformer"] = "transformer"

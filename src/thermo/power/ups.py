@@ -12,7 +12,7 @@ __all__ = ["Battery", "Ups"]
 
 
 class Battery(Described):
-    """A battery by how long it carries a load: ``runtime x (load / full load)^-peukert``. Data; nothing discharges it yet."""
+    """A battery by how long it carries a load, ``runtime x (load / full load)^-peukert``. Data: nothing drains it."""
 
     chemistry: Literal["li-ion", "vrla"]
     full_load_runtime: Positive  # s, at the rating of the UPS
