@@ -22,6 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::thermo.errors.ValidityWarning")
 AIR = AirState.at(25.0, 101_325.0, 0.4)
 FANS = Fans(count=4, rated_speed=10_000, curve_flow=(0, 0.02, 0.04, 0.06), curve_pressure=(600, 520, 300, 0), rated_power=40,
             power_exponent=2.7, system_flow=0.12, system_duty=0.8, minimum_duty=0.2, upstream=False)
+PI_FANS = Air(fan_speed=PI(setpoint=80.0))
 SINK = CurveSink(flow_resistance=0.05, reference_flow=0.03, capacity=300)
 
 
@@ -71,7 +72,7 @@ def test_server_meets_its_rated_flow():
     """At the rated duty, in the standard air of the rated point, the system's flow is the data sheet's."""
     standard = AirState.at(20.0, 101_325.0, 0.5)
     for s in (server(), small_rack.srv):
-        flows = lane_flows(s, standard, s.fans.system_duty)
+        flows = lane_flows(s, standard)
         V = [np.interp(s.fans.system_duty, flows.duty, lane) for lane in flows.flow]
         assert abs(sum(V) / s.fans.system_flow - 1) <= 1e-3  # 25 points of duty, read straight between
         assert np.allclose(V, [lane.flow_share * s.fans.system_flow for lane in s.lanes], rtol=1e-3)
@@ -234,3 +235,75 @@ def test_above_its_limit_a_device_is_named():
     with pytest.warns(ValidityWarning, match="above the limit: gpu.*clock_fraction stays 1"):
         result = simulate(700.0, duty=0.3, ambient={"air_temperature": 40.0})
     assert "above the limit" in result.attrs["warnings"]
+
+
+def along(values, times, **attrs):
+    return xr.DataArray(values, dims="time", coords={"time": times}, attrs=attrs)
+
+
+def test_the_past_does_not_depend_on_the_future_of_the_inlet():
+    """Until the supply warms, a run is the same to the bit as one whose supply never does."""
+    times = np.arange(0.0, 1201.0, 15.0)
+    load = xr.DataArray(np.full(times.size, 600.0), dims="time", coords={"time": times}, attrs={"units": "W"})
+    step = along(np.where(times < 600.0, 20.0, 45.0), times, interpolation="constant")
+    flat, later = (thermo.simulate_rack(small_rack.rack, load, cooling=PI_FANS, ambient={"air_temperature": t}) for t in (20.0, step))
+    before = slice(0, 40)  # the sample at 600 s is the first that knows
+    np.testing.assert_array_equal(flat.junction_temperature[before], later.junction_temperature[before])
+    np.testing.assert_array_equal(flat.fan_power[before], later.fan_power[before])
+    assert float(later.supply_temperature[40]) == 45.0 and float(later.junction_temperature.max()) > float(flat.junction_temperature.max())
+
+
+def test_a_warming_inlet_ends_where_a_warm_one_is():
+    """Density, viscosity and conductivity follow the supply: after a ramp from 18 to 32 degC the rack stands as at 32 degC."""
+    times = np.append(np.arange(0.0, 601.0, 15.0), 7200.0)
+    load = xr.DataArray(np.full(times.size, 500.0), dims="time", coords={"time": times}, attrs={"units": "W"})
+    ramp = along(np.clip(18.0 + 14.0 * times / 600.0, 18.0, 32.0), times)
+    fans = Air(fan_speed=0.7)
+    ramped, warm = (thermo.simulate_rack(small_rack.rack, load, cooling=fans, ambient={"air_temperature": t}).isel(time=-1)
+                    for t in (ramp, 32.0))
+    # humidity and the sinks' law are those of the start, scaled: 0.3 % of a rise of some 70 K
+    np.testing.assert_allclose(ramped.junction_temperature, warm.junction_temperature, atol=0.2)
+    # the chassis keeps the viscosity of the start: 4 % less than at the end, in the laminar part of the sinks' drop alone
+    np.testing.assert_allclose(ramped.mass_flow, warm.mass_flow, rtol=0.01)
+
+
+def test_each_server_may_have_its_own_inlet():
+    """An inlet series per server warms its own server; the rack's supply temperature is what they draw together."""
+    times = np.array([0.0, 600.0])
+    load = xr.DataArray([500.0, 500.0], dims="time", coords={"time": times}, attrs={"units": "W"})
+    inlet = xr.DataArray([[20.0, 24.0, 28.0, 32.0]] * 2, dims=("time", "server"), coords={"time": times})
+    result = thermo.simulate_rack(small_rack.rack, load, cooling=Air(fan_speed=0.7), ambient={"air_temperature": inlet})
+    np.testing.assert_allclose(result.coolant_temperature.sel(position="inlet")[0], [20.0, 24.0, 28.0, 32.0], atol=1e-9)
+    alone = thermo.simulate_rack(small_rack.rack.with_servers(1), load, cooling=Air(fan_speed=0.7), ambient={"air_temperature": 20.0})
+    np.testing.assert_allclose(result.junction_temperature[:, 0], alone.junction_temperature[:, 0], atol=1e-9)
+    assert 20.0 < float(result.supply_temperature[0]) < 26.0  # warm air is thin: less of it
+
+
+def test_the_last_sample_is_an_instant():
+    """At the last sample powers, heat and balance are those of that instant, not of the interval before."""
+    times = np.array([0.0, 600.0, 660.0])
+    load = xr.DataArray([1.0, 1.0, 0.0], dims="time", coords={"time": times}, attrs={"units": "1"})
+    result = thermo.simulate_rack(small_rack.rack, load, cooling=Air(fan_speed=0.8))
+    steady = float(result.it_power[0] + result.fan_power[0])
+    assert float(result.heat_to_air[1]) == pytest.approx(steady, rel=1e-6)
+    # the load has just gone: what heats the air directly is gone with it, the sinks still give
+    last = float(result.heat_to_air[-1])
+    assert float(result.it_power[-1] + result.fan_power[-1]) < last < steady
+    assert np.all(np.abs(result.energy_residual) <= 1e-9 * result.it_power.min())
+
+
+def test_no_load_at_all_has_no_pue():
+    """Utility power over no IT power is infinite, and said without a warning of arithmetic."""
+    gpu = small_rack.gpu.replace(idle_power=0.0)
+    bare = Server(name="s", height_units=4, lanes=(Lane(name="a", flow_share=1.0),), fans=FANS, mounts=(
+        Mount(device=gpu, names=("gpu0",), lanes=("a",), positions=(0,), sink=SINK),))
+    result = thermo.simulate_rack(Rack.of(bare, 1), 0.0, cooling=Air(fan_speed=0.5))
+    assert np.all(np.isinf(result.pue)) and np.isinf(result.pue_mean)
+
+
+def test_air_beyond_its_laws_is_said():
+    """A rack that breathes almost only its own exhaust is no operating point; the result says so."""
+    with pytest.warns(ValidityWarning, match="air: its laws hold up to 100 degC"):
+        simulate(500.0, recirculation=0.95)
+
+

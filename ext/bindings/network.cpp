@@ -199,6 +199,7 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
                                                    "factored"_a = c.factored);
                                })
         .def("largest_block", [](const Engine& e, int p) { return e.exact(part(e, p)).largest_block(); }, "group"_a)
+        .def_readwrite("proposed_step", &Engine::proposed_step, "The step that TR-BDF2 would take next [s]; 0: none yet.")
         .def_property_readonly("n_state", &Engine::n_state)
         .def("temperature",
              [](const Engine& e, int p) {

@@ -19,6 +19,7 @@ __all__ = ["VARIABLES", "dataset"]
 
 Floats = NDArray[np.float64]
 TSD, TSP, TS, T = ("time", "server", "device"), ("time", "server", "position"), ("time", "server"), ("time",)
+WARMEST_AIR = 100.0  # degC, to which the formulas of moist air vouch
 MEAN, POINT = "time: mean (over the interval that begins at the sample)", "time: point"
 
 # name: (dims, units, long name, cell methods)
@@ -101,6 +102,10 @@ def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
                 peak = float(np.max(peaks[kind.first:kind.first + kind.group.n_server, names.index(name)]))
                 if limit is not None and peak > limit:
                     hot.append((peak - limit, f"{name} {variable.split('_')[0]} {peak:.1f} degC, its limit is {limit:g}"))
+    warmest = float(np.nanmax(data["coolant_temperature"]))
+    if assembly.cooled.heat_in_air and warmest > WARMEST_AIR:
+        assembly.site.warnings.append(f"air: its laws hold up to {WARMEST_AIR:g} degC, here it reaches {warmest:.0f} degC: no rack runs "
+                                      "so; raise supply_flow or fan_speed, or lower recirculation")
     if hot:
         more = f" and {len(hot) - 1} more" if len(hot) > 1 else ""
         assembly.site.warnings.append(f"above the limit: {max(hot)[1]}{more}. Firmware would slow these devices down; this version "
@@ -148,14 +153,14 @@ def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:
     labels = [p for places in assembly.cooled.places for p in places.positions]
     return {
         "time": ("time", times.to_numpy(), clock),
-        "server": ("server", np.arange(scenario.rack.n_server), {"long_name": "server, from the bottom of the rack"}),
-        "device": ("device", np.array(names), {"long_name": "device"}),
-        "device_kind": ("device", np.array(kinds)),
-        "device_name": ("device", np.array(models)),
+        "server": ("server", np.arange(scenario.rack.n_server), {"long_name": "server, from the bottom of the rack up", "units": "1"}),
+        "device": ("device", np.array(names), {"long_name": "name of the device in its server"}),
+        "device_kind": ("device", np.array(kinds), {"long_name": "kind of device"}),
+        "device_name": ("device", np.array(models), {"long_name": "model of the device"}),
         **{field: ("device", np.array(values), {"units": "degC", "long_name": LIMITS[field]})
            for field, values in limits.items()},
         "position": ("position", np.array(list(dict.fromkeys(labels))), {"long_name": "place along the coolant path"}),
-        "stage": ("stage", np.array(scenario.power.stage_names)),
+        "stage": ("stage", np.array(scenario.power.stage_names), {"long_name": "stage of the power chain, utility first"}),
         "stage_heat_to": ("stage", np.array([stage.heat_to for stage in scenario.power.stages]),
                           {"long_name": "where the stage's loss becomes heat"}),
         "node": ("node", np.array([f"{i}: {n}" for i, n in enumerate(assembly.network.groups[0].names)])),
@@ -191,13 +196,16 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
     leaving = [n[:, :, p.exhaust] for n, p in zip(solution.nodes, places, strict=True)]
     mass = np.concatenate(flow, axis=1)
     mixed = np.sum(np.concatenate(leaving, axis=1) * mass, axis=1) / np.sum(mass, axis=1)
-    n_time = mass.shape[0]
+    supply = np.asarray(cooled.supply_temperature, dtype=np.float64)
+    if supply.ndim == 2:  # one a server: what they draw together
+        supply = np.sum(supply * mass, axis=1) / np.sum(mass, axis=1)
+    supply = np.broadcast_to(supply, mass.shape[:1]).copy()
     return {
         "junction_temperature": _columns(names, solution, [list(p.junction) for p in places]),
         "memory_temperature": _columns(names, solution, [p.memory for p in places]),
         "case_temperature": _columns(names, solution, [list(p.case) for p in places]),
         "coolant_temperature": _columns([p.positions for p in places], solution, [list(p.coolant) for p in places]),
-        "supply_temperature": np.broadcast_to(np.asarray(cooled.supply_temperature, dtype=np.float64), (n_time,)).copy(),
+        "supply_temperature": supply,
         "return_temperature": mixed,
         "mass_flow": mass,
         "fan_duty": np.concatenate([s[:, :, p.fan_duty] if p.fan_duty is not None else np.full(s.shape[:2], np.nan)
@@ -245,36 +253,34 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
 
     fan, pump = summed("fan_power"), summed("pump_power")
     span = np.diff(seconds)
-    out = np.empty(n_time)
-    residual = np.zeros(n_time)
-    if n_time > 1:
-        out[:-1] = solution.energy_out[:-1] / span
-        residual[:-1] = (solution.energy_in[:-1] - solution.energy_out[:-1] - np.diff(solution.stored)) / span
-        # the balance of what the output itself says, against what the engine took in
-        residual[:-1] += (it + fan + pump)[:-1] - solution.energy_in[:-1] / span
-        out[-1] = out[-2]
-    else:
-        out[:] = it + fan + pump
+    load = it + fan + pump
+    # Interval means; at the last sample, behind which there is no interval, what holds at that instant.
+    out = np.append(solution.energy_out[:-1] / span, solution.leaving)
+    storing = np.append(np.diff(solution.stored) / span, solution.storing)
+    residual = load - out - storing
     air = out if assembly.cooled.heat_in_air else np.zeros(n_time)
     liquid = np.zeros(n_time) if assembly.cooled.heat_in_air else out
     # What the rack's own supplies lose leaves with the rack's heat; what the electrical room takes up costs cooling there.
-    load, chain = it + fan + pump, scenario.power
+    chain = scenario.power
     shelf = chain.flows(load) if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages) else None
     removed = out if shelf is None else out + shelf.heat("server-air") + shelf.heat("rack-liquid")
     flows = chain.flows(load, plant=scenario.cooling.heat_rejection_power(removed))
     utility, stage_loss = flows.utility_power, flows.stage_loss
     rejection = scenario.cooling.heat_rejection_power(removed) + flows.room_cooling_power
     assembly.site.warnings.extend(flows.warnings)
-    weight = span if n_time > 1 else np.ones(1)
-    upto = slice(0, max(n_time - 1, 1))
     return {
-        "device_power": device, "clock_fraction": np.ones_like(device) if len(kinds) == 1 else np.where(np.isnan(device), np.nan, 1.0),
-        "it_power": it,
-        "conversion_loss": conversion, "fan_power": fan, "pump_power": pump, "heat_rejection_power": rejection,
-        "stage_loss": stage_loss, "utility_power": utility, "heat_to_air": air, "heat_to_liquid": liquid,
-        "stored_energy": solution.stored, "energy_residual": residual, "pue": utility / it,
-        "pue_mean": float(np.sum(utility[upto] * weight) / np.sum(it[upto] * weight)),
+        "device_power": device,
+        "clock_fraction": np.ones_like(device) if len(kinds) == 1 else np.where(np.isnan(device), np.nan, 1.0),
+        "it_power": it, "conversion_loss": conversion, "fan_power": fan, "pump_power": pump,
+        "heat_rejection_power": rejection, "stage_loss": stage_loss, "utility_power": utility, "heat_to_air": air,
+        "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,
+        "pue": _over(utility, it), "pue_mean": float(_over(np.array(utility[:-1] @ span), np.array(it[:-1] @ span))),
     }
+
+
+def _over(utility: Floats, it: Floats) -> Floats:
+    """Utility power over IT power; infinite where there is no IT power."""
+    return np.divide(utility, it, out=np.full(np.shape(it), np.inf), where=it > 0)
 
 
 def _state(state: dict[str, Any]) -> dict[str, Any]:

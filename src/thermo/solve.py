@@ -20,6 +20,7 @@ __all__ = ["SOLVERS", "Solution", "integrate", "steady_start", "threads"]
 Floats = NDArray[np.float64]
 SCIPY = ("BDF", "Radau", "LSODA")
 SOLVERS = ("auto", "propagator", "tr-bdf2", *SCIPY)
+LARGEST_EXACT = 40  # nodes of a block
 DENSE_LIMIT = 2000  # states; LSODA takes a dense Jacobian only
 BISECTIONS = 60  # halvings of a controller's range: below the last bit of its output
 AT_REST = 1e-4  # K, or of the output's range
@@ -36,6 +37,8 @@ class Solution:
     energy_in: Floats  # (time,) J in the interval
     energy_out: Floats  # (time,) J
     stored: Floats  # (time,) J since the first sample
+    leaving: float = 0.0  # W at the last sample
+    storing: float = 0.0  # W at the last sample
     solver: str = ""
     statistics: dict[str, Any] = field(default_factory=dict)
 
@@ -86,19 +89,31 @@ def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, f
         raise ConvergenceError(f"{solver}: {error}") from error
     held = np.array(network.shared_capacity)
     total = {key: np.sum([g[key].sum(axis=1) for g in groups], axis=0) for key in ("energy_in", "energy_out", "stored")}
-    return Solution([g["nodes"] for g in groups], [g["signals"] for g in groups], shared, total["energy_in"],
-                    total["energy_out"], total["stored"] + (shared - shared[:1]) @ held, solver, dict(engine.count) if solver == "tr-bdf2" else {})
+    solution = Solution([g["nodes"] for g in groups], [g["signals"] for g in groups], shared, total["energy_in"],
+                        total["energy_out"], total["stored"] + (shared - shared[:1]) @ held, solver=solver,
+                        statistics=dict(engine.count) if solver == "tr-bdf2" else {})
+    _close(network, engine, solution)
+    return solution
+
+
+def _close(network: Network, engine: Any, solution: Solution) -> None:
+    """What leaves and what is being stored at the last instant: there is no interval behind it to take a mean of."""
+    series = network.series()
+    state, capacity = engine.state()
+    slope = np.empty_like(state)
+    engine.hold(*series, interval=network.time.size - 1, x=0.0)
+    solution.leaving = float(engine.derivative(*series, state, slope, interval=network.time.size - 1, x=0.0))
+    solution.storing = float(capacity @ slope)
 
 
 def _implicit_is_cheaper(network: Network, engine: Any) -> bool:
     """Whether renewing dense exponentials would cost more than sparse implicit steps.
 
     An exponential of n nodes costs some 60 n^3 operations; an implicit step some 40 a node, and some 15 steps follow a
-    jump. Only blocks beyond about 20 nodes with coefficients that never repeat lose.
+    jump: blocks beyond some 40 nodes lose when their coefficients move. Does not look at the length of the run: a run in
+    two parts takes the stepper of the run in one.
     """
-    largest = max(engine.largest_block(g.number) for g in network.groups)
-    moving = {s for g in network.groups for c in g.coefficients for s in c[1:] if s >= 0}
-    return largest > 20 and bool(moving) and network.time.size > 100
+    return max(engine.largest_block(g.number) for g in network.groups) > LARGEST_EXACT
 
 
 def steady_start(network: Network, engine: Any) -> None:
@@ -199,7 +214,7 @@ def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: floa
     out = Solution([np.empty((n_time, g.n_server, len(g.record_nodes))) for g in network.groups],
                    [np.empty((n_time, g.n_server, len(g.record_signals))) for g in network.groups],
                    np.empty((n_time, len(network.shared_names))), np.zeros(n_time), np.zeros(n_time), np.zeros(n_time),
-                   method, {"evaluations": 0, "jacobians": 0})
+                   solver=method, statistics={"evaluations": 0, "jacobians": 0})
     y, capacity = engine.state()
     y_first, dy = y.copy(), np.empty(n)
 
@@ -265,6 +280,7 @@ def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: floa
                 break
         if progress is not None:
             progress((k + 1) / n_time)
+    _close(network, engine, out)
     return out
 
 

@@ -271,7 +271,7 @@ class Engine {
                       double forced_step, const std::function<bool(double)>& poll) {
         auto last = std::chrono::steady_clock::now();
         bool halt = false;
-        run_tr_bdf2(*assembly_, series, controls_, records, record_border, tolerance, forced_step, [&] {
+        run_tr_bdf2(*assembly_, series, controls_, records, record_border, tolerance, forced_step, proposed_step, [&] {
             const auto now = std::chrono::steady_clock::now();
             if (now - last > std::chrono::milliseconds(20)) {
                 last = now;
@@ -281,6 +281,8 @@ class Engine {
         });
         return !halt;
     }
+
+    double proposed_step = 0;  // s, of TR-BDF2, see run_tr_bdf2
 
   private:
     std::vector<Group> groups_;

@@ -358,10 +358,11 @@ class Assembly {
 };
 
 // Runs all groups from the temperatures in `assembly` through the series. `forced_step` > 0 steps at that size without
-// error control (for order studies). Controllers tick between steps.
+// error control (for order studies). Controllers tick between steps. `proposed` is the step that the last one proposed (0:
+// none): it is part of the state, so that a run in two parts steps as one.
 template <class Stop>
 void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& controls, std::vector<Record>& records,
-                 double* record_border, double tolerance, double forced_step, Stop&& stop) {
+                 double* record_border, double tolerance, double forced_step, double& proposed, Stop&& stop) {
     using Vectors = std::vector<std::vector<double>>;
     const double gamma = 2 - std::sqrt(2.0), d = gamma / 2, w = std::sqrt(2.0) / 4;
     // b - b_hat, the weights of the estimate
@@ -372,7 +373,6 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
     std::vector<double> f_border, zb(nb), fg_border(nb), z_new(nb), e_border(nb), steady_border;
     for (std::size_t p = 0; p < P; ++p) start[p] = a.parts[p].T;
     std::vector<std::vector<double>> in(P), out(P), mean(P), left(P), right(P);
-    double proposed = 0;
     const auto& C_border = a.border().capacity;
 
     auto load_at = [&](double y, std::size_t p, std::size_t i) {

@@ -15,6 +15,7 @@ Up the front of the rack the aisle's supply is used up from the bottom; what a s
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, TypeAlias
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from thermo._kernels import formulas as f
+from thermo.ambient import Ambient
 from thermo.cooling.control import PI, Curve
 from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop, sink_spreading, sink_warnings
 from thermo.cooling.site import Cooled, Kind, Places, Site
@@ -37,7 +39,9 @@ Floats = NDArray[np.float64]
 FAN_CURVE_DENSITY = 1.2  # kg/m3, the air that fan curves are stated in (ISO 5801)
 _SinkRows: TypeAlias = tuple[tuple[tuple[PlateFinSink | CurveSink, float, int], ...], ...]  # (sink, bypass, multiplicity)
 LEAST_RESISTANCE = 1e-9  # K/W, so that a perfect joint is still a number
-DUTY_POINTS = 25  # of the law of flow against duty; it is all but straight
+SLOWEST = 0.2  # of the fans' least duty: where their laws begin
+TEMPERATURES = np.linspace(-20.0, 60.0, 33)  # degC, of supply air
+DUTY_POINTS = 33  # of the law of flow against duty; it is all but straight
 
 
 class Air(Described):
@@ -75,17 +79,17 @@ class Air(Described):
                                 hint="is it in kelvin?")
         room = supply if self.room_temperature is None else site.over_time(
             self.room_temperature, name="cooling.room_temperature", low=-20.0, high=70.0, unit="degC", hint="is it in kelvin?")
-        # Density follows the supply; what else the air is, is taken at its mean to the nearest kelvin.
-        air = AirState.at(float(np.round(np.mean(supply))), ambient.air_pressure, ambient.relative_humidity)
-        ratio = np.asarray(f.air_density(supply, ambient.air_pressure, ambient.relative_humidity)) / air.density
+        # Laws are made for the air at the start of the run; later air comes in as factors, so that the past does not depend
+        # on what is still to come, and a run in two parts is the run in one.
+        air = AirState.at(network.reference, ambient.air_pressure, ambient.relative_humidity)
         shared = self.supply_flow is not None or self.recirculation > 0
-        rack = _Rack(network, self, air, ratio, supply, room,
-                     network.shared("hot aisle") if shared else None, site.warnings)
+        rack = _Rack(network, self, ambient, air, supply, _runs_straight(ambient.air_temperature, supply), room,
+                     _runs_straight(self.room_temperature, room), network.shared("hot aisle") if shared else None, site.warnings)
         places = [_add_servers(rack, kind, self._prescribed_duty(site, kind)) for kind in site.kinds]
         return Cooled(places, supply, True, rack.hot_aisle)
 
     def _prescribed_duty(self, site: Site, kind: Kind) -> Floats | None:
-        """Duty as a series where it is one; no slower than a fifth of the least that a controller would ask for."""
+        """Duty as a series where it is one."""
         if isinstance(self.fan_speed, PI | Curve):
             return None
         fans, value = kind.server.fans, self.fan_speed
@@ -93,9 +97,12 @@ class Air(Described):
             value = (value / fans.rated_speed).assign_attrs(value.attrs)
         duty = site.over_time(value, name="cooling.fan_speed", low=1e-3, high=1.0, unit="of rated speed",
                               hint="give a DataArray with units 'rpm' for a speed")
-        if duty.ndim == 2:
-            duty = duty[:, kind.first:kind.first + kind.group.n_server]
-        return np.maximum(duty, fans.minimum_duty * 0.2)  # a duty that is all but 0 turns no fan
+        duty = kind.own(duty)
+        least = SLOWEST * fans.minimum_duty
+        if float(np.min(duty)) < least:
+            site.warnings.append(f"fans of {kind.server.name}: a duty of {np.min(duty):.3g} is below {least:.3g}, where their law "
+                                 f"begins; {least:.3g} is used")
+        return np.maximum(duty, least)
 
     def heat_rejection_power(self, heat: Floats) -> Floats:
         """Power of room air handlers and chiller [W] that removes `heat` [W]."""
@@ -112,8 +119,13 @@ class LaneFlows:
     flow: Floats  # (lane, point) m3/s
 
 
-def lane_flows(server: Server, air: AirState, least: float = 1.0) -> LaneFlows:
-    """Where the fans' curve meets the chassis, for duties from the least to full.
+def _runs_straight(value: Any, series: Floats) -> bool:
+    """Whether a set point runs straight between samples: a series does, unless it says that it holds."""
+    return series.ndim > 0 and getattr(value, "attrs", {}).get("interpolation") != "constant"
+
+
+def lane_flows(server: Server, air: AirState) -> LaneFlows:
+    """Where the fans' curve meets the chassis, for duties from a fifth of the fans' least to full.
 
     Parameters
     ----------
@@ -121,8 +133,6 @@ def lane_flows(server: Server, air: AirState, least: float = 1.0) -> LaneFlows:
         Fans, lanes and mounts.
     air : AirState
         Air that enters.
-    least : float
-        The least duty that is asked for, where it lies below the fans' minimum.
 
     Raises
     ------
@@ -132,15 +142,14 @@ def lane_flows(server: Server, air: AirState, least: float = 1.0) -> LaneFlows:
     lanes = tuple((lane, tuple(tuple((m.sink, m.bypass, m.multiplicity) for _, m in row) for row in _rows(server, lane.name)))
                   for lane in server.lanes)
     try:
-        return _lane_flows(server.fans, lanes, air, min(server.fans.minimum_duty, server.fans.system_duty, least))
+        return _lane_flows(server.fans, lanes, air)
     except ScenarioError as error:
         raise ScenarioError(f"{server.name}, {error}") from None
 
 
 @lru_cache(maxsize=256)
-def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState,
-                least: float) -> LaneFlows:
-    duty = np.linspace(least, 1.0, DUTY_POINTS)
+def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState) -> LaneFlows:
+    duty = np.linspace(SLOWEST * fans.minimum_duty, 1.0, DUTY_POINTS)
     curve_flow, curve_pressure = np.array(fans.curve_flow), np.array(fans.curve_pressure)
     reference = AirState.at(20.0, 101_325.0, 0.5)  # the rated point is one of standard air
     s = fans.system_duty
@@ -198,19 +207,26 @@ class _Rack:
 
     network: Network
     design: Air
-    air: AirState
-    density_ratio: Floats  # over `air`, scalar or (time,)
-    supply: Floats  # degC
-    room: Floats  # degC
+    ambient: Ambient
+    air: AirState  # at the start
+    supply: Floats  # degC, scalar, (time,) or (time, server)
+    supply_linear: bool
+    room: Floats  # degC, likewise
+    room_linear: bool
     hot_aisle: Node | None
     warnings: list[str]
+
+    def factor(self, kind: Kind, of: Callable[[Floats], Floats]) -> Signal | None:
+        """``of(T) / of(T at the start)`` for the kind's supply temperature over time; None where it stays 1."""
+        ratio = np.asarray(of(kind.own(self.supply))) / of(np.asarray(self.network.reference))
+        return None if np.all(ratio == 1.0) else kind.group.series(ratio, linear=self.supply_linear)
 
 
 def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
     """Adds the servers of one kind. `prescribed` is the fans' duty, None where a controller makes it."""
     group, server, fans, air, c_p = kind.group, kind.server, kind.server.fans, rack.air, rack.air.heat_capacity
     places = Places()
-    flows = lane_flows(server, air, 1.0 if prescribed is None else float(np.min(prescribed)))
+    flows = lane_flows(server, air)
     low, high = float(flows.duty[0]), 1.0
     parts = {name: _add_device(group, name, mount, 1.0 if mount.spread is None else mount.spread[k], kind.watts[i], places)
              for i, (name, mount, k) in enumerate(server.devices)}
@@ -222,22 +238,21 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
             [parts[name].junction for name, _, _ in watched], [mount.device for _, mount, _ in watched],
             fans.minimum_duty, 1.0))
     places.fan_duty = group.record_signal(duty)
-    met = np.linspace(low, high, 9) if prescribed is None else np.linspace(prescribed.min(), prescribed.max(), 9)
+    met = np.linspace(fans.minimum_duty, high, 9) if prescribed is None else np.linspace(prescribed.min(), prescribed.max(), 9)
 
-    ratio = rack.density_ratio
-    varying = None if np.all(ratio == 1.0) else group.series(ratio, linear=ratio.ndim > 0)
+    thinner = rack.factor(kind, lambda T: f.air_density(T, rack.ambient.air_pressure, rack.ambient.relative_humidity))
     draw = law_table(lambda s: fans.count * (fans.standby_power + (fans.rated_power - fans.standby_power)
                                              * np.maximum(s, 0.0) ** fans.power_exponent
                                              * air.density / FAN_CURVE_DENSITY), low, high)
-    fan_power = group.law_signal(draw, duty, varying)
+    fan_power = group.law_signal(draw, duty, thinner)
     places.fan_power.append(group.record_signal(fan_power))
-    lanes = [group.law_signal(_flow_law(flows.duty, flow * air.density), duty, varying) for flow in flows.flow]
+    lanes = [group.law_signal(_flow_law(flows.duty, flow * air.density), duty, thinner) for flow in flows.flow]
     places.mass_flow += [group.record_signal(lane) for lane in lanes]
 
     inlet, plenum, exhaust = group.node("inlet"), group.node("plenum"), group.node("exhaust")
     places.positions.append("inlet")
     places.coolant.append(inlet)
-    _add_inlet(rack, group, inlet, exhaust, lanes, flows, duty, varying)
+    _add_inlet(rack, kind, inlet, exhaust, lanes, flows, duty, thinner)
     group.source(plenum if fans.upstream else exhaust, fan_power)
     for lane, signal, flow in zip(server.lanes, lanes, flows.flow * air.density, strict=True):
         group.stream(inlet, plenum, group.coefficient(c_p, signal))
@@ -255,12 +270,12 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
     return places
 
 
-def _add_inlet(rack: _Rack, group: Group, inlet: Node, exhaust: Node, lanes: list[Signal], flows: LaneFlows, duty: Signal,
-               varying: Signal | None) -> None:
+def _add_inlet(rack: _Rack, kind: Kind, inlet: Node, exhaust: Node, lanes: list[Signal], flows: LaneFlows, duty: Signal,
+               thinner: Signal | None) -> None:
     """What the servers breathe, and where it goes. A lane's streams carry one coefficient from inlet to exit, so that
     what enters is what leaves, to the bit."""
-    design, c_p, hot = rack.design, rack.air.heat_capacity, rack.hot_aisle
-    supply = group.boundary(group.temperature_series(rack.supply, linear=rack.supply.ndim > 0))
+    design, group, c_p, hot = rack.design, kind.group, rack.air.heat_capacity, rack.hot_aisle
+    supply = group.boundary(group.temperature_series(kind.own(rack.supply), linear=rack.supply_linear))
     if hot is None:
         for lane in lanes:
             group.stream(supply, inlet, group.coefficient(c_p, lane))
@@ -270,12 +285,12 @@ def _add_inlet(rack: _Rack, group: Group, inlet: Node, exhaust: Node, lanes: lis
         fresh = group.series(1.0)
     else:
         total = _flow_law(flows.duty, flows.flow.sum(axis=0) * rack.air.density)
-        fresh = group.supply_share(group.law_signal(total, duty, varying), group.series(design.supply_flow * rack.air.density))
+        fresh = group.supply_share(group.law_signal(total, duty, thinner), group.series(design.supply_flow * rack.air.density))
     lacking = group.complement(fresh)
     own, back = 1 - design.recirculation, design.recirculation
     room = None
     if design.hot_aisle_makeup < 1:
-        room = group.boundary(group.temperature_series(rack.room, linear=rack.room.ndim > 0))
+        room = group.boundary(group.temperature_series(kind.own(rack.room), linear=rack.room_linear))
     for lane in lanes:
         covered = group.coefficient(c_p * own, lane, times=fresh)
         group.stream(supply, inlet, covered)
@@ -299,7 +314,7 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
         cell = group.node(f"air behind {name}")
         through = group.coefficient(c_p * part * (1 - mount.bypass), lane)
         group.stream(at, cell, through)
-        _couple(group, parts[name], mount, lane, part * (1 - mount.bypass), span, rack.air, cell)
+        _couple(rack, kind, parts[name], mount, lane, part * (1 - mount.bypass), span, cell)
         places.positions.append(name)
         places.coolant.append(cell)
         ends.append((cell, through, group.coefficient(c_p * part * mount.bypass, lane) if mount.bypass else None))
@@ -369,12 +384,17 @@ def _add_device(group: Group, name: str, mount: Mount, spread: float, watts: Sig
     return _Part(junction, case, base, (d.interface_resistance or 0.0) * spread / n)
 
 
-def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float], air: AirState,
+def _couple(rack: _Rack, kind: Kind, part: _Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float],
             cell: Node) -> None:
     """Case to base to the cell of air behind the sink, as laws of the lane's mass flow."""
-    n = mount.multiplicity
-    law = (mount.sink, n, fraction / n, span, air)
-    group.conductance(part.base, cell, group.coefficient(1.0, flow, _coupling_law(*law)))
+    group, n = kind.group, mount.multiplicity
+    law = (mount.sink, n, fraction / n, span, rack.air)
+    warmer = None
+    if isinstance(mount.sink, PlateFinSink):  # a curve tells nothing of other air
+        half_way = 0.5 * (span[0] + span[1]) * fraction / n
+        table = _film_against_temperature(mount.sink, half_way, rack.ambient.air_pressure, rack.ambient.relative_humidity)
+        warmer = rack.factor(kind, lambda T: np.interp(T, TEMPERATURES, table))
+    group.conductance(part.base, cell, group.coefficient(1.0, flow, _coupling_law(*law), times=warmer))
     if part.base == part.case:
         return
     source = mount.device.contact_area or mount.device.die_area
@@ -382,6 +402,13 @@ def _couple(group: Group, part: _Part, mount: Mount, flow: Signal, fraction: flo
         group.conductance(part.case, part.base, 1.0 / (part.interface + LEAST_RESISTANCE))
     else:
         group.conductance(part.case, part.base, group.coefficient(1.0, flow, _base_law(*law, part.interface, source)))
+
+
+@lru_cache(maxsize=256)
+def _film_against_temperature(sink: PlateFinSink, mass_flow: float, pressure: float, relative_humidity: float) -> Floats:
+    """A sink's coupling to air of each of `TEMPERATURES`, at one mass flow: how its law shifts with the air's properties."""
+    return np.array([float(sink_coupling(sink, np.array([mass_flow]), AirState.at(T, pressure, relative_humidity))[0])
+                     for T in TEMPERATURES])
 
 
 @lru_cache(maxsize=1024)

@@ -33,6 +33,10 @@ class Kind:
     watts: list[Signal]  # in the order of ``server.devices``
     conversion: Signal | None  # loss of power supplies and regulators
 
+    def own(self, values: Floats) -> Floats:
+        """What of a rack's set point concerns these servers: its columns where it has one a server."""
+        return values[:, self.first:self.first + self.group.n_server] if np.ndim(values) == 2 else values
+
 
 @dataclass
 class Site:
