@@ -167,7 +167,7 @@ BAD = {  # what is in the file: (text, words of the message)
     ),
     "humidity in percent": (
         GOOD + "relative_humidity = 40\n",
-        [f":{END}: ambient.relative_humidity is 40: should be less than or equal to 1"],
+        [f":{END}: ambient.relative_humidity is 40: expected 0 to 1; is it in percent?"],
     ),
     "unknown key of ambient": (
         GOOD + "humidity = 0.4\n",
@@ -197,12 +197,12 @@ BAD = {  # what is in the file: (text, words of the message)
     ),
     "count of zero": (
         changed("]]\ncount = 1", "]]\ncount = 0"),
-        [f":{LINE['count = 1']}: rack.slots[0].count is 0: should be greater than or equal to 1"],
+        [f":{LINE['count = 1']}: rack.slots[0].count is 0: expected 1 to 100000"],
     ),
     "device of negative power": (
         changed("max_power = 700.0", "max_power = -700.0"),
         [
-            f":{LINE['server = {']}: rack.slots[0].server.mounts[0].device.max_power is -700.0 W: should be greater than 0"
+            f":{LINE['server = {']}: rack.slots[0].server.mounts[0].device.max_power is -700.0 W: expected above 0 and up to 1e+09 W"
         ],
     ),
     "device with a typo": (

@@ -28,6 +28,9 @@ UNITS: dict[str, str] = {
     "stated_efficiency": "1", "stated_load": "1", "core_share": "1", "phases": "1", "voltage": "V", "rated_current": "A",
     "resistance_per_length": "ohm/m", "conductor_temperature": "degC", "temperature_coefficient": "1/K",
     "full_load_runtime": "s", "energy_per_device": "J", "peukert": "1", "room_cop": "1",
+    # surroundings
+    "air_temperature": "degC", "facility_water_temperature": "degC", "pressure": "Pa", "altitude": "m",
+    "relative_humidity": "1",
     # air cooling and controllers
     "fan_speed": "1", "supply_flow": "m3/s", "recirculation": "1", "hot_aisle_makeup": "1", "room_temperature": "degC",
     "handler_fan_share": "1", "chiller_cop": "1",

@@ -5,6 +5,7 @@ One root, `ThermoError`; each class below it exists because a caller can act on 
 """
 from __future__ import annotations
 
+import contextlib
 import difflib
 import reprlib
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 MESSAGE_LIMIT = 500  # characters, so that a refusal fits a terminal and a log line
+BOOLS = ("bool", "bool_")  # of Python and of NumPy, by the name of the type
 
 
 def one_line(text: str) -> str:
@@ -82,11 +84,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def require_between(name: str, value: float, low: float, high: float, unit: str, hint: str = "") -> float:
-    """`value` as a float if it lies in [low, high]; else a `ScenarioError` that says all of it."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ScenarioError(f"{name} is {shown(value)}, expected a number from {low:g} to {high:g} {unit}") from None
+    """`value` as a float if it lies in [low, high]; else a `ScenarioError` that says all of it.
+
+    True and texts are no numbers, whatever Python thinks of them.
+    """
+    words, hint = unit and f" {unit}", hint and f"; {hint}"
+    number = None
+    if not isinstance(value, str | bytes) and type(value).__name__ not in BOOLS and not getattr(value, "ndim", 0):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            number = float(value)
+    if number is None:
+        raise ScenarioError(f"{name} is {shown(value)}, expected a number from {low:g} to {high:g}{words}{hint}")
     if not low <= number <= high:  # also catches NaN
-        raise ScenarioError(f"{name} is {number:g} {unit}, expected {low:g} to {high:g} {unit}{hint and '; ' + hint}")
+        raise ScenarioError(f"{name} is {number:g}{words}, expected {low:g} to {high:g}{words}{hint}")
     return number

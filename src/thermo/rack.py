@@ -8,28 +8,33 @@ Order along the air: a server has parallel *lanes*; in a lane, things with a sma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import numbers
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from thermo._field_units import UNITS, unit_of
+from thermo._field_units import unit_of
 from thermo._provenance import Provenance
-from thermo.errors import ScenarioError, nearest, one_line, shown
+from thermo.errors import BOOLS, ScenarioError, nearest, one_line, shown
 
-__all__ = ["CurveSink", "Described", "Device", "Fans", "Lane", "Mount", "PlateFinSink", "Provenance", "Rack", "Server",
-           "Slot", "faults"]
+__all__ = ["Celsius", "Count", "CurveSink", "Described", "Device", "Fans", "Lane", "Mount", "NotNegative", "Number",
+           "PlateFinSink", "Positive", "Provenance", "Rack", "Server", "Share", "Slot", "as_mapping", "faults"]
+
+
+NO_NUMBER = "expected a number"
 
 
 def _a_number(value: Any) -> Any:
     # pydantic reads true as 1.0 and "700" as 700.0; a description that says so is wrong somewhere
-    if isinstance(value, bool | str | bytes):
-        raise ValueError("expected a number")
+    if isinstance(value, str | bytes) or type(value).__name__ in BOOLS:
+        raise ValueError(NO_NUMBER)
     return value
 
 
+# The numbers of a description: `Annotated[Number, Field(ge=..., le=...)]` for a range of one's own, `... | None` behind it.
 Number = Annotated[float, BeforeValidator(_a_number)]
 Count = Annotated[int, BeforeValidator(_a_number)]
 Positive = Annotated[Number, Field(gt=0, le=1e9, allow_inf_nan=False)]
@@ -42,16 +47,24 @@ Identifier = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-
 SINK_TAGS = ("plate-fin", "curve")  # pydantic puts the discriminator into a fault's place; a reader does not
 
 
-def faults(error: pydantic.ValidationError, where: str) -> ScenarioError:
-    """All faults that pydantic found, as one line that names each place, value with unit, and rule."""
-    found = _found(error)
+MOST_SERVERS = 100_000  # in a rack
+RANGE_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
+
+
+def faults(error: pydantic.ValidationError, where: str, model: type[BaseModel] | None = None) -> ScenarioError:
+    """All faults that pydantic found, as one line that names each place, value with unit, and what is allowed.
+
+    `model` is the description at fault: its fields are what a typo is compared with, and its ranges are told.
+    """
+    found = _found(error, model)
     refusal = ScenarioError(one_line(f"{where}: " + "; ".join(f"{place}{text}" if place else text.removeprefix(": ")
                                                               for place, text in found)))
     refusal.__dict__["found"] = found  # of a description inside another: the outer one names the full place
     return refusal
 
 
-def _found(error: pydantic.ValidationError) -> list[tuple[str, str]]:
+def _found(error: pydantic.ValidationError, model: type[BaseModel] | None) -> list[tuple[str, str]]:
+    fields = {} if model is None else {k: v for k, v in model.model_fields.items() if k != "provenance"}
     out = []
     for fault in error.errors(include_url=False):
         place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"] if p not in SINK_TAGS).lstrip(".")
@@ -62,18 +75,99 @@ def _found(error: pydantic.ValidationError) -> list[tuple[str, str]]:
         unit, given = unit_of(place), fault["input"]
         unit = "" if unit in ("", "1") else f" {unit}"
         rule = fault["msg"].removeprefix("Value error, ").replace("Input should", "should")
+        field = fields.get(str(fault["loc"][0])) if fault["loc"] else None
+        ends = {} if field is None else _ends(field)
+        number = isinstance(given, numbers.Real) and not isinstance(given, bool)
         if fault["type"] == "extra_forbidden":
-            hint = nearest(str(fault["loc"][-1]), UNITS)
-            out.append((place, f": no such field{hint if hint.startswith('; did') else ''}"))
+            out.append((place, f": no such field{nearest(str(fault['loc'][-1]), fields) if fields else ''}"))
         elif fault["type"] == "missing":
             out.append((place, f": is missing{f', give it in{unit}' if unit else ''}"))
         elif not place or isinstance(given, Mapping):
             out.append((place, f": {rule}"))
-        elif isinstance(given, int | float) and not isinstance(given, bool):
+        elif fault["type"] in RANGE_FAULTS and number and ends:
+            out.append((place, f" is {shown(given)}{unit}: expected {_range(ends)}{unit}{_asked(given, ends, unit)}"))
+        elif number:
             out.append((place, f" is {shown(given)}{unit}: {rule}{unit if 'than' in rule else ''}"))
+        elif ends and rule == NO_NUMBER:
+            out.append((place, f" is {shown(given)}: {rule}, {_range(ends)}{unit}"))
         else:
             out.append((place, f" is {shown(given)}: {rule}{f', in{unit}' if unit else ''}"))
+    # a list whose entries are at fault is not too short besides
+    return [(place, text) for place, text in out
+            if "Tuple should have at least" not in text or not any(p.startswith(f"{place}[") for p, _ in out)]
+
+
+def _ends(thing: Any) -> dict[str, float]:
+    """Ends of the range that a field or its annotation tells, as `ge`, `gt`, `le`, `lt`."""
+    out: dict[str, float] = {}
+    if hasattr(thing, "annotation"):  # a field
+        out |= _ends(thing.annotation)
+    for part in (*getattr(thing, "metadata", ()), *getattr(thing, "__metadata__", ())):
+        if hasattr(part, "metadata"):  # Field(...) inside an annotation
+            out |= _ends_of(part.metadata)
+        out |= _ends_of((part,))
+    for part in get_args(thing):
+        if part is not Ellipsis and not isinstance(part, str):
+            out |= _ends(part) if get_args(part) else {}
     return out
+
+
+def _ends_of(metadata: Iterable[Any]) -> dict[str, float]:
+    return {end: getattr(part, end) for part in metadata for end in ("ge", "gt", "le", "lt")
+            if getattr(part, end, None) is not None}
+
+
+def _range(ends: Mapping[str, float]) -> str:
+    """`0 to 1`, `above 0 and up to 100`, `0 or more`."""
+    low = "" if not {"ge", "gt"} & set(ends) else f"{ends['ge']:g}" if "ge" in ends else f"above {ends['gt']:g}"
+    high = "" if not {"le", "lt"} & set(ends) else f"{ends['le']:g}" if "le" in ends else f"below {ends['lt']:g}"
+    if low and high:
+        return f"{low} to {high}" if "ge" in ends else f"{low} and {'up to ' if 'le' in ends else ''}{high}"
+    return f"{low}{' or more' if 'ge' in ends else ''}" if low else f"{'up to ' if 'le' in ends else ''}{high}"
+
+
+def _asked(value: Any, ends: Mapping[str, float], unit: str) -> str:
+    """What the number looks like, as a question."""
+    high = ends.get("le", ends.get("lt", math.inf))
+    if not unit and high <= 1 < value <= 100:
+        return "; is it in percent?"
+    return "; is it in kelvin?" if unit == " degC" and 200 < value < 500 else ""
+
+
+def as_mapping(described: Described) -> dict[str, Any]:
+    """A description as plain dicts, lists, numbers and texts, ready for JSON; where its numbers are from is left out.
+
+    ``Rack.from_mapping(as_mapping(rack), "rack")`` is the rack again. A series over time is only named, ``"<series>"``.
+    """
+    return {key: _plain(getattr(described, key)) for key in type(described).model_fields if key != "provenance"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Described):
+        return as_mapping(value)
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return float(value) if isinstance(value, float) else value  # a float of NumPy is one of Python
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    return "<series>" if hasattr(value, "dims") or hasattr(value, "index") else str(value)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equality of two values of a field, of series over time too."""
+    if a is b:
+        return True
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    for method in ("identical", "equals"):  # xarray, pandas
+        if hasattr(a, method):
+            return type(a) is type(b) and bool(getattr(a, method)(b))
+    if hasattr(a, "shape") or hasattr(b, "shape"):  # arrays
+        return getattr(a, "shape", ()) == getattr(b, "shape", ()) and bool((a == b).all() if hasattr(a == b, "all") else a == b)
+    return bool(a == b)
 
 
 class Described(BaseModel):
@@ -85,15 +179,18 @@ class Described(BaseModel):
         try:
             super().__init__(**data)
         except pydantic.ValidationError as error:
-            raise faults(error, f"{type(self).__name__} {data.get('name', '')}".strip()) from None
+            name = data.get("name", "")
+            raise faults(error, f"{type(self).__name__} {name if isinstance(name, str) else ''}".strip(), type(self)) from None
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], where: str) -> Self:
         """The description in `data`; faults name `where` (a file, a key) instead of the class."""
+        if not isinstance(data, Mapping):
+            raise ScenarioError(f"{where} is {shown(data)}, expected a table with the fields of a {cls.__name__}")
         try:
             return cls.model_validate(dict(data))
         except pydantic.ValidationError as error:
-            raise faults(error, where) from None
+            raise faults(error, where, cls) from None
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked like a new one."""
@@ -101,6 +198,31 @@ class Described(BaseModel):
             if key not in type(self).model_fields:
                 raise ScenarioError(f"{type(self).__name__} has no field {key!r}{nearest(key, type(self).model_fields)}")
         return type(self)(**{**{k: getattr(self, k) for k in self.model_fields_set}, **changes})
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all fields are equal; where the numbers are from (`provenance`) does not count."""
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(_same(getattr(self, k), getattr(other, k)) for k in type(self).model_fields if k != "provenance")
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(getattr(self, k) for k in type(self).model_fields if k != "provenance")))
+
+    if not TYPE_CHECKING:  # a type checker knows by itself that descriptions are frozen
+        def __setattr__(self, name: str, value: Any) -> None:
+            raise ScenarioError(f"{type(self).__name__}.{name} cannot be set to {shown(value)}: descriptions do not change"
+                                + _way_out(type(self), name))
+
+        def __delattr__(self, name: str) -> None:
+            raise ScenarioError(f"{type(self).__name__}.{name} cannot be deleted: descriptions do not change"
+                                + _way_out(type(self), name))
+
+
+def _way_out(model: type[BaseModel], name: str) -> str:
+    fields = [f for f in model.model_fields if f != "provenance"]
+    if name in model.model_fields:
+        return f"; take a changed copy, .replace({name}=...)"
+    return f"; it has no field {name!r}{nearest(name, fields)}; .replace(field=...) gives a changed copy"
 
 
 class PlateFinSink(Described):
@@ -393,7 +515,7 @@ class Slot(Described):
     """A number of equal servers, one above the other from height unit `bottom` up (0 is the floor of the rack)."""
 
     server: Server
-    count: Annotated[Count, Field(ge=1, le=100_000)]
+    count: Annotated[Count, Field(ge=1, le=MOST_SERVERS)]
     bottom: Annotated[Number, Field(ge=0, le=100)] = 0.0
 
 
@@ -431,16 +553,24 @@ class Rack(Described):
     def of(cls, server: Server | str, count: int, *, name: str | None = None, cooling: str = "air") -> Rack:
         """A rack of `count` equal servers."""
         server = Server.from_library(server) if isinstance(server, str) else server
-        return cls(name=name or server.name, slots=(Slot(server=server, count=count),), cooling=cooling)
+        return cls(name=name or server.name, slots=(Slot(server=server, count=_servers(count, "count")),), cooling=cooling)
 
     def with_servers(self, count: int) -> Rack:
         """The same rack with `count` servers of its (only) kind."""
+        count = _servers(count, "servers")
         if len(self.slots) != 1:
-            raise ScenarioError(f"servers={count}: rack {self.name!r} has {len(self.slots)} kinds of server; "
+            raise ScenarioError(f"servers is {count}: rack {self.name!r} has {len(self.slots)} kinds of server; "
                                 "change its slots instead")
         return self.replace(slots=(self.slots[0].replace(count=count),))
 
-    def map_servers(self, change: Any) -> Rack:
+    def map_servers(self, change: Callable[[Server], Server]) -> Rack:
         """The same rack with ``change(server)`` in place of each server."""
         slots: Iterable[Slot] = (slot.replace(server=change(slot.server)) for slot in self.slots)
         return self.replace(slots=tuple(slots))
+
+
+def _servers(count: Any, name: str) -> int:
+    """A number of servers."""
+    if isinstance(count, numbers.Integral) and not isinstance(count, bool) and 1 <= int(count) <= MOST_SERVERS:
+        return int(count)
+    raise ScenarioError(f"{name} is {shown(count)}, expected a whole number of servers, 1 to {MOST_SERVERS}")

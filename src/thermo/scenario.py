@@ -50,11 +50,6 @@ MAX_TEXT = 4096  # characters of one text
 MAX_KEY_PARTS = 16
 
 UNITS = DESCRIPTION_UNITS | {
-    "air_temperature": "degC", "facility_water_temperature": "degC", "pressure": "Pa", "altitude": "m",
-    "relative_humidity": "1", "room_temperature": "degC", "supply_flow": "m3/s", "recirculation": "1",
-    "hot_aisle_makeup": "1", "handler_fan_share": "1", "chiller_cop": "1", "fan_speed": "1",
-    "period": "s", "resolution": "1", "deadband": "K", "setpoint": "degC", "margin": "K", "gain": "1/K",
-    "integral_gain": "1/(K s)", "temperature": "degC", "output": "1",
     "duration": "s", "power": "W", "utilisation": "1", "max_gap": "s", "time_step": "s", "tolerance": "K",
     "initial": "degC",
 }
@@ -407,10 +402,7 @@ class _Faults:
                 where = f"{place}.{inner}".rstrip(".")
                 if where in before or any(other.startswith((f"{inner}[", f"{inner}.")) for other, _ in found if inner):
                     continue  # said already, as a quantity, or in detail
-                if said.startswith(": no such field"):
-                    known = model.model_fields if "." not in inner else UNITS
-                    said = f": no such key{nearest(inner.rpartition('.')[2], [f for f in known if f != 'provenance'])}"
-                self.add(where, said)
+                self.add(where, said.replace(": no such field", ": no such key", 1))
             return None
 
     def _places(self) -> Iterator[str]:
