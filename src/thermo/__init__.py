@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # what type checkers and editors see
         traces,
         workload,
     )
+    from thermo.again import rerun
     from thermo.ambient import Ambient
     from thermo.calibration import Calibration, calibrate
     from thermo.power import PowerChain
@@ -46,7 +47,7 @@ else:
     _NAMES = {
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
         "Fans": "rack", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
-        "Server": "rack", "Slot": "rack", "simulate_rack": "simulate",
+        "Server": "rack", "Slot": "rack", "rerun": "again", "simulate_rack": "simulate",
     }
 
     def __getattr__(name: str) -> _Any:
@@ -67,6 +68,6 @@ else:
 
 __all__ = [
     "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "cooling", "errors", "formulas", "generators", "library", "plot", "power", "scenario",
+    "Slot", "calibrate", "cooling", "errors", "formulas", "generators", "library", "plot", "power", "rerun", "scenario",
     "simulate_rack", "store", "summary", "traces", "workload",
 ]

@@ -1,15 +1,18 @@
 """From raw arrays to the labelled Dataset: names, dims, units, energy balance. xarray is touched here and nowhere below."""
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from thermo.errors import ValidityWarning
+from thermo.rack import Described, as_mapping
 from thermo.solve import Solution
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ __all__ = ["VARIABLES", "dataset"]
 
 Floats = NDArray[np.float64]
 TSD, TSP, TS, T = ("time", "server", "device"), ("time", "server", "position"), ("time", "server"), ("time",)
+LONGEST_SERIES = 50_000  # numbers of a series that the result repeats
 WARMEST_AIR = 100.0  # degC, to which the formulas of moist air vouch
 MEAN, POINT = "time: mean (over the interval that begins at the sample)", "time: point"
 
@@ -113,22 +117,42 @@ def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
 
 
 def scenario_json(scenario: Scenario) -> str:
-    """The scenario as JSON: rack, cooling, power, ambient and solver settings; series are named, not repeated."""
-    def plain(value: Any) -> Any:
-        if hasattr(value, "model_fields_set"):
-            return {k: plain(getattr(value, k)) for k in type(value).model_fields if k != "provenance"}
-        if isinstance(value, tuple | list):
-            return [plain(v) for v in value]
-        if isinstance(value, str | int | float | bool) or value is None:
-            return value
-        return f"{type(value).__name__} of {getattr(value, 'shape', '?')}"
+    """The scenario as JSON, enough for `thermo.rerun`: descriptions, set points and workload. Series beyond `LONGEST_SERIES`
+    numbers are named by their hash instead; a workload in watts can then be read off the result itself."""
+    cooling: dict[str, Any] = {"design": type(scenario.cooling).__name__}
+    if isinstance(scenario.cooling, Described):
+        cooling |= {key: _point(getattr(scenario.cooling, key)) for key in type(scenario.cooling).model_fields
+                    if key != "provenance"}
+    ambient = {key: _point(getattr(scenario.ambient, key)) for key in type(scenario.ambient).model_fields}
+    return json.dumps({
+        "rack": as_mapping(scenario.rack), "cooling": cooling, "power": as_mapping(scenario.power), "ambient": ambient,
+        "workload": _series(scenario.workload), "solver": scenario.solver, "tolerance": scenario.tolerance,
+        "initial": scenario.initial if isinstance(scenario.initial, str | float) else "an earlier result",
+    })
 
-    return json.dumps({"rack": plain(scenario.rack), "cooling": {"design": type(scenario.cooling).__name__,
-                                                                 **(plain(scenario.cooling) or {})}
-                       if hasattr(scenario.cooling, "model_fields_set") else str(scenario.cooling),
-                       "power": plain(scenario.power), "ambient": plain(scenario.ambient), "solver": scenario.solver,
-                       "tolerance": scenario.tolerance,
-                       "initial": scenario.initial if isinstance(scenario.initial, str | float) else "an earlier result"})
+
+def _point(value: Any) -> Any:
+    """A set point for JSON: a number, a controller by its name and numbers, or a series."""
+    if isinstance(value, Described):
+        return {"control": type(value).__name__.lower(), **as_mapping(value)}
+    if isinstance(value, pd.Series):
+        value = xr.DataArray(value.to_numpy(), dims="time", coords={"time": value.index.to_numpy()})
+    return _series(value) if isinstance(value, xr.DataArray) else value
+
+
+def _series(array: xr.DataArray) -> dict[str, Any]:
+    values = np.ascontiguousarray(array.to_numpy(), dtype=np.float64)
+    out: dict[str, Any] = {"dims": list(array.dims), "shape": list(values.shape),
+                           "sha256": hashlib.sha256(values.tobytes()).hexdigest(),
+                           "attrs": {k: str(v) for k, v in array.attrs.items() if k in ("units", "interpolation", "source", "licence")}}
+    if values.size <= LONGEST_SERIES:
+        time = array["time"].to_numpy()
+        out |= {"time": [str(t) for t in time] if np.issubdtype(time.dtype, np.datetime64) else [float(t) for t in time],
+                "values": values.tolist()}
+        if "device" in array.dims:
+            named = next((c for c in ("device_name", "device") if c in array.coords), None)
+            out["device"] = None if named is None else [str(v) for v in array[named].values]
+    return out
 
 
 def _attributes(name: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"cli", "accessor"},
     {"plot", "scenario"},
     {"summary", "quantity", "store"},
-    {"calibration"},
+    {"calibration", "again"},
     {"simulate"},
     {"solve", "output"},
     {"cooling", "power"},
