@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 SPEED_UNITS = ("rpm", "r/min", "rev/min", "1/min", "min-1", "min^-1", "min**-1")  # lower case, without spaces
 NO_UNIT = ("", "1", "dimensionless")
 TO_CELSIUS = {  # unit, lower case without spaces: (offset, factor) of (x - offset) * factor
-    **dict.fromkeys(("degc", "°c", "celsius", "deg_c", "degreecelsius", "degreescelsius", "degree_celsius", "degrees_celsius"),
-                    (0.0, 1.0)),
+    **dict.fromkeys(("degc", "°c", "celsius", "deg_c", "degreecelsius", "degreescelsius", "degree_celsius",
+                     "degrees_celsius"), (0.0, 1.0)),
     **dict.fromkeys(("k", "kelvin", "kelvins", "degk"), (273.15, 1.0)),
     **dict.fromkeys(("degf", "°f", "fahrenheit", "degreefahrenheit", "degree_fahrenheit"), (32.0, 1.0 / 1.8)),
 }
@@ -52,7 +52,7 @@ class Ambient(Described):
 
 
 def is_speed(units: Any) -> bool:
-    """Whether `units` are those of a speed of rotation (``"rpm"``, ``"r/min"``, ``"rev/min"``, ``"1/min"``, any case)."""
+    """Whether `units` are those of a speed of rotation: rpm, r/min, rev/min or 1/min, in any case."""
     return _plain(units) in SPEED_UNITS
 
 
@@ -72,8 +72,8 @@ def over_time(value: Any, times: Floats, start: np.datetime64 | None, *, name: s
     """A set point on `times`: a scalar array for a constant, else ``(time,)`` or ``(time, server)``.
 
     A series is read straight between its samples and must cover the run; one that says ``interpolation = "constant"``
-    in its attributes holds each sample until the next. Where its attributes say ``units``, a temperature may be in degC,
-    K or degF; a share has none (one that says a speed has been divided by the rated speed before it comes here).
+    in its attributes holds each sample until the next. Where its attributes say ``units``, a temperature may be in
+    degC, K or degF; a share has none (one that says a speed has been divided by the rated speed before it comes here).
 
     Parameters
     ----------
@@ -129,7 +129,8 @@ def _conversion(units: Any, name: str, unit: str) -> tuple[float, float]:
         raise ScenarioError(f"{name} has units {shown(units)}, expected degC, K or degF")
     if is_speed(units) or (isinstance(units, str) and _plain(units) in NO_UNIT):
         return 0.0, 1.0
-    raise ScenarioError(f"{name} has units {shown(units)}, expected '1' (a fraction {unit}); convert it, or give a fan speed "
+    raise ScenarioError(f"{name} has units {shown(units)}, expected '1' (a fraction {unit}); convert it, or give a "
+                        "fan speed "
                         "in 'rpm'")
 
 
@@ -140,7 +141,8 @@ def _labelled(series: pd.Series, name: str) -> xr.DataArray:
         index = index.tz_convert("UTC").tz_localize(None)
     if series.dtype.kind not in "fiu":
         raise ScenarioError(f"{name}: samples are {series.dtype}, expected real numbers")
-    return xr.DataArray(series.to_numpy(dtype=np.float64, na_value=np.nan), dims="time", coords={"time": index.to_numpy()},
+    samples = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    return xr.DataArray(samples, dims="time", coords={"time": index.to_numpy()},
                         attrs={str(k): v for k, v in series.attrs.items()})
 
 
@@ -162,7 +164,8 @@ def _on_times(value: xr.DataArray, times: Floats, start: np.datetime64 | None, n
         raise ScenarioError(f"{name} has {samples.shape[1]} servers, the rack has {servers}")
     if not np.all(np.isfinite(samples)):
         k = int(np.argwhere(~np.isfinite(samples))[0, 0])
-        raise ScenarioError(f"{name}: sample {k} at {own[k]:g} s is {samples.reshape(own.size, -1)[k].min():g}; fill it or leave "
+        raise ScenarioError(f"{name}: sample {k} at {own[k]:g} s is {samples.reshape(own.size, -1)[k].min():g}; fill "
+                            "it or leave "
                             "it out")
     holds = interpolation == "constant"
     if own[0] > times[0] + 1e-6 or (own[-1] < times[-1] - 1e-6 and not holds):
@@ -185,7 +188,8 @@ def _seconds(own: NDArray[Any], start: np.datetime64 | None, name: str) -> Float
         raise ScenarioError(f"{name} has no samples")
     lost = np.isnat(own) if own.dtype.kind in "Mm" else ~np.isfinite(own)
     if np.any(lost):
-        raise ScenarioError(f"{name}: time of sample {int(np.argmax(lost))} is {own[lost][0]}; times must be there and rise")
+        raise ScenarioError(f"{name}: time of sample {int(np.argmax(lost))} is {own[lost][0]}; times must be there "
+                            "and rise")
     if own.dtype.kind == "M":
         if start is None:
             raise ScenarioError(f"{name} has dates, the workload has seconds: give both the same kind of time")
@@ -193,6 +197,7 @@ def _seconds(own: NDArray[Any], start: np.datetime64 | None, name: str) -> Float
     out = np.asarray(own / np.timedelta64(1, "ns") * 1e-9 if own.dtype.kind == "m" else own, dtype=np.float64)
     if np.any(np.diff(out) <= 0):
         k = int(np.argmax(np.diff(out) <= 0))
-        raise ScenarioError(f"{name}: times must rise, sample {k + 1} at {out[k + 1]:g} s follows {out[k]:g} s; sort them, each "
+        raise ScenarioError(f"{name}: times must rise, sample {k + 1} at {out[k + 1]:g} s follows {out[k]:g} s; sort "
+                            "them, each "
                             "time once")
     return out

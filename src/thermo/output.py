@@ -279,8 +279,9 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
 
 
 def state_labels(network: Network) -> dict[str, list[str]]:
-    """Labels of the state's rows: each node, and each controller with its kind. Where there are several kinds of server,
-    rows of all kinds one after the other, each with the kind's number before it."""
+    """Labels of the state's rows: each node, and each controller with its kind.
+
+    Where there are several kinds of server, rows of all kinds one after the other, each with the kind's number first."""
     several = len(network.groups) > 1
     out: dict[str, list[str]] = {"node": [], "controller": []}
     for k, g in enumerate(network.groups):
@@ -304,5 +305,6 @@ def _state(state: dict[str, Any]) -> dict[str, Any]:
             row, column = row + part.shape[0], column + n
         return out
 
-    return {"final_node_temperature": rectangle(state["temperature"]), "final_control_output": rectangle(state["control"]),
+    return {"final_node_temperature": rectangle(state["temperature"]),
+            "final_control_output": rectangle(state["control"]),
             "final_control_integral": rectangle(state["integral"]), "final_shared_temperature": state["shared"]}

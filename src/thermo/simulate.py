@@ -80,8 +80,8 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
         Power of each device [W] or utilisation [1], as `thermo.workload.as_workload` takes it. A trace with faults is
         refused: to have it repaired, or long gaps refused, call ``as_workload(trace, fill=..., max_gap=...)`` first and
         give what it returns. Dims ``time`` and perhaps ``server`` and ``device``; what has no such dim applies to all.
-        Devices are the accelerators (the CPUs, where a server has none): by name where labels along ``device`` name them
-        all, in order where they name none; a mixture is refused. Servers are in order, or by labels 0 to n - 1. Parts
+        Devices are the accelerators (the CPUs, where a server has none): by name where labels along ``device`` name
+        them all, in order where they name none; a mixture is refused. Servers are in order, or by labels 0 to n - 1. Parts
         that the workload does not drive (CPUs beside GPUs, memory, network) draw their own load even where the
         accelerators draw nothing.
     cooling : design or str, optional
@@ -96,9 +96,9 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
         Things that happen; none are known yet.
     initial : "steady", float or Dataset
         Steady state of the first sample, one temperature for all [degC], or a result to go on from: one of the same
-        servers under the same kind of cooling, whose last time is the workload's first. Controllers go on from where they
-        were; where the cooling has controllers of another kind or number than the earlier run, temperatures go on and the
-        new controllers start from their steady output under the first sample.
+        servers under the same kind of cooling, whose last time is the workload's first. Controllers go on from where
+        they were; where the cooling has controllers of another kind or number than the earlier run, temperatures go on
+        and the new controllers start from their steady output under the first sample.
     solver : str
         ``"auto"``, ``"propagator"``, ``"tr-bdf2"``, or a SciPy method ``"BDF"``, ``"Radau"``, ``"LSODA"``.
     tolerance : float
@@ -153,7 +153,8 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     if isinstance(design, str):
         design = library.load("cooling", design)
     if isinstance(design, type):
-        raise ScenarioError(f"cooling is the class {design.__name__}, expected a design; call it: cooling={design.__name__}()")
+        raise ScenarioError(f"cooling is the class {design.__name__}, expected a design; call it: "
+                            f"cooling={design.__name__}()")
     if not (hasattr(design, "add_to") and hasattr(design, "heat_rejection_power")):
         raise ScenarioError(f"cooling is {shown(cooling)}, expected a cooling design or the name of one: "
                             f"{', '.join(library.names('cooling'))}")
@@ -190,14 +191,15 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     load = _check_dims(rack, load)
     _check_size(rack, load)
     seconds, start = _clock(load, initial)
-    over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature", low=-5.0, high=95.0,
-              unit="degC", hint="is it in kelvin?", servers=rack.n_server)
+    over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature",
+              low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?", servers=rack.n_server)
     return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start)
 
 
 def _require_number(name: str, value: Any, expected: str) -> None:
     if not is_number(value):
-        what = f"a {type(value).__name__} of shape {np.shape(value)}" if isinstance(value, np.ndarray | xr.DataArray) else shown(value)
+        array = isinstance(value, np.ndarray | xr.DataArray)
+        what = f"a {type(value).__name__} of {value.dtype}, shape {value.shape}" if array else shown(value)
         raise ScenarioError(f"{name} is {what}, expected {expected}")
 
 
@@ -220,7 +222,8 @@ def _checked_initial(initial: Any, rack: Rack) -> Any:
     if isinstance(initial, str):
         if initial == "steady":
             return initial
-        raise ScenarioError(f"initial is {shown(initial)}{nearest(initial[:40], ['steady'])}; or give a temperature [degC] as a "
+        raise ScenarioError(f"initial is {shown(initial)}{nearest(initial[:40], ['steady'])}; or give a temperature "
+                            "[degC] as a "
                             "number, or a result to go on from")
     return _number("initial", initial, -50.0, 150.0, "degC", "or 'steady', or a result to go on from")
 
@@ -232,17 +235,20 @@ def _check_state(earlier: xr.Dataset, rack: Rack) -> None:
         if name not in earlier.data_vars:
             raise ScenarioError(f"initial: that Dataset has no {name}, it is not a whole result; {way_out}")
         if earlier[name].dims != dims or earlier[name].dtype.kind != "f":
-            raise ScenarioError(f"initial: {name} is {earlier[name].dtype} with dims {earlier[name].dims}, expected float64 with "
+            raise ScenarioError(f"initial: {name} is {earlier[name].dtype} with dims {earlier[name].dims}, expected "
+                                "float64 with "
                                 f"{dims}; {way_out}")
     for name in ("node", "time", *(("controller",) if earlier.sizes["controller"] else ())):
         if name not in earlier.coords or earlier[name].dims != (name,) or not earlier[name].size:
             raise ScenarioError(f"initial: that Dataset has no coordinate {name}; {way_out}")
     if "reference_temperature" not in earlier.attrs:
-        raise ScenarioError(f"initial: that Dataset has lost its attribute reference_temperature, its temperatures mean nothing "
+        raise ScenarioError(f"initial: that Dataset has lost its attribute reference_temperature, its temperatures "
+                            "mean nothing "
                             f"without it; {way_out}")
     _number("initial: reference_temperature", earlier.attrs["reference_temperature"], -50.0, 150.0, "degC")
     if earlier.sizes["server"] != rack.n_server:
-        raise ScenarioError(f"initial: that result has {earlier.sizes['server']} servers, rack {rack.name!r} has {rack.n_server}; "
+        raise ScenarioError(f"initial: that result has {earlier.sizes['server']} servers, rack {rack.name!r} has "
+                            f"{rack.n_server}; "
                             "go on with the same number of servers, or give 'steady' or a temperature")
 
 
@@ -255,8 +261,10 @@ def _check_dims(rack: Rack, load: xr.DataArray) -> xr.DataArray:
         labels = load["server"].to_numpy()
         order = np.argsort(labels, kind="stable")
         if not np.array_equal(labels[order], np.arange(rack.n_server)):
-            raise ScenarioError(f"workload: its servers are labelled {shown(labels.tolist())}, expected 0 to {rack.n_server - 1}, each "
-                                "once; relabel them, or drop the labels to take them in order: workload.drop_vars('server')")
+            raise ScenarioError(f"workload: its servers are labelled {shown(labels.tolist())}, expected 0 to "
+                                f"{rack.n_server - 1}, each "
+                                "once; relabel them, or drop the labels to take them in order: "
+                                "workload.drop_vars('server')")
         if not np.array_equal(order, np.arange(rack.n_server)):
             load = load.isel(server=order)
     if "device" in load.dims:
@@ -266,8 +274,10 @@ def _check_dims(rack: Rack, load: xr.DataArray) -> xr.DataArray:
 
 
 def _device_columns(server: Server, load: xr.DataArray) -> list[int]:
-    """For each accelerator of `server` its column of the workload: by name where labels name them all, in order where they
-    name none. Whichever coordinate along ``device`` names them counts."""
+    """For each accelerator of `server` its column of the workload.
+
+    By name where the labels name them all, in order where they name none. Whichever coordinate along ``device`` names them
+    counts; a result's own does, with parts beside the accelerators, which are left out."""
     names = [server.device_names[i] for i in server.accelerators]
     if "device" not in load.dims:
         return [0] * len(names)
@@ -286,7 +296,8 @@ def _device_columns(server: Server, load: xr.DataArray) -> list[int]:
             unknown = [label for label in labels if label not in server.device_names]
             said = "; ".join(f"{what} {_some(which)}" for what, which in
                              (("twice", twice), ("missing", missing), ("unknown", unknown)) if which)
-            raise ScenarioError(f"workload: its {n} device labels name some devices of server {server.name!r} and not others: {said}. "
+            raise ScenarioError(f"workload: its {n} device labels name some devices of server {server.name!r} and "
+                                f"not others: {said}. "
                                 f"Name each of {_some(names)} once, or drop the labels to take columns in order")
     if n == len(names):
         numbers = load["device"].to_numpy() if "device" in load.coords else np.arange(n)
@@ -295,7 +306,8 @@ def _device_columns(server: Server, load: xr.DataArray) -> list[int]:
         return list(range(n))
     if n == 1:
         return [0] * len(names)
-    raise ScenarioError(f"workload has {n} devices ({_some(texts[0]) if texts else 'without names'}), server {server.name!r} has "
+    raise ScenarioError(f"workload has {n} devices ({_some(texts[0]) if texts else 'without names'}), server "
+                        f"{server.name!r} has "
                         f"{len(names)} that it could drive ({names[0]} to {names[-1]}); select or average them")
 
 
@@ -314,24 +326,25 @@ def _check_size(rack: Rack, load: xr.DataArray, time_step: Any = None) -> None:
         samples = int(min(span / step, 1e15)) + 1 if step > 0 else samples
     size, limit, whose = _result_size(rack, load, samples), *_memory()
     if size > limit:
-        raise LimitError(f"the result of {samples} samples and {rack.n_server} servers would take {size / 1e9:.3g} GB, the limit is "
+        raise LimitError(f"the result of {samples} samples and {rack.n_server} servers would take {size / 1e9:.3g} "
+                         "GB, the limit is "
                          f"{limit / 1e9:.3g} GB ({whose}); use a larger time_step, a shorter workload or fewer servers")
 
 
 def _result_size(rack: Rack, load: xr.DataArray, samples: int) -> float:
-    """Memory that a run takes [bytes]: every variable of the result, what the solver records, and the series that drive it."""
+    """Memory that a run takes [bytes]: the result's variables, what the solver records, and the series that drive it."""
     labels = len({name for slot in rack.slots for name in slot.server.device_names})
     mixed = len(rack.slots) > 1  # then the records of each kind are copied side by side
     per_sample = 20.0 + (load.size / load.sizes["time"]) * 2  # totals of the rack; the workload and its resampled copy
     for slot in rack.slots:
         server = slot.server
         devices, lanes = len(server.devices), len(server.lanes)
-        recorded = 4 * devices + 2 * lanes + 4  # junction, memory, case, coolant; flow and fan power by lane; inlet, exhaust
+        recorded = 4 * devices + 2 * lanes + 4  # junction, memory, case, coolant; flow and fan power by lane; ends
         made = 2 * labels + 4  # power and clock; flow, duty
         copied = 4 * labels + lanes + 2 if mixed else 0
         per_sample += slot.count * (recorded + made + copied)
-        driven = devices + 1 if "server" in load.dims else 0
-        per_sample += 2 * (slot.count * driven if driven else devices + 1)  # the series of each device, and side by side
+        driven = slot.count if "server" in load.dims else 1
+        per_sample += 2 * driven * (devices + 1)  # the series of each device, and the same side by side
     return 8.0 * samples * per_sample
 
 
@@ -340,7 +353,8 @@ def _memory() -> tuple[float, str]:
     found = [(LARGEST_OUTPUT, "of any run")]
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open("/proc/meminfo", encoding="ascii") as lines:
-            found += [(1024.0 * int(line.split()[1]), "free memory") for line in lines if line.startswith("MemAvailable:")]
+            found += [(1024.0 * int(line.split()[1]), "free memory") for line in lines
+                      if line.startswith("MemAvailable:")]
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if len(found) == 1:
             found.append((float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")), "free memory"))
@@ -363,12 +377,15 @@ def _clock(load: xr.DataArray, initial: Any) -> tuple[Floats, np.datetime64 | No
     if isinstance(initial, xr.Dataset):
         end = initial["time"].to_numpy()[-1]
         if end.dtype.kind not in "fiuM" or (end.dtype.kind == "M") != dated:
-            raise ScenarioError(f"initial: that result ends at {end}, the workload begins at {times[0]}: one has dates, the other "
+            raise ScenarioError(f"initial: that result ends at {end}, the workload begins at {times[0]}: one has "
+                                "dates, the other "
                                 "seconds; give both the same kind of time")
         gap = float((times[0] - end) / np.timedelta64(1, "ns") * 1e-9 if dated else times[0] - end)
         if not abs(gap) <= SAME_TIME:  # NaN and NaT are not
             raise ScenarioError(f"initial: that result ends at {end}{'' if dated else ' s'}, the workload begins at "
-                                f"{times[0]}{'' if dated else ' s'}; shift the workload's time by {-gap:.10g} s, or give 'steady' or a "
+                                f"{times[0]}{'' if dated else ' s'}; "
+                                f"shift the workload's time by {-gap:.10g} s, or "
+                                "give 'steady' or a "
                                 "temperature")
         if dated:
             origin = initial.attrs.get("time_origin")
@@ -377,7 +394,8 @@ def _clock(load: xr.DataArray, initial: Any) -> tuple[Floats, np.datetime64 | No
             except ValueError:
                 start = np.datetime64("NaT")
             if np.isnat(start) or start > times[0]:
-                raise ScenarioError(f"initial: time_origin is {shown(origin)}, expected the date at which that result began; give a "
+                raise ScenarioError(f"initial: time_origin is {shown(origin)}, expected the date at which that "
+                                    "result began; give a "
                                     "result of simulate_rack as it came")
     if not dated:
         return np.asarray(times, dtype=np.float64), None
@@ -526,7 +544,8 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
         other = next((f"{a!r} where this run has {b!r}" for a, b in zip(nodes, labels["node"], strict=False) if a != b),
                      f"{len(nodes) + earlier.sizes['shared_node']} nodes, this run has "
                      f"{len(labels['node']) + len(network.shared_names)}")
-        raise ScenarioError(f"initial: that Dataset is not a result of this rack under this cooling; its final state has other "
+        raise ScenarioError(f"initial: that Dataset is not a result of this rack under this cooling; its final state "
+                            "has other "
                             f"nodes: {other}. Use 'steady' or a temperature")
     state = {name: np.asarray(earlier[name].values, dtype=np.float64) for name in STATE}
 
@@ -535,7 +554,8 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
         if not np.all(np.isfinite(found)):
             r, server = np.argwhere(~np.isfinite(found))[0]
             where = labels[STATE[name][0]][row + r]
-            raise ScenarioError(f"initial: {name} of {where!r}, server {first + server}, is {found[r, server]:g}; that result is damaged, or "
+            raise ScenarioError(f"initial: {name} of {where!r}, server {first + server}, is {found[r, server]:g}; "
+                                "that result is damaged, or "
                                 "its servers are of other kinds. Use 'steady' or a temperature")
         return found
 
@@ -549,13 +569,15 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
         output = block("final_control_output", controller, m, first, g.n_server) if same and m else None
         integral = block("final_control_integral", controller, m, first, g.n_server) if same and m else None
         if output is not None and not np.all((output >= 0) & (output <= 1)):
-            raise ScenarioError(f"initial: final_control_output reaches {output.min():g} to {output.max():g}, expected 0 to 1; use "
+            raise ScenarioError(f"initial: final_control_output reaches {output.min():g} to {output.max():g}, "
+                                "expected 0 to 1; use "
                                 "'steady' or a temperature")
         taken.append((g.number, T, output, integral))
         row, controller, first = row + n, controller + m, first + g.n_server
     shared = np.ascontiguousarray(state["final_shared_temperature"])
     if not np.all(np.isfinite(shared)):
-        raise ScenarioError("initial: final_shared_temperature is not finite; that result is damaged. Use 'steady' or a temperature")
+        raise ScenarioError("initial: final_shared_temperature is not finite; that result is damaged. Use 'steady' "
+                            "or a temperature")
     if not same and labels["controller"]:
         steady_start(network, engine)
     for number, T, output, integral in taken:
