@@ -130,8 +130,7 @@ def _conversion(units: Any, name: str, unit: str) -> tuple[float, float]:
     if is_speed(units) or (isinstance(units, str) and _plain(units) in NO_UNIT):
         return 0.0, 1.0
     raise ScenarioError(f"{name} has units {shown(units)}, expected '1' (a fraction {unit}); convert it, or give a "
-                        "fan speed "
-                        "in 'rpm'")
+                        "fan speed in 'rpm'")
 
 
 def _labelled(series: pd.Series, name: str) -> xr.DataArray:
@@ -165,8 +164,7 @@ def _on_times(value: xr.DataArray, times: Floats, start: np.datetime64 | None, n
     if not np.all(np.isfinite(samples)):
         k = int(np.argwhere(~np.isfinite(samples))[0, 0])
         raise ScenarioError(f"{name}: sample {k} at {own[k]:g} s is {samples.reshape(own.size, -1)[k].min():g}; fill "
-                            "it or leave "
-                            "it out")
+                            "it or leave it out")
     holds = interpolation == "constant"
     if own[0] > times[0] + 1e-6 or (own[-1] < times[-1] - 1e-6 and not holds):
         raise ScenarioError(f"{name} covers {own[0]:g} to {own[-1]:g} s, the run goes from {times[0]:g} to "
@@ -182,10 +180,10 @@ def _on_times(value: xr.DataArray, times: Floats, start: np.datetime64 | None, n
 
 def _seconds(own: NDArray[Any], start: np.datetime64 | None, name: str) -> Floats:
     """Times of a series as seconds of the run, rising."""
-    if own.dtype.kind not in "Mmfiu":
-        raise ScenarioError(f"{name} has times of type {own.dtype}, expected dates or seconds")
     if own.size < 1:
         raise ScenarioError(f"{name} has no samples")
+    if own.dtype.kind not in "Mmfiu":
+        raise ScenarioError(f"{name} has times of type {own.dtype}, expected dates or seconds")
     lost = np.isnat(own) if own.dtype.kind in "Mm" else ~np.isfinite(own)
     if np.any(lost):
         raise ScenarioError(f"{name}: time of sample {int(np.argmax(lost))} is {own[lost][0]}; times must be there "
@@ -198,6 +196,5 @@ def _seconds(own: NDArray[Any], start: np.datetime64 | None, name: str) -> Float
     if np.any(np.diff(out) <= 0):
         k = int(np.argmax(np.diff(out) <= 0))
         raise ScenarioError(f"{name}: times must rise, sample {k + 1} at {out[k + 1]:g} s follows {out[k]:g} s; sort "
-                            "them, each "
-                            "time once")
+                            "them, each time once")
     return out

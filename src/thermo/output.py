@@ -281,7 +281,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
 def state_labels(network: Network) -> dict[str, list[str]]:
     """Labels of the state's rows: each node, and each controller with its kind.
 
-    Where there are several kinds of server, rows of all kinds one after the other, each with the kind's number first."""
+    Where there are several kinds of server, rows of all kinds one after the other, each with its kind's number."""
     several = len(network.groups) > 1
     out: dict[str, list[str]] = {"node": [], "controller": []}
     for k, g in enumerate(network.groups):

@@ -81,8 +81,8 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
         refused: to have it repaired, or long gaps refused, call ``as_workload(trace, fill=..., max_gap=...)`` first and
         give what it returns. Dims ``time`` and perhaps ``server`` and ``device``; what has no such dim applies to all.
         Devices are the accelerators (the CPUs, where a server has none): by name where labels along ``device`` name
-        them all, in order where they name none; a mixture is refused. Servers are in order, or by labels 0 to n - 1. Parts
-        that the workload does not drive (CPUs beside GPUs, memory, network) draw their own load even where the
+        them all, in order where they name none; a mixture is refused. Servers are in order, or by labels 0 to n - 1.
+        Parts that the workload does not drive (CPUs beside GPUs, memory, network) draw their own load even where the
         accelerators draw nothing.
     cooling : design or str, optional
         How it is cooled; default the rack's own.
@@ -223,8 +223,7 @@ def _checked_initial(initial: Any, rack: Rack) -> Any:
         if initial == "steady":
             return initial
         raise ScenarioError(f"initial is {shown(initial)}{nearest(initial[:40], ['steady'])}; or give a temperature "
-                            "[degC] as a "
-                            "number, or a result to go on from")
+                            "[degC] as a number, or a result to go on from")
     return _number("initial", initial, -50.0, 150.0, "degC", "or 'steady', or a result to go on from")
 
 
@@ -236,15 +235,13 @@ def _check_state(earlier: xr.Dataset, rack: Rack) -> None:
             raise ScenarioError(f"initial: that Dataset has no {name}, it is not a whole result; {way_out}")
         if earlier[name].dims != dims or earlier[name].dtype.kind != "f":
             raise ScenarioError(f"initial: {name} is {earlier[name].dtype} with dims {earlier[name].dims}, expected "
-                                "float64 with "
-                                f"{dims}; {way_out}")
+                                f"float64 with {dims}; {way_out}")
     for name in ("node", "time", *(("controller",) if earlier.sizes["controller"] else ())):
         if name not in earlier.coords or earlier[name].dims != (name,) or not earlier[name].size:
             raise ScenarioError(f"initial: that Dataset has no coordinate {name}; {way_out}")
     if "reference_temperature" not in earlier.attrs:
         raise ScenarioError(f"initial: that Dataset has lost its attribute reference_temperature, its temperatures "
-                            "mean nothing "
-                            f"without it; {way_out}")
+                            f"mean nothing without it; {way_out}")
     _number("initial: reference_temperature", earlier.attrs["reference_temperature"], -50.0, 150.0, "degC")
     if earlier.sizes["server"] != rack.n_server:
         raise ScenarioError(f"initial: that result has {earlier.sizes['server']} servers, rack {rack.name!r} has "
@@ -276,8 +273,8 @@ def _check_dims(rack: Rack, load: xr.DataArray) -> xr.DataArray:
 def _device_columns(server: Server, load: xr.DataArray) -> list[int]:
     """For each accelerator of `server` its column of the workload.
 
-    By name where the labels name them all, in order where they name none. Whichever coordinate along ``device`` names them
-    counts; a result's own does, with parts beside the accelerators, which are left out."""
+    By name where the labels name them all, in order where they name none. Whichever coordinate along ``device`` names
+    them counts; a result's own does, with parts beside the accelerators, which are left out."""
     names = [server.device_names[i] for i in server.accelerators]
     if "device" not in load.dims:
         return [0] * len(names)
@@ -332,7 +329,7 @@ def _check_size(rack: Rack, load: xr.DataArray, time_step: Any = None) -> None:
 
 
 def _result_size(rack: Rack, load: xr.DataArray, samples: int) -> float:
-    """Memory that a run takes [bytes]: the result's variables, what the solver records, and the series that drive it."""
+    """Memory of a run [bytes]: the result's variables, what the solver records, and the series that drive it."""
     labels = len({name for slot in rack.slots for name in slot.server.device_names})
     mixed = len(rack.slots) > 1  # then the records of each kind are copied side by side
     per_sample = 20.0 + (load.size / load.sizes["time"]) * 2  # totals of the rack; the workload and its resampled copy
@@ -378,15 +375,12 @@ def _clock(load: xr.DataArray, initial: Any) -> tuple[Floats, np.datetime64 | No
         end = initial["time"].to_numpy()[-1]
         if end.dtype.kind not in "fiuM" or (end.dtype.kind == "M") != dated:
             raise ScenarioError(f"initial: that result ends at {end}, the workload begins at {times[0]}: one has "
-                                "dates, the other "
-                                "seconds; give both the same kind of time")
+                                "dates, the other seconds; give both the same kind of time")
         gap = float((times[0] - end) / np.timedelta64(1, "ns") * 1e-9 if dated else times[0] - end)
         if not abs(gap) <= SAME_TIME:  # NaN and NaT are not
             raise ScenarioError(f"initial: that result ends at {end}{'' if dated else ' s'}, the workload begins at "
-                                f"{times[0]}{'' if dated else ' s'}; "
-                                f"shift the workload's time by {-gap:.10g} s, or "
-                                "give 'steady' or a "
-                                "temperature")
+                                f"{times[0]}{'' if dated else ' s'}; shift the workload's time by {-gap:.10g} s, or "
+                                "give 'steady' or a temperature")
         if dated:
             origin = initial.attrs.get("time_origin")
             try:
@@ -395,8 +389,7 @@ def _clock(load: xr.DataArray, initial: Any) -> tuple[Floats, np.datetime64 | No
                 start = np.datetime64("NaT")
             if np.isnat(start) or start > times[0]:
                 raise ScenarioError(f"initial: time_origin is {shown(origin)}, expected the date at which that "
-                                    "result began; give a "
-                                    "result of simulate_rack as it came")
+                                    "result began; give a result of simulate_rack as it came")
     if not dated:
         return np.asarray(times, dtype=np.float64), None
     return (times - start) / np.timedelta64(1, "ns") * 1e-9, start
@@ -537,7 +530,7 @@ def _start(scenario: Scenario, network: Network, engine: Any) -> None:
 
 
 def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
-    """Takes the earlier result's state. Controllers of another kind or number start from their steady output instead."""
+    """Takes the earlier result's state. Controllers of another kind or number start from their steady output."""
     labels = state_labels(network)
     nodes = [str(v) for v in earlier["node"].values]
     if nodes != labels["node"] or earlier.sizes["shared_node"] != len(network.shared_names):
@@ -545,8 +538,7 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
                      f"{len(nodes) + earlier.sizes['shared_node']} nodes, this run has "
                      f"{len(labels['node']) + len(network.shared_names)}")
         raise ScenarioError(f"initial: that Dataset is not a result of this rack under this cooling; its final state "
-                            "has other "
-                            f"nodes: {other}. Use 'steady' or a temperature")
+                            f"has other nodes: {other}. Use 'steady' or a temperature")
     state = {name: np.asarray(earlier[name].values, dtype=np.float64) for name in STATE}
 
     def block(name: str, row: int, rows: int, first: int, servers: int) -> Floats:
@@ -570,8 +562,7 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
         integral = block("final_control_integral", controller, m, first, g.n_server) if same and m else None
         if output is not None and not np.all((output >= 0) & (output <= 1)):
             raise ScenarioError(f"initial: final_control_output reaches {output.min():g} to {output.max():g}, "
-                                "expected 0 to 1; use "
-                                "'steady' or a temperature")
+                                "expected 0 to 1; use 'steady' or a temperature")
         taken.append((g.number, T, output, integral))
         row, controller, first = row + n, controller + m, first + g.n_server
     shared = np.ascontiguousarray(state["final_shared_temperature"])
