@@ -27,6 +27,7 @@ __all__ = ["Assembly", "Scenario", "assemble", "checked", "device_power", "simul
 Floats = NDArray[np.float64]
 LARGEST_OUTPUT = 64e9  # bytes: more than this is refused before anything is allocated
 SAME_TIME = 1e-6  # s, by which a workload may miss the end of the result that it goes on from
+STATE_RANGE = (-100.0, 5000.0)  # degC, of a state to go on from: runaway is hot, damage is far off
 STATE = {"final_node_temperature": ("node", "server"), "final_control_output": ("controller", "server"),
          "final_control_integral": ("controller", "server"), "final_shared_temperature": ("shared_node",)}
 
@@ -184,8 +185,9 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     initial = _checked_initial(initial, rack)
     load = _workload.as_workload(workload)
     if time_step is not None:
-        if not isinstance(time_step, np.timedelta64):
-            _require_number("time_step", time_step, "seconds above 0")
+        if isinstance(time_step, np.timedelta64):
+            time_step = float(time_step / np.timedelta64(1, "s"))
+        time_step = _number("time_step", time_step, 1e-6, 1e9, "s")
         _check_size(rack, load, time_step)
         load = _workload.resample(load, time_step)
     load = _check_dims(rack, load)
@@ -313,14 +315,13 @@ def _some(labels: Sequence[str]) -> str:
     return ", ".join(label[:24] for label in labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
 
 
-def _check_size(rack: Rack, load: xr.DataArray, time_step: Any = None) -> None:
+def _check_size(rack: Rack, load: xr.DataArray, time_step: float | None = None) -> None:
     """Refuses what would not fit, before it is allocated; of a workload still to be resampled, by its length."""
     samples = load.sizes["time"]
     if time_step is not None:
         times = load["time"].to_numpy()
         span = (times[-1] - times[0]) / np.timedelta64(1, "s") if times.dtype.kind == "M" else times[-1] - times[0]
-        step = time_step / np.timedelta64(1, "s") if isinstance(time_step, np.timedelta64) else float(time_step)
-        samples = int(min(span / step, 1e15)) + 1 if step > 0 else samples
+        samples = int(span / time_step) + 1
     size, limit, whose = _result_size(rack, load, samples), *_memory()
     if size > limit:
         raise LimitError(f"the result of {samples} samples and {rack.n_server} servers would take {size / 1e9:.3g} "
@@ -551,6 +552,11 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
                                 "its servers are of other kinds. Use 'steady' or a temperature")
         return found
 
+    def within(name: str, found: Floats, low: float, high: float, unit: str) -> None:
+        if found.size and not (low <= found.min() and found.max() <= high):
+            raise ScenarioError(f"initial: {name} reaches from {found.min():g} to {found.max():g} {unit}, expected "
+                                f"{low:g} to {high:g} {unit}; that result is damaged. Use 'steady' or a temperature")
+
     known = [str(v) for v in earlier["controller"].values] if earlier.sizes["controller"] else []
     same = known == labels["controller"]
     taken: list[tuple[int, Floats, Floats | None, Floats | None]] = []
@@ -558,17 +564,20 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
     for g in network.groups:
         n, m = len(g.names), len(g.controls)
         T = block("final_node_temperature", row, n, first, g.n_server)
-        output = block("final_control_output", controller, m, first, g.n_server) if same and m else None
-        integral = block("final_control_integral", controller, m, first, g.n_server) if same and m else None
-        if output is not None and not np.all((output >= 0) & (output <= 1)):
-            raise ScenarioError(f"initial: final_control_output reaches {output.min():g} to {output.max():g}, "
-                                "expected 0 to 1; use 'steady' or a temperature")
+        within("final_node_temperature", T + network.reference, *STATE_RANGE, "degC")
+        output = integral = None
+        if same and m:
+            output = block("final_control_output", controller, m, first, g.n_server)
+            integral = block("final_control_integral", controller, m, first, g.n_server)
+            within("final_control_output", output, 0.0, 1.0, "of rated speed")
+            within("final_control_integral", integral, 0.0, 1.0, "of rated speed")
         taken.append((g.number, T, output, integral))
         row, controller, first = row + n, controller + m, first + g.n_server
     shared = np.ascontiguousarray(state["final_shared_temperature"])
     if not np.all(np.isfinite(shared)):
         raise ScenarioError("initial: final_shared_temperature is not finite; that result is damaged. Use 'steady' "
                             "or a temperature")
+    within("final_shared_temperature", shared + network.reference, *STATE_RANGE, "degC")
     if not same and labels["controller"]:
         steady_start(network, engine)
     for number, T, output, integral in taken:
