@@ -16,9 +16,10 @@ from thermo.rack import Described, as_mapping
 from thermo.solve import Solution
 
 if TYPE_CHECKING:
+    from thermo.network import Network
     from thermo.simulate import Assembly, Scenario
 
-__all__ = ["VARIABLES", "dataset"]
+__all__ = ["VARIABLES", "dataset", "state_labels"]
 
 Floats = NDArray[np.float64]
 TSD, TSP, TS, T = ("time", "server", "device"), ("time", "server", "position"), ("time", "server"), ("time",)
@@ -187,7 +188,8 @@ def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:
         "stage": ("stage", np.array(scenario.power.stage_names), {"long_name": "stage of the power chain, utility first"}),
         "stage_heat_to": ("stage", np.array([stage.heat_to for stage in scenario.power.stages]),
                           {"long_name": "where the stage's loss becomes heat"}),
-        "node": ("node", np.array([f"{i}: {n}" for i, n in enumerate(assembly.network.groups[0].names)])),
+        **{dim: (dim, np.array(rows), {"long_name": f"{dim} of the state at the end"})
+           for dim, rows in state_labels(assembly.network).items() if rows},
     }
 
 
@@ -307,8 +309,33 @@ def _over(utility: Floats, it: Floats) -> Floats:
     return np.divide(utility, it, out=np.full(np.shape(it), np.inf), where=it > 0)
 
 
+def state_labels(network: Network) -> dict[str, list[str]]:
+    """Labels of the state's rows: each node, and each controller with its kind.
+
+    Where there are several kinds of server, rows of all kinds one after the other, each with its kind's number."""
+    several = len(network.groups) > 1
+    out: dict[str, list[str]] = {"node": [], "controller": []}
+    for k, g in enumerate(network.groups):
+        before = f"{k}/" if several else ""
+        out["node"] += [f"{before}{i}: {name}" for i, name in enumerate(g.names)]
+        out["controller"] += [f"{before}{i}: {'PI' if c.kind == 0 else 'curve'}" for i, c in enumerate(g.controls)]
+    return out
+
+
 def _state(state: dict[str, Any]) -> dict[str, Any]:
-    if len(state["temperature"]) != 1:  # several kinds of server: no rectangular state to go on from
-        return {}
-    return {"final_node_temperature": state["temperature"][0], "final_control_output": state["control"][0],
-            "final_control_integral": state["integral"][0], "final_shared_temperature": state["shared"]}
+    """The state at the end, (row, server), rows as in `state_labels`; NaN where a server is not of the row's kind."""
+    servers = [T.shape[1] for T in state["temperature"]]
+
+    def rectangle(parts: list[Floats]) -> Floats:
+        if len(parts) == 1:
+            return parts[0]
+        out = np.full((sum(p.shape[0] for p in parts), sum(servers)), np.nan)
+        row = column = 0
+        for part, n in zip(parts, servers, strict=True):
+            out[row:row + part.shape[0], column:column + n] = part
+            row, column = row + part.shape[0], column + n
+        return out
+
+    return {"final_node_temperature": rectangle(state["temperature"]),
+            "final_control_output": rectangle(state["control"]),
+            "final_control_integral": rectangle(state["integral"]), "final_shared_temperature": state["shared"]}

@@ -1,6 +1,8 @@
 """Simulate a rack. `simulate_rack` is the table of contents: six stops, each of which can be called alone."""
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +13,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from thermo import workload as _workload
-from thermo.ambient import Ambient, over_time
+from thermo.ambient import Ambient, is_number, over_time
 from thermo.cooling.site import Cooled, CoolingDesign, Kind, Site
-from thermo.errors import ScenarioError, shown
+from thermo.errors import LimitError, ScenarioError, nearest, require_between, shown
 from thermo.network import Network
-from thermo.output import dataset
+from thermo.output import dataset, state_labels
 from thermo.power import PowerChain
 from thermo.rack import Rack, Server
 from thermo.solve import SOLVERS, Solution, integrate, steady_start
@@ -24,6 +26,10 @@ __all__ = ["Assembly", "Scenario", "assemble", "checked", "device_power", "simul
 
 Floats = NDArray[np.float64]
 LARGEST_OUTPUT = 64e9  # bytes: more than this is refused before anything is allocated
+SAME_TIME = 1e-6  # s, by which a workload may miss the end of the result that it goes on from
+STATE_RANGE = (-100.0, 5000.0)  # degC, of a state to go on from: runaway is hot, damage is far off
+STATE = {"final_node_temperature": ("node", "server"), "final_control_output": ("controller", "server"),
+         "final_control_integral": ("controller", "server"), "final_shared_temperature": ("shared_node",)}
 
 
 @dataclass(frozen=True)
@@ -72,9 +78,13 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     rack : Rack or str
         What stands there, or the name of a rack in the library.
     workload : DataArray, Series, DataFrame, path or number
-        Power of each device [W] or utilisation [1], as `thermo.workload.as_workload` takes it. Dims ``time`` and
-        perhaps ``server`` and ``device``; what has no such dim applies to all. Devices are the accelerators (the CPUs, where
-        a server has none), by name or in order.
+        Power of each device [W] or utilisation [1], as `thermo.workload.as_workload` takes it. A trace with faults is
+        refused: to have it repaired, or long gaps refused, call ``as_workload(trace, fill=..., max_gap=...)`` first and
+        give what it returns. Dims ``time`` and perhaps ``server`` and ``device``; what has no such dim applies to all.
+        Devices are the accelerators (the CPUs, where a server has none): by name where labels along ``device`` name
+        them all, in order where they name none; a mixture is refused. Servers are in order, or by labels 0 to n - 1.
+        Parts that the workload does not drive (CPUs beside GPUs, memory, network) draw their own load even where the
+        accelerators draw nothing.
     cooling : design or str, optional
         How it is cooled; default the rack's own.
     power : PowerChain or str, optional
@@ -86,7 +96,10 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     events : sequence
         Things that happen; none are known yet.
     initial : "steady", float or Dataset
-        Steady state of the first sample, one temperature for all [degC], or a result to go on from.
+        Steady state of the first sample, one temperature for all [degC], or a result to go on from: one of the same
+        servers under the same kind of cooling, whose last time is the workload's first. Controllers go on from where
+        they were; where the cooling has controllers of another kind or number than the earlier run, temperatures go on
+        and the new controllers start from their steady output under the first sample.
     solver : str
         ``"auto"``, ``"propagator"``, ``"tr-bdf2"``, or a SciPy method ``"BDF"``, ``"Radau"``, ``"LSODA"``.
     tolerance : float
@@ -104,6 +117,8 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     ------
     ScenarioError, TraceError
         If an argument cannot be what was meant. Nothing is computed.
+    LimitError
+        If the result would not fit in memory. Nothing is allocated.
     ConvergenceError
         If no solution was found.
 
@@ -114,6 +129,7 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     >>> bool(abs(result.energy_residual).max() <= 1e-9 * result.it_power.min())
     True
     """
+    _check_progress(progress)
     scenario = checked(rack, workload, cooling=cooling, power=power, ambient=ambient, time_step=time_step, events=events,
                        initial=initial, solver=solver, tolerance=tolerance)
     watts = device_power(scenario)
@@ -129,7 +145,6 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
             tolerance: float = 0.01) -> Scenario:
     """The arguments of `simulate_rack`, resolved and checked."""
     from thermo import library
-    from thermo.errors import nearest, require_between
 
     if isinstance(rack, str):
         rack = Rack.from_library(rack)
@@ -138,6 +153,9 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     design = rack.cooling if cooling is None else cooling
     if isinstance(design, str):
         design = library.load("cooling", design)
+    if isinstance(design, type):
+        raise ScenarioError(f"cooling is the class {design.__name__}, expected a design; call it: "
+                            f"cooling={design.__name__}()")
     if not (hasattr(design, "add_to") and hasattr(design, "heat_rejection_power")):
         raise ScenarioError(f"cooling is {shown(cooling)}, expected a cooling design or the name of one: "
                             f"{', '.join(library.names('cooling'))}")
@@ -151,70 +169,230 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     if ambient is None:
         ambient = Ambient()
     elif isinstance(ambient, Mapping):
+        if odd := [k for k in ambient if not isinstance(k, str)]:
+            raise ScenarioError(f"ambient has the key {shown(odd[0])}, expected names of its fields: "
+                                f"{', '.join(Ambient.model_fields)}")
         ambient = Ambient.from_mapping(ambient, "ambient")
     if not isinstance(ambient, Ambient):
         raise ScenarioError(f"ambient is {shown(ambient)}, expected an Ambient or a mapping of its fields")
+    if isinstance(events, str | bytes) or not isinstance(events, Sequence):
+        raise ScenarioError(f"events is {shown(events)}, expected a sequence of events; leave it out, or give ()")
     if len(events):
         raise ScenarioError(f"events: {shown(events[0])} is not an event that this version knows; leave events empty")
-    if solver not in SOLVERS:
-        raise ScenarioError(f"solver is {shown(solver)}{nearest(str(solver), SOLVERS)}")
-    tolerance = require_between("tolerance", tolerance, 1e-9, 10.0, "K")
+    if not isinstance(solver, str) or solver not in SOLVERS:
+        raise ScenarioError(f"solver is {shown(solver)}{nearest(str(solver)[:40], SOLVERS)}")
+    tolerance = _number("tolerance", tolerance, 1e-9, 10.0, "K")
+    initial = _checked_initial(initial, rack)
     load = _workload.as_workload(workload)
     if time_step is not None:
+        if isinstance(time_step, np.timedelta64):
+            time_step = float(time_step / np.timedelta64(1, "s"))
+        time_step = _number("time_step", time_step, 1e-6, 1e9, "s")
+        _check_size(rack, load, time_step)
         load = _workload.resample(load, time_step)
-    _check_dims(rack, load)
+    load = _check_dims(rack, load)
     _check_size(rack, load)
     seconds, start = _clock(load, initial)
-    if not isinstance(initial, xr.Dataset) and initial != "steady":
-        initial = require_between("initial", initial, -50.0, 150.0, "degC", "or 'steady', or a result to go on from")
+    over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature",
+              low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?", servers=rack.n_server)
     return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start)
 
 
-def _check_dims(rack: Rack, load: xr.DataArray) -> None:
+def _require_number(name: str, value: Any, expected: str) -> None:
+    if not is_number(value):
+        array = isinstance(value, np.ndarray | xr.DataArray)
+        what = f"a {type(value).__name__} of {value.dtype}, shape {value.shape}" if array else shown(value)
+        raise ScenarioError(f"{name} is {what}, expected {expected}")
+
+
+def _number(name: str, value: Any, low: float, high: float, unit: str, hint: str = "") -> float:
+    """A number in [low, high]: neither a truth value nor text nor an array."""
+    _require_number(name, value, f"a number from {low:g} to {high:g} {unit}{hint and ', ' + hint}")
+    return require_between(name, value, low, high, unit, hint)
+
+
+def _check_progress(progress: Any) -> None:
+    if not isinstance(progress, bool | np.bool_) and not callable(progress):
+        raise ScenarioError(f"progress is {shown(progress)}, expected True, False or a function of the fraction done")
+
+
+def _checked_initial(initial: Any, rack: Rack) -> Any:
+    """"steady", a temperature, or a result whose state is complete."""
+    if isinstance(initial, xr.Dataset):
+        _check_state(initial, rack)
+        return initial
+    if isinstance(initial, str):
+        if initial == "steady":
+            return initial
+        raise ScenarioError(f"initial is {shown(initial)}{nearest(initial[:40], ['steady'])}; or give a temperature "
+                            "[degC] as a number, or a result to go on from")
+    return _number("initial", initial, -50.0, 150.0, "degC", "or 'steady', or a result to go on from")
+
+
+def _check_state(earlier: xr.Dataset, rack: Rack) -> None:
+    """What can be said of a result to go on from before the network is there."""
+    way_out = "give a result of simulate_rack as it came, 'steady' or a temperature"
+    for name, dims in STATE.items():
+        if name not in earlier.data_vars:
+            raise ScenarioError(f"initial: that Dataset has no {name}, it is not a whole result; {way_out}")
+        if earlier[name].dims != dims or earlier[name].dtype.kind != "f":
+            raise ScenarioError(f"initial: {name} is {earlier[name].dtype} with dims {earlier[name].dims}, expected "
+                                f"float64 with {dims}; {way_out}")
+    for name in ("node", "time", *(("controller",) if earlier.sizes["controller"] else ())):
+        if name not in earlier.coords or earlier[name].dims != (name,) or not earlier[name].size:
+            raise ScenarioError(f"initial: that Dataset has no coordinate {name}; {way_out}")
+    if "reference_temperature" not in earlier.attrs:
+        raise ScenarioError(f"initial: that Dataset has lost its attribute reference_temperature, its temperatures "
+                            f"mean nothing without it; {way_out}")
+    _number("initial: reference_temperature", earlier.attrs["reference_temperature"], -50.0, 150.0, "degC")
+    if earlier.sizes["server"] != rack.n_server:
+        raise ScenarioError(f"initial: that result has {earlier.sizes['server']} servers, rack {rack.name!r} has "
+                            f"{rack.n_server}; "
+                            "go on with the same number of servers, or give 'steady' or a temperature")
+
+
+def _check_dims(rack: Rack, load: xr.DataArray) -> xr.DataArray:
+    """The workload with its servers in the rack's order."""
     if "server" in load.dims and load.sizes["server"] not in (1, rack.n_server):
         raise ScenarioError(f"workload has {load.sizes['server']} servers, rack {rack.name!r} has {rack.n_server}; leave out "
                             "the dim 'server' to load all alike")
+    if "server" in load.coords and load.sizes.get("server", 1) > 1 and load["server"].dtype.kind in "fiu":
+        labels = load["server"].to_numpy()
+        order = np.argsort(labels, kind="stable")
+        if not np.array_equal(labels[order], np.arange(rack.n_server)):
+            raise ScenarioError(f"workload: its servers are labelled {shown(labels.tolist())}, expected 0 to "
+                                f"{rack.n_server - 1}, each "
+                                "once; relabel them, or drop the labels to take them in order: "
+                                "workload.drop_vars('server')")
+        if not np.array_equal(order, np.arange(rack.n_server)):
+            load = load.isel(server=order)
     if "device" in load.dims:
         for slot in rack.slots:
             _device_columns(slot.server, load)
+    return load
 
 
 def _device_columns(server: Server, load: xr.DataArray) -> list[int]:
-    """For each accelerator of `server` its column of the workload: by name where the names match, else in order."""
+    """For each accelerator of `server` its column of the workload.
+
+    By name where the labels name them all, in order where they name none. Whichever coordinate along ``device`` names
+    them counts; a result's own does, with parts beside the accelerators, which are left out."""
     names = [server.device_names[i] for i in server.accelerators]
     if "device" not in load.dims:
         return [0] * len(names)
     n = load.sizes["device"]
-    named = next((c for c in ("device_name", "device") if c in load.coords), None)
-    labels = [] if named is None else [str(v) for v in load[named].values]
-    if labels and all(name in labels for name in names):
-        return [labels.index(name) for name in names]
+    usual = [c for c in ("device", "device_name") if c in load.coords]
+    texts = [[str(v) for v in load[c].values] for c in [*usual, *(str(c) for c in load.coords if c not in usual)]
+             if load[c].dims == ("device",) and load[c].dtype.kind in "OUT"]
+    found = [[label for label in labels if label in names] for labels in texts]
+    for labels, known in zip(texts, found, strict=True):
+        if sorted(known) == sorted(names):
+            return [labels.index(name) for name in names]
+    for labels, known in zip(texts, found, strict=True):
+        if known:
+            twice = [label for label in dict.fromkeys(known) if known.count(label) > 1]
+            missing = [name for name in names if name not in known]
+            unknown = [label for label in labels if label not in server.device_names]
+            said = "; ".join(f"{what} {_some(which)}" for what, which in
+                             (("twice", twice), ("missing", missing), ("unknown", unknown)) if which)
+            raise ScenarioError(f"workload: its {n} device labels name some devices of server {server.name!r} and "
+                                f"not others: {said}. "
+                                f"Name each of {_some(names)} once, or drop the labels to take columns in order")
     if n == len(names):
+        numbers = load["device"].to_numpy() if "device" in load.coords else np.arange(n)
+        if numbers.dtype.kind in "fiu" and np.array_equal(np.sort(numbers), np.arange(n)):
+            return [int(i) for i in np.argsort(numbers, kind="stable")]
         return list(range(n))
     if n == 1:
         return [0] * len(names)
-    raise ScenarioError(f"workload has {n} devices ({', '.join(labels[:4])}{'...' if n > 4 else ''}), server {server.name!r} "
-                        f"has {len(names)} that it could drive ({names[0]} to {names[-1]}); select or average them")
+    raise ScenarioError(f"workload has {n} devices ({_some(texts[0]) if texts else 'without names'}), server "
+                        f"{server.name!r} has "
+                        f"{len(names)} that it could drive ({names[0]} to {names[-1]}); select or average them")
 
 
-def _check_size(rack: Rack, load: xr.DataArray) -> None:
-    from thermo.errors import LimitError
+def _some(labels: Sequence[str]) -> str:
+    """The first few, each cut short."""
+    return ", ".join(label[:24] for label in labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
 
-    slots = sum(slot.count * (4 * len(slot.server.devices) + 4) for slot in rack.slots)
-    size = 8.0 * load.sizes["time"] * slots
-    if size > LARGEST_OUTPUT:
-        raise LimitError(f"the result of {load.sizes['time']} samples and {rack.n_server} servers would take {size / 1e9:.0f} GB, "
-                         f"the limit is {LARGEST_OUTPUT / 1e9:.0f} GB; use a larger time_step or fewer servers")
+
+def _check_size(rack: Rack, load: xr.DataArray, time_step: float | None = None) -> None:
+    """Refuses what would not fit, before it is allocated; of a workload still to be resampled, by its length."""
+    samples = load.sizes["time"]
+    if time_step is not None:
+        times = load["time"].to_numpy()
+        span = (times[-1] - times[0]) / np.timedelta64(1, "s") if times.dtype.kind == "M" else times[-1] - times[0]
+        samples = int(span / time_step) + 1
+    size, limit, whose = _result_size(rack, load, samples), *_memory()
+    if size > limit:
+        raise LimitError(f"the result of {samples} samples and {rack.n_server} servers would take {size / 1e9:.3g} "
+                         "GB, the limit is "
+                         f"{limit / 1e9:.3g} GB ({whose}); use a larger time_step, a shorter workload or fewer servers")
+
+
+def _result_size(rack: Rack, load: xr.DataArray, samples: int) -> float:
+    """Memory of a run [bytes]: the result's variables, what the solver records, and the series that drive it."""
+    labels = len({name for slot in rack.slots for name in slot.server.device_names})
+    mixed = len(rack.slots) > 1  # then the records of each kind are copied side by side
+    per_sample = 20.0 + (load.size / load.sizes["time"]) * 2  # totals of the rack; the workload and its resampled copy
+    for slot in rack.slots:
+        server = slot.server
+        devices, lanes = len(server.devices), len(server.lanes)
+        recorded = 4 * devices + 2 * lanes + 4  # junction, memory, case, coolant; flow and fan power by lane; ends
+        made = 2 * labels + 4  # power and clock; flow, duty
+        copied = 4 * labels + lanes + 2 if mixed else 0
+        per_sample += slot.count * (recorded + made + copied)
+        driven = slot.count if "server" in load.dims else 1
+        per_sample += 2 * driven * (devices + 1)  # the series of each device, and the same side by side
+    return 8.0 * samples * per_sample
+
+
+def _memory() -> tuple[float, str]:
+    """Bytes that a run may take, and what says so: the fixed limit, free memory, or the limit on the process."""
+    found = [(LARGEST_OUTPUT, "of any run")]
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            found += [(1024.0 * int(line.split()[1]), "free memory") for line in lines
+                      if line.startswith("MemAvailable:")]
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if len(found) == 1:
+            found.append((float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")), "free memory"))
+    with contextlib.suppress(ImportError, OSError, ValueError, IndexError):
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most != resource.RLIM_INFINITY:
+            with open("/proc/self/statm", encoding="ascii") as pages:
+                used = int(pages.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+            found.append((float(max(most - used, 0)), "what the process may still take, ulimit -v"))
+    return min(found)
 
 
 def _clock(load: xr.DataArray, initial: Any) -> tuple[Floats, np.datetime64 | None]:
     """Seconds of the samples. Dates count from the first sample, or from where the result to go on from began."""
     times = load["time"].to_numpy()
-    if not np.issubdtype(times.dtype, np.datetime64):
+    dated = times.dtype.kind == "M"
+    start = times[0] if dated else None
+    if isinstance(initial, xr.Dataset):
+        end = initial["time"].to_numpy()[-1]
+        if end.dtype.kind not in "fiuM" or (end.dtype.kind == "M") != dated:
+            raise ScenarioError(f"initial: that result ends at {end}, the workload begins at {times[0]}: one has "
+                                "dates, the other seconds; give both the same kind of time")
+        gap = float((times[0] - end) / np.timedelta64(1, "ns") * 1e-9 if dated else times[0] - end)
+        if not abs(gap) <= SAME_TIME:  # NaN and NaT are not
+            raise ScenarioError(f"initial: that result ends at {end}{'' if dated else ' s'}, the workload begins at "
+                                f"{times[0]}{'' if dated else ' s'}; shift the workload's time by {-gap:.10g} s, or "
+                                "give 'steady' or a temperature")
+        if dated:
+            origin = initial.attrs.get("time_origin")
+            try:
+                start = np.datetime64(str(origin))
+            except ValueError:
+                start = np.datetime64("NaT")
+            if np.isnat(start) or start > times[0]:
+                raise ScenarioError(f"initial: time_origin is {shown(origin)}, expected the date at which that "
+                                    "result began; give a result of simulate_rack as it came")
+    if not dated:
         return np.asarray(times, dtype=np.float64), None
-    start = times[0]
-    if isinstance(initial, xr.Dataset) and "time_origin" in initial.attrs:
-        start = np.datetime64(initial.attrs["time_origin"])
     return (times - start) / np.timedelta64(1, "ns") * 1e-9, start
 
 
@@ -277,7 +455,7 @@ def _kind_power(server: Server, values: Floats, load: xr.DataArray) -> DevicePow
 
 def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     """The network of the scenario: servers and their power, then the cooling design adds itself."""
-    if isinstance(scenario.initial, xr.Dataset) and "reference_temperature" in scenario.initial.attrs:
+    if isinstance(scenario.initial, xr.Dataset):
         reference = float(scenario.initial.attrs["reference_temperature"])
     else:
         reference = float(np.ravel(_over_time(scenario)(scenario.ambient.air_temperature, name="ambient.air_temperature",
@@ -317,6 +495,7 @@ def _warn_of_peaks(scenario: Scenario, watts: list[DevicePower], site: Site) -> 
 def solved(scenario: Scenario, assembly: Assembly, progress: bool | Callable[[float], None] = False
            ) -> tuple[Solution, dict[str, Any]]:
     """The run itself: initial state, then integration. Returns the state at the end too, enough to go on from."""
+    _check_progress(progress)
     network = assembly.network
     engine = network.build()
     _start(scenario, network, engine)
@@ -342,7 +521,7 @@ def _start(scenario: Scenario, network: Network, engine: Any) -> None:
         _go_on(scenario.initial, network, engine)
         return
     steady_start(network, engine)
-    if scenario.initial == "steady":
+    if isinstance(scenario.initial, str):
         return
     rise = float(scenario.initial) - network.reference
     for g in network.groups:
@@ -352,20 +531,58 @@ def _start(scenario: Scenario, network: Network, engine: Any) -> None:
 
 
 def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
-    names = [f"{i}: {name}" for i, name in enumerate(network.groups[0].names)]
-    if "final_node_temperature" not in earlier or list(earlier["node"].values) != names:
-        raise ScenarioError("initial: that Dataset is not a result of this rack under this cooling; its final state has other "
-                            "nodes. Use 'steady' or a temperature")
-    first = 0
+    """Takes the earlier result's state. Controllers of another kind or number start from their steady output."""
+    labels = state_labels(network)
+    nodes = [str(v) for v in earlier["node"].values]
+    if nodes != labels["node"] or earlier.sizes["shared_node"] != len(network.shared_names):
+        other = next((f"{a!r} where this run has {b!r}" for a, b in zip(nodes, labels["node"], strict=False) if a != b),
+                     f"{len(nodes) + earlier.sizes['shared_node']} nodes, this run has "
+                     f"{len(labels['node']) + len(network.shared_names)}")
+        raise ScenarioError(f"initial: that Dataset is not a result of this rack under this cooling; its final state "
+                            f"has other nodes: {other}. Use 'steady' or a temperature")
+    state = {name: np.asarray(earlier[name].values, dtype=np.float64) for name in STATE}
+
+    def block(name: str, row: int, rows: int, first: int, servers: int) -> Floats:
+        found = np.ascontiguousarray(state[name][row:row + rows, first:first + servers])
+        if not np.all(np.isfinite(found)):
+            r, server = np.argwhere(~np.isfinite(found))[0]
+            where = labels[STATE[name][0]][row + r]
+            raise ScenarioError(f"initial: {name} of {where!r}, server {first + server}, is {found[r, server]:g}; "
+                                "that result is damaged, or "
+                                "its servers are of other kinds. Use 'steady' or a temperature")
+        return found
+
+    def within(name: str, found: Floats, low: float, high: float, unit: str) -> None:
+        if found.size and not (low <= found.min() and found.max() <= high):
+            raise ScenarioError(f"initial: {name} reaches from {found.min():g} to {found.max():g} {unit}, expected "
+                                f"{low:g} to {high:g} {unit}; that result is damaged. Use 'steady' or a temperature")
+
+    known = [str(v) for v in earlier["controller"].values] if earlier.sizes["controller"] else []
+    same = known == labels["controller"]
+    taken: list[tuple[int, Floats, Floats | None, Floats | None]] = []
+    row = controller = first = 0
     for g in network.groups:
-        here = slice(first, first + g.n_server)
-
-        def of(variable: str, here: slice = here) -> Floats:
-            return np.ascontiguousarray(earlier[variable].values[:, here])
-
-        engine.set_temperature(g.number, of("final_node_temperature"))
-        if g.controls:
-            engine.set_control(g.number, of("final_control_output"))
-            engine.set_integral(g.number, of("final_control_integral"))
-        first += g.n_server
-    engine.set_border_temperature(np.ascontiguousarray(earlier["final_shared_temperature"].values))
+        n, m = len(g.names), len(g.controls)
+        T = block("final_node_temperature", row, n, first, g.n_server)
+        within("final_node_temperature", T + network.reference, *STATE_RANGE, "degC")
+        output = integral = None
+        if same and m:
+            output = block("final_control_output", controller, m, first, g.n_server)
+            integral = block("final_control_integral", controller, m, first, g.n_server)
+            within("final_control_output", output, 0.0, 1.0, "of rated speed")
+            within("final_control_integral", integral, 0.0, 1.0, "of rated speed")
+        taken.append((g.number, T, output, integral))
+        row, controller, first = row + n, controller + m, first + g.n_server
+    shared = np.ascontiguousarray(state["final_shared_temperature"])
+    if not np.all(np.isfinite(shared)):
+        raise ScenarioError("initial: final_shared_temperature is not finite; that result is damaged. Use 'steady' "
+                            "or a temperature")
+    within("final_shared_temperature", shared + network.reference, *STATE_RANGE, "degC")
+    if not same and labels["controller"]:
+        steady_start(network, engine)
+    for number, T, output, integral in taken:
+        engine.set_temperature(number, T)
+        if output is not None:
+            engine.set_control(number, output)
+            engine.set_integral(number, integral)
+    engine.set_border_temperature(shared)
