@@ -74,5 +74,7 @@ def main() -> dict[str, dict[str, object]]:
 
 if __name__ == "__main__":
     for name, score in main().items():
+        energy = score["server_power_error"]
+        said = f"{energy:+.2%}" if np.isfinite(energy) else "not measured"
         print(f"{name}: RMSE {np.mean(score['rmse_gpu']):.2f} K (by GPU {np.round(score['rmse_gpu'], 2)}), "
-              f"worst {score['max_error']:.1f} K, server energy {score['server_power_error']:+.2%}")
+              f"worst {score['max_error']:.1f} K, server energy {said}")
