@@ -371,6 +371,7 @@ def test_going_on_from_a_plain_netcdf(tmp_path):
 
     spoilt = {
         "no final_node_temperature": first.drop_vars("final_node_temperature"),
+        "final_node_temperature has dims ('server', 'node')": first.assign(final_node_temperature=first["final_node_temperature"].T),
         "no reference_temperature": first.drop_attrs(deep=False),
         "not a finite number": first.assign(final_node_temperature=first["final_node_temperature"] * np.nan),
         "reference_temperature is 'warm'": first.assign_attrs(reference_temperature="warm"),
@@ -381,3 +382,5 @@ def test_going_on_from_a_plain_netcdf(tmp_path):
         with pytest.raises(ScenarioError, match="run.initial") as caught:
             scenario.read(write(tmp_path, text.replace('%', "bad.nc")))
         assert message in str(caught.value) and "result.thermo.save(path)" in str(caught.value)
+    with pytest.raises(ScenarioError, match="run.initial: that result has 2 servers, the rack has 3; set rack.servers"):
+        scenario.read(write(tmp_path, text.replace("%", "own.nc").replace("servers = 2", "servers = 3")))

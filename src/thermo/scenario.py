@@ -60,8 +60,8 @@ RANGES = {  # of what no description of its own checks at once
     "workload.max_gap": (1e-6, 1e9), "workload.time_step": (1e-6, 1e9), "run.time_step": (1e-6, 1e9),
     "run.tolerance": (1e-9, 10.0), "run.initial": (-50.0, 150.0), "rack.servers": (1, 100_000),
 }
-FINAL_STATE = ("node", "final_node_temperature", "final_control_output", "final_control_integral",
-               "final_shared_temperature")  # of a result, to go on from
+FINAL_STATE = {"node": ("node",), "final_node_temperature": ("node", "server"), "final_control_output": ("controller", "server"),
+               "final_control_integral": ("controller", "server"), "final_shared_temperature": ("shared_node",)}  # to go on from
 FINAL_ATTRIBUTES = ("reference_temperature",)
 TABLES = ("title", "rack", "workload", "cooling", "ambient", "power", "run")
 WORKLOAD_KEYS = ("file", "units", "interpolation", "time", "columns", "fill", "max_gap", "power", "utilisation", "duration",
@@ -114,6 +114,9 @@ def read(path: str | os.PathLike[str]) -> ScenarioFile:
                "ambient": _ambient(faults, data["ambient"]) if "ambient" in data else None,
                "power": _power(faults, data["power"]) if "power" in data else None}
     options |= _run(faults, data.get("run", {}), path.parent)
+    earlier = options.get("initial")
+    if rack is not None and isinstance(earlier, xr.Dataset) and earlier.sizes["server"] != rack.n_server:
+        faults.add("run.initial", f"that result has {earlier.sizes['server']} servers, the rack has {rack.n_server}; set rack.servers")
     faults.refuse()
     assert workload is not None  # else there is a fault
     return ScenarioFile(path, title, rack, workload, {k: v for k, v in options.items() if v is not None})
@@ -286,8 +289,12 @@ def _resumable(result: xr.Dataset, name: str) -> xr.Dataset:
     way_out = "; save a result with result.thermo.save(path), or start from 'steady' or a temperature"
     if lacking := [v for v in FINAL_STATE if v not in result.variables] + [a for a in FINAL_ATTRIBUTES if a not in result.attrs]:
         raise ScenarioError(f"{name}: is not a result to go on from, it has no {', '.join(lacking)}{way_out}")
-    for variable in FINAL_STATE[1:]:
+    for variable, dims in FINAL_STATE.items():
         values = result[variable].values
+        if result[variable].dims != dims:
+            raise ScenarioError(f"{name}: {variable} has dims {result[variable].dims}, expected {dims}{way_out}")
+        if variable == "node":  # names; whether they are those of the rack is asked when it is simulated
+            continue
         if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
             raise ScenarioError(f"{name}: {variable} holds what is not a finite number{way_out}")
     reference = result.attrs["reference_temperature"]
