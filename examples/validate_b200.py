@@ -72,7 +72,13 @@ def main() -> dict[str, dict[str, object]]:
     return {"second half": same, "full fan speed": other}
 
 
+def line(name: str, score: dict[str, object]) -> str:
+    """One line for a person."""
+    energy = score["server_power_error"]
+    return (f"{name}: RMSE {np.mean(score['rmse_gpu']):.2f} K (by GPU {np.round(score['rmse_gpu'], 2)}), "
+            f"worst {score['max_error']:.1f} K, server energy {f'{energy:+.2%}' if np.isfinite(energy) else 'not measured'}")
+
+
 if __name__ == "__main__":
     for name, score in main().items():
-        print(f"{name}: RMSE {np.mean(score['rmse_gpu']):.2f} K (by GPU {np.round(score['rmse_gpu'], 2)}), "
-              f"worst {score['max_error']:.1f} K, server energy {score['server_power_error']:+.2%}")
+        print(line(name, score))

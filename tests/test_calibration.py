@@ -93,6 +93,64 @@ def test_refused_telemetry():
         calibrate(rack, data.isel(device=slice(0, 3)), ["sensors"])
 
 
+def test_missing_samples_are_skipped():
+    """Holes in temperature and server power change nothing but the number of samples: the truth is found all the same."""
+    truth = changed(mounts__gpu__device__junction_resistance=0.0145, conversion_loss=260.0)
+    data = telemetry(truth, samples=60)
+    data["server_power"][::3] = np.nan
+    data["junction_temperature"][::4, 2] = np.nan
+    found = calibrate(rack, data, ["mounts.gpu.device.junction_resistance", "conversion_loss"])
+    assert found.parameters["value"]["mounts.gpu.device.junction_resistance"] == pytest.approx(0.0145, rel=0.01)
+    assert found.parameters["value"]["conversion_loss"] == pytest.approx(260.0, rel=0.03)
+    assert np.isfinite(found.rmse) and np.isfinite(found.parameters["standard_error"]).all()
+    nothing = calibrate(rack, data.assign(server_power=data["server_power"] * np.nan), ["mounts.gpu.device.junction_resistance"])
+    assert nothing.rmse < 0.1 and "server_power" not in nothing.residuals
+
+
+def test_bounds_hold():
+    """Bounds hold for offsets too, and those of a group for each of its parameters."""
+    data = telemetry(rack.with_servers(1), samples=24)
+    data["junction_temperature"] += 2.0
+    found = calibrate(rack, data, {"sensors": (-0.5, 0.5)})
+    np.testing.assert_allclose(found.sensor_offset, 0.5, atol=0.01)
+    assert found.parameters["at_bound"].all()
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda d: d.assign(junction_temperature=d["junction_temperature"] * np.nan), "no sample that is a number"),
+    (lambda d: d.assign(junction_temperature=d["junction_temperature"] + 273.15), "is it in kelvin"),
+    (lambda d: d.assign(server_power=d["server_power"] / 1000), "is it in kW"),
+    (lambda d: d.isel(time=slice(0, 9)), "9 samples, expected 10 or more"),
+    (lambda d: d.assign(junction_temperature=d["junction_temperature"].isel(device=0, drop=True)), "has dims"),
+    (lambda d: d.assign(junction_temperature=d["junction_temperature"].astype(str)), "expected real numbers"),
+    (lambda d: None, "telemetry is a NoneType, expected a Dataset"),
+])
+def test_telemetry_that_looks_wrong_is_asked_about(change, message):
+    with pytest.raises(TraceError, match=message):
+        calibrate(rack, change(telemetry(rack.with_servers(1), samples=24)), ["sensors"])
+
+
+@pytest.mark.parametrize(("parameters", "message"), [
+    (None, "parameters is None, expected a list of names"),
+    ("resistances", "parameters is 'resistances', expected a list of names"),
+    (3, "parameters is 3, expected"),
+    ([3], "3 is not the name"),
+    ({"conversion_loss": 3.0}, "has the bounds 3.0, expected two numbers"),
+    ({"conversion_loss": (1.0, 2.0, 3.0)}, "expected two numbers"),
+    ({"conversion_loss": (300.0, 100.0)}, "low below high"),
+    ({"conversion_loss": ("100", "300")}, "expected two numbers"),
+    ({"conversion_loss": (-1.0, 300.0)}, "must be above 0"),
+    (["sensor_offset[99]"], "entries 0 to 7"),
+    (["sensor_offset"], "entries 0 to 7"),
+    (["resistance"], "did you mean 'resistances'"),
+    (["mounts.gpu.spread[8]"], "the entries are 0 to 7"),
+])
+def test_refused_forms_of_parameters(parameters, message):
+    with pytest.raises(ScenarioError, match=message.replace("[", "\\[").replace("(", "\\(")) as caught:
+        calibrate(rack, telemetry(rack.with_servers(1), samples=24), parameters)
+    assert len(str(caught.value)) <= 500
+
+
 def test_the_name_is_the_function():
     """`thermo.calibrate` stays callable whatever was imported before."""
     import thermo.calibration  # noqa: F401

@@ -25,6 +25,13 @@ def test_b200_predicted_from_another_half_and_another_fan_regime():
     assert len(same["rmse_gpu"]) == 8 and same["max_error"] >= max(same["rmse_gpu"])
 
 
+def test_b200_says_what_was_not_measured():
+    line = load("validate_b200").line
+    score = {"rmse_gpu": [1.0, 2.0], "max_error": 3.0, "server_power_error": 0.0123}
+    assert line("x", score).endswith("server energy +1.23%")
+    assert line("x", score | {"server_power_error": np.nan}).endswith("server energy not measured")
+
+
 def test_mi300x_predicted_from_another_run():
     """Mean junction RMSE within 2.5 K; the loaded card within 3 K (a free two-node fit reaches 2.5 K on it)."""
     for score in load("validate_mi300x").main().values():

@@ -31,7 +31,7 @@ def shelf(monkeypatch):
         return small.slots[0].server
 
     def load(kind, name):
-        if kind == "power":
+        if kind in ("power", "stages"):
             return real(kind, name)
         if (kind, name) != ("cooling", "air"):
             raise ScenarioError(f"no {name!r} among the library's {kind}{nearest(str(name), ['air'])}")
@@ -332,3 +332,55 @@ def test_not_text(tmp_path):
     (tmp_path / "a.toml").write_bytes(b"title = '\xff'")
     with pytest.raises(ScenarioError, match="a.toml: is not UTF-8"):
         scenario.read(tmp_path / "a.toml")
+
+
+def test_a_constant_fan_speed_in_rpm(tmp_path):
+    """8000 rpm of fans that make 12,000 is a duty of two thirds, for the whole run."""
+    control = 'fan_speed = { control = "pi", setpoint = "75 degC" }'
+    runs = [scenario.read(write(tmp_path, GOOD.replace(control, f"fan_speed = {said}"))).run()
+            for said in ('"8000 rpm"', repr(8000 / 12000), '"133.33333333333333 rev/s"')]
+    assert np.allclose(runs[0]["fan_duty"], 2 / 3, rtol=1e-12)
+    for other in runs[1:]:
+        np.testing.assert_allclose(runs[0]["junction_temperature"], other["junction_temperature"], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("said", "message"), [
+    ('"-8000 rpm"', "'-8000 rpm' turns no fan; give a speed above 0 rpm, or a duty"),
+    ('"8000 rpn"', "rpn"),
+    ('"8000 rpm/kg"', "is not a quantity in rev/min"),
+])
+def test_fan_speeds_that_are_none(tmp_path, said, message):
+    control = 'fan_speed = { control = "pi", setpoint = "75 degC" }'
+    with pytest.raises(ScenarioError, match="cooling.fan_speed") as caught:
+        scenario.read(write(tmp_path, GOOD.replace(control, f"fan_speed = {said}")))
+    assert message in str(caught.value)
+
+
+def test_going_on_from_a_plain_netcdf(tmp_path):
+    """A result that xarray wrote serves as well as one of our own; what has no state is refused with the way out."""
+    first = scenario.read(write(tmp_path, GOOD.replace('"10 min"', '"5 min"'))).run()
+    first.to_netcdf(tmp_path / "plain.nc", engine="h5netcdf")
+    first.thermo.save(tmp_path / "own.nc")
+    text = GOOD + '[run]\ninitial = "%"\n'
+    plain, own = (scenario.read(write(tmp_path, text.replace('%', name))).options["initial"] for name in ("plain.nc", "own.nc"))
+    for name in scenario.FINAL_STATE:
+        assert np.array_equal(plain[name], own[name])
+    assert plain.attrs["reference_temperature"] == own.attrs["reference_temperature"]
+    runs = [scenario.read(write(tmp_path, text.replace('%', name))).run() for name in ("plain.nc", "own.nc")]
+    assert np.array_equal(runs[0]["junction_temperature"], runs[1]["junction_temperature"])
+
+    spoilt = {
+        "no final_node_temperature": first.drop_vars("final_node_temperature"),
+        "final_node_temperature has dims ('server', 'node')": first.assign(final_node_temperature=first["final_node_temperature"].T),
+        "no reference_temperature": first.drop_attrs(deep=False),
+        "not a finite number": first.assign(final_node_temperature=first["final_node_temperature"] * np.nan),
+        "reference_temperature is 'warm'": first.assign_attrs(reference_temperature="warm"),
+        "time_origin is 'noon'": first.assign_attrs(time_origin="noon"),
+    }
+    for message, data in spoilt.items():
+        data.to_netcdf(tmp_path / "bad.nc", engine="h5netcdf")
+        with pytest.raises(ScenarioError, match="run.initial") as caught:
+            scenario.read(write(tmp_path, text.replace('%', "bad.nc")))
+        assert message in str(caught.value) and "result.thermo.save(path)" in str(caught.value)
+    with pytest.raises(ScenarioError, match="run.initial: that result has 2 servers, the rack has 3; set rack.servers"):
+        scenario.read(write(tmp_path, text.replace("%", "own.nc").replace("servers = 2", "servers = 3")))

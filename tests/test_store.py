@@ -177,3 +177,15 @@ def test_objects_are_refused(tmp_path):
     data = xr.Dataset({"a": ("x", np.array([{}, []], dtype=object))})
     with pytest.raises(OutputError, match="expected numbers, dates or texts"):
         store.write(data, tmp_path / "a.nc")
+
+
+def test_a_store_of_others_is_read_only_when_asked(tmp_path):
+    """`verify=False` takes what xarray wrote; a mark that is there is checked all the same."""
+    result = run()
+    result.to_netcdf(tmp_path / "plain.nc", engine="h5netcdf")
+    with pytest.raises(OutputError, match=r"result\.thermo\.save\(path\)"):
+        store.read(tmp_path / "plain.nc")
+    xr.testing.assert_allclose(store.read(tmp_path / "plain.nc", verify=False), result)
+    result.assign_attrs({store.MARK: "0" * 64}).to_netcdf(tmp_path / "forged.nc", engine="h5netcdf")
+    with pytest.raises(OutputError, match="not what was written"):
+        store.read(tmp_path / "forged.nc", verify=False)

@@ -508,3 +508,53 @@ def test_a_step_longer_than_the_trace_gives_its_mean(power):
     r = workload.resample(power, 1e6)
     span = float(power["time"][-1] - power["time"][0])
     np.testing.assert_allclose(r.values[0] * span, workload.energy(power), rtol=1e-13)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("step", [1.5, 0.4, 1 / 3, 2.0])
+def test_resampling_dates_at_any_step(unit, step):
+    """A step that the clock of the dates cannot say goes to nanoseconds: same values as for seconds, to a nanosecond."""
+    seconds = np.arange(13.0)
+    values = np.random.default_rng(4).uniform(0, 700, 13)
+    dates = (np.datetime64("2026-01-08T14:00:00", "s") + seconds.astype("m8[s]")).astype(f"M8[{unit}]")
+    dated, plain = (workload.resample(xr.DataArray(values, dims="time", coords={"time": t}, attrs={"units": "W"}), step)
+                    for t in (dates, seconds))
+    np.testing.assert_allclose((dated["time"].values - dates[0]) / np.timedelta64(1, "s"), plain["time"].values, atol=1e-9)
+    np.testing.assert_allclose(dated.values, plain.values, rtol=1e-6)
+    assert float(workload.energy(dated)) == pytest.approx(float(workload.energy(plain)), rel=1e-9)
+    if step == 2.0:
+        assert dated["time"].dtype == dates.dtype
+
+
+def test_resampling_to_dates_of_a_finer_clock():
+    """New dates keep their milliseconds although the old ones have only seconds."""
+    dates = np.datetime64("2026-01-08T14:00:00", "s") + np.arange(5).astype("m8[s]")
+    load = xr.DataArray([1.0, 2.0, 3.0, 4.0, 5.0], dims="time", coords={"time": dates}, attrs={"units": "W"})
+    new = dates[0].astype("M8[ms]") + np.array([500, 1500, 2750], dtype="m8[ms]")
+    np.testing.assert_allclose(workload.resample(load, new).values, [1.5, 2.6, 3.0])
+    new[1] = np.datetime64("NaT")
+    with pytest.raises(TraceError, match="one of them is missing"):
+        workload.resample(load, new)
+
+
+def test_dates_beyond_nanoseconds_name_the_clock():
+    dates = np.datetime64("3000-01-01", "s") + np.arange(5).astype("m8[s]")
+    load = xr.DataArray(np.ones(5), dims="time", coords={"time": dates}, attrs={"units": "W"})
+    assert workload.resample(load, 2.0).size == 3
+    with pytest.raises(TraceError, match=r"1.5 s cannot be said on the workload's clock, datetime64\[s\]"):
+        workload.resample(load, 1.5)
+
+
+def test_more_than_a_megawatt_on_one_device_is_refused():
+    """Of a device, the sample is named; a hall may have more."""
+    load = xr.DataArray(np.full((3, 2), 500.0), dims=("time", "device"), coords={"time": [0.0, 1.0, 2.0]}, attrs={"units": "W"})
+    load[1, 1] = 2e6
+    with pytest.raises(TraceError, match=r"sample 1 \(time 1 s\): device 1 is 2e\+06 W, expected 0 to 1e\+06 W of one device"):
+        workload.as_workload(load)
+    hall = load.isel(device=1, drop=True)
+    assert float(workload.as_workload(hall).max()) == 2e6
+    for value, units in ((2e6, "W"), (2e3, "kW")):
+        with pytest.raises(TraceError, match=r"value is 2e\+06 W, expected 0 to 1e\+06 W"):
+            workload.constant(value, units=units)
+    with pytest.raises(TraceError, match="value is True"):
+        workload.constant(True)

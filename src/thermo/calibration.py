@@ -2,9 +2,9 @@
 
 A parameter is a number of the server's description, named by its path: ``fans.system_flow``, ``conversion_loss``,
 ``mounts.gpu.sink.flow_resistance``, ``mounts.gpu.spread[3]``. A mount is named by what its devices' names share
-(``gpu`` for ``gpu0`` to ``gpu7``). ``ambient.air_temperature`` is the inlet [degC], for telemetry that does not have it; ``sensor_offset[3]`` is what the sensor of the fourth device reads
-too much [K]. `GROUPS` gives the usual sets short names. Parameters are fitted as the logarithm of
-their ratio to where they start, so none changes sign and all are of one size.
+(``gpu`` for ``gpu0`` to ``gpu7``). ``ambient.air_temperature`` is the inlet [degC], for telemetry that does not have it;
+``sensor_offset[3]`` is what the sensor of the fourth device reads too much [K]. `GROUPS` gives the usual sets short names.
+Parameters are fitted as the logarithm of their ratio to where they start, so none changes sign and all are of one size.
 """
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ PRIOR_OFFSET = 3.0  # K, what on-die sensors are off by
 INLET = "ambient.air_temperature"
 OFFSET = "sensor_offset"
 GAP = 5.0  # a step longer than this many median steps is a hole: what follows starts from its own steady state
+FEWEST = 10  # samples: fewer say less than there are parameters in any of the groups
+HOTTEST = 150.0  # degC, of a median: no part of silicon lives there, a kelvin reading does
 TEMPERATURES = ("junction_temperature", "device_temperature", "gpu_temperature")
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -90,7 +92,7 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
     telemetry : Dataset
         ``device_power`` (time, device) [W] and a temperature of the same devices (``junction_temperature`` or
         ``device_temperature``) [degC]. Where there, ``fan_speed`` (time) [rpm], ``inlet_temperature`` (time) [degC] and
-        ``server_power`` (time) [W] are used too.
+        ``server_power`` (time) [W] are used too. Missing samples (NaN) of temperature and server power are skipped.
     parameters : sequence of str, or mapping of str to (low, high)
         Paths or names in `GROUPS`; a mapping bounds each.
     cooling, ambient, initial
@@ -118,9 +120,11 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
 
     rack = (Rack.from_library(rack) if isinstance(rack, str) else rack).with_servers(1)
     server = rack.slots[0].server
+    wanted = _wanted(parameters)
     measured = _measured_temperature(telemetry, server)
-    bounds = dict(parameters) if isinstance(parameters, Mapping) else {}
-    paths = [p for name in parameters for p in _paths(server, name, bounds)]
+    power = _measured_power(telemetry)
+    named = [(p, pair) for name, pair in wanted for p in _paths(server, name)]
+    paths, bounds = [p for p, _ in named], {p: pair for p, pair in named if pair is not None}
     if not paths:
         raise ScenarioError("parameters: name at least one")
     if len(set(paths)) != len(paths):
@@ -134,12 +138,15 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
                             "above 0: set it in the rack first")
     low, high = np.log([[1 / WIDEST, WIDEST]] * len(paths)).T
     for i, path in enumerate(paths):
-        if additive[i]:  # in units of its prior
+        if path in bounds:
+            least, begin = bounds[path][0], 0.0 if additive[i] else start[i]
+            if not least <= begin <= bounds[path][1]:
+                raise ScenarioError(f"parameters: {path!r} starts at {begin:g}, outside its bounds {bounds[path]}")
+            if not additive[i] and least <= 0:
+                raise ScenarioError(f"parameters: {path!r} has the bounds {bounds[path]}; they must be above 0")
+            low[i], high[i] = (np.array(bounds[path]) / PRIOR_OFFSET if additive[i] else np.log(np.array(bounds[path]) / begin))
+        elif additive[i]:  # in units of its prior
             low[i], high[i] = -10.0, 10.0
-        elif path in bounds:
-            low[i], high[i] = np.log(np.array(bounds[path], dtype=np.float64) / start[i])
-            if not low[i] <= 0 <= high[i]:
-                raise ScenarioError(f"parameters: {path!r} starts at {start[i]:g}, outside its bounds {bounds[path]}")
         elif path.rsplit(".", 1)[-1] in ("bypass", "load", "follows", "conversion_slope"):
             high[i] = min(high[i], np.log(0.95 / start[i]))
         elif path == INLET:
@@ -168,11 +175,9 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
                 new = _with(new, path.split("."), float(value))
         return rack.map_servers(lambda _: new), outside
 
-    has_power = "server_power" in telemetry
-    power = np.asarray(telemetry["server_power"].values, dtype=np.float64) if has_power else np.empty(0)
-
     pull = np.array([1.0 if a else PRIOR_EXPONENT if p.endswith("exponent") else PRIOR
                      for a, p in zip(additive, paths, strict=True)])
+    has_power = power.size > 0
     counted = np.isfinite(np.concatenate([measured.ravel(), power]))
 
     def residual(x: Floats) -> Floats:
@@ -186,7 +191,7 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
         parts = [((result["temperature"].values + offsets(x) - measured) / SENSOR_RESOLUTION).ravel()]
         if has_power:
             # one sample of power weighs as much as one of all temperatures
-            parts.append((result["server_power"].values - power) / (POWER_RESOLUTION * power.mean())
+            parts.append((result["server_power"].values - power) / (POWER_RESOLUTION * np.nanmean(power))
                          * np.sqrt(measured.shape[1]))
         return np.append(np.concatenate(parts)[counted] * np.sqrt(INDEPENDENT), x / pull)
 
@@ -248,17 +253,74 @@ def _predicted(rack: Rack, telemetry: xr.Dataset, cooling: Any, ambient: Mapping
                        "server_power": result["it_power"] + result["fan_power"]})
 
 
-def _measured_temperature(telemetry: xr.Dataset, server: Server) -> Floats:
+def _wanted(parameters: Any) -> list[tuple[str, tuple[float, float] | None]]:
+    """Names with their bounds, if these are what they should be."""
+    example = "such as ['resistances'] or {'conversion_loss': (100.0, 400.0)}"
+    if isinstance(parameters, str) or not isinstance(parameters, Mapping | Sequence):
+        raise ScenarioError(f"parameters is {shown(parameters)}, expected a list of names, or a mapping of names to "
+                            f"(low, high), {example}")
+    if odd := [name for name in parameters if not isinstance(name, str)]:
+        raise ScenarioError(f"parameters: {shown(odd[0])} is not the name of a parameter; give texts, {example}")
+    if not isinstance(parameters, Mapping):
+        return [(name, None) for name in parameters]
+    out: list[tuple[str, tuple[float, float] | None]] = []
+    for name, pair in parameters.items():
+        number = isinstance(pair, tuple | list | np.ndarray) and len(pair) == 2 and all(
+            isinstance(v, int | float | np.integer | np.floating) and not isinstance(v, bool) for v in pair)
+        if not number or not -np.inf < pair[0] < pair[1] < np.inf:
+            raise ScenarioError(f"parameters: {name!r} has the bounds {shown(pair)}, expected two numbers (low, high), low below "
+                                "high; give a list of names for the usual bounds")
+        out.append((name, (float(pair[0]), float(pair[1]))))
+    return out
+
+
+def _numbers(array: xr.DataArray, name: str, *dims: str) -> Floats:
+    if set(array.dims) != set(dims):
+        raise TraceError(f"telemetry: {name} has dims {array.dims}, expected {dims}")
+    if array.dtype.kind not in "fiu":
+        raise TraceError(f"telemetry: {name} holds {array.dtype}, expected real numbers")
+    return np.asarray(array.transpose(*dims).values, dtype=np.float64)
+
+
+def _measured_temperature(telemetry: Any, server: Server) -> Floats:
+    if not isinstance(telemetry, xr.Dataset):
+        raise TraceError(f"telemetry is a {type(telemetry).__name__}, expected a Dataset with device_power (time, device) [W] and "
+                         f"a temperature, one of {', '.join(TEMPERATURES)}")
     if "device_power" not in telemetry:
         raise TraceError("telemetry has no device_power (time, device) [W]")
     name = next((n for n in TEMPERATURES if n in telemetry), None)
     if name is None:
         raise TraceError(f"telemetry has no temperature; call it one of {', '.join(TEMPERATURES)}")
-    values = np.asarray(telemetry[name].transpose("time", "device").values, dtype=np.float64)
+    values = _numbers(telemetry[name], name, "time", "device")
     if values.shape[1] != len(server.accelerators):
         raise TraceError(f"telemetry has {values.shape[1]} temperatures, {server.name!r} has {len(server.accelerators)} devices "
                          "that the workload drives")
+    if len(values) < FEWEST:
+        raise TraceError(f"telemetry has {len(values)} samples, expected {FEWEST} or more; take a longer session")
+    if not np.isfinite(values).any():
+        raise TraceError(f"telemetry: {name} has no sample that is a number; leave the run out, or name another temperature one "
+                         f"of {', '.join(TEMPERATURES)}")
+    if (middle := float(np.median(values[np.isfinite(values)]))) > HOTTEST:
+        raise TraceError(f"telemetry: {name} has a median of {middle:g} degC, expected at most {HOTTEST:g} degC; is it in kelvin? "
+                         "subtract 273.15")
     return values
+
+
+def _measured_power(telemetry: xr.Dataset) -> Floats:
+    """Power of the server [W]; empty where it was not measured."""
+    if "server_power" not in telemetry:
+        return np.empty(0)
+    power = _numbers(telemetry["server_power"], "server_power", "time")
+    known = power[np.isfinite(power)]
+    if not known.size:
+        return np.empty(0)
+    devices = np.asarray(telemetry["device_power"].values, dtype=np.float64)
+    drawn = float(np.nanmean(devices) * devices.shape[telemetry["device_power"].dims.index("device")]
+                  if np.isfinite(devices).any() else 0.0)
+    if (middle := float(np.median(known))) < drawn:
+        raise TraceError(f"telemetry: server_power has a median of {middle:g} W, below the {drawn:.6g} W that its devices draw on "
+                         "average; is it in kW? Give it in W, of the whole server")
+    return power
 
 
 # ------------------------------------------------------------------------------------------------------------- paths
@@ -268,15 +330,21 @@ def _label(mount: Mount) -> str:
     return re.sub(r"[\d_-]+$", "", mount.names[0]) or mount.names[0]
 
 
-def _paths(server: Server, name: str, bounds: Mapping[str, Any]) -> list[str]:
+def _paths(server: Server, name: str) -> list[str]:
     """The paths that a parameter's name stands for: itself, or those of its group that the accelerators have."""
     if name == INLET:
         return [name]
     if name == "sensors":
         return [f"{OFFSET}[{i}]" for i in range(len(server.accelerators))]
-    if (match := re.fullmatch(rf"{OFFSET}\[(\d+)\]", name)) and int(match[1]) < len(server.accelerators):
-        return [name]
+    if name.partition("[")[0] == OFFSET:
+        if (match := re.fullmatch(rf"{OFFSET}\[(\d{{1,6}})\]", name)) and int(match[1]) < len(server.accelerators):
+            return [name]
+        raise ScenarioError(f"parameters: {shown(name)}: {OFFSET} has the entries 0 to {len(server.accelerators) - 1}, one for each "
+                            f"device that the workload drives; write {OFFSET}[0], or sensors for all")
     if name not in GROUPS:
+        if "." not in name and name not in Server.model_fields:
+            raise ScenarioError(f"parameters: {shown(name)} is no group of parameters and no field of a server"
+                                f"{nearest(name, [*GROUPS, *Server.model_fields])}")
         _value(server, name)  # refuses what does not exist
         return [name]
     driven = server.devices[server.accelerators[0]][1]
@@ -320,7 +388,8 @@ def _value(server: Server, path: str) -> float:
         if index is not None:
             thing = _spread(owner) if name == "spread" else thing
             if not isinstance(thing, tuple) or index >= len(thing):
-                raise ScenarioError(f"parameters: {path!r}: there is no entry {index}")
+                there = f"the entries are 0 to {len(thing) - 1}" if isinstance(thing, tuple) else "it is no list"
+                raise ScenarioError(f"parameters: {path!r}: there is no entry {index}; {there}")
             thing = thing[index]
     if isinstance(thing, bool) or not isinstance(thing, int | float):
         raise ScenarioError(f"parameters: {path!r} is {shown(thing)}, not a number that could be fitted")

@@ -152,7 +152,8 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int | float):
         return float(value) if isinstance(value, float) else value  # a float of NumPy is one of Python
     if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        return value.item()
+        units = getattr(value, "attrs", {}).get("units")
+        return f"{value.item():g} {units}" if units else value.item()
     return "<series>" if hasattr(value, "dims") or hasattr(value, "index") else str(value)
 
 

@@ -9,7 +9,7 @@
     [cooling]
     design = "air"                # or name = "..." of the library; then whatever the design lets be set
     supply_flow = "2400 CFM"
-    fan_speed = { control = "pi", setpoint = "80 degC" }
+    fan_speed = { control = "pi", setpoint = "80 degC" }   # or "8000 rpm", or a duty, 0.6 or "60 %"
     [ambient]
     air_temperature = "77 degF"
     altitude = "2000 ft"
@@ -17,7 +17,7 @@
     name = "ideal"
     [run]
     time_step = "15 s"
-    initial = "steady"            # or a temperature, or "earlier.nc", a result to go on from
+    initial = "steady"            # or a temperature, or "earlier.nc", a result to go on from (.thermo.save or .to_netcdf)
     tolerance = "0.01 K"
     solver = "auto"
 
@@ -35,6 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from thermo._field_units import UNITS as DESCRIPTION_UNITS
@@ -59,6 +60,9 @@ RANGES = {  # of what no description of its own checks at once
     "workload.max_gap": (1e-6, 1e9), "workload.time_step": (1e-6, 1e9), "run.time_step": (1e-6, 1e9),
     "run.tolerance": (1e-9, 10.0), "run.initial": (-50.0, 150.0), "rack.servers": (1, 100_000),
 }
+FINAL_STATE = {"node": ("node",), "final_node_temperature": ("node", "server"), "final_control_output": ("controller", "server"),
+               "final_control_integral": ("controller", "server"), "final_shared_temperature": ("shared_node",)}  # to go on from
+FINAL_ATTRIBUTES = ("reference_temperature",)
 TABLES = ("title", "rack", "workload", "cooling", "ambient", "power", "run")
 WORKLOAD_KEYS = ("file", "units", "interpolation", "time", "columns", "fill", "max_gap", "power", "utilisation", "duration",
                  "time_step")
@@ -110,6 +114,9 @@ def read(path: str | os.PathLike[str]) -> ScenarioFile:
                "ambient": _ambient(faults, data["ambient"]) if "ambient" in data else None,
                "power": _power(faults, data["power"]) if "power" in data else None}
     options |= _run(faults, data.get("run", {}), path.parent)
+    earlier = options.get("initial")
+    if rack is not None and isinstance(earlier, xr.Dataset) and earlier.sizes["server"] != rack.n_server:
+        faults.add("run.initial", f"that result has {earlier.sizes['server']} servers, the rack has {rack.n_server}; set rack.servers")
     faults.refuse()
     assert workload is not None  # else there is a fault
     return ScenarioFile(path, title, rack, workload, {k: v for k, v in options.items() if v is not None})
@@ -273,8 +280,31 @@ def _initial(faults: _Faults, given: Any, folder: Path) -> Any:
     file = _inside(faults, given, folder, "run.initial")
     if file is not None:
         with faults.at("run.initial"):
-            return store.read(file)
+            return _resumable(store.read(file, verify=False), file.name)
     return None
+
+
+def _resumable(result: xr.Dataset, name: str) -> xr.Dataset:
+    """`result` if it holds a state to go on from."""
+    way_out = "; save a result with result.thermo.save(path), or start from 'steady' or a temperature"
+    if lacking := [v for v in FINAL_STATE if v not in result.variables] + [a for a in FINAL_ATTRIBUTES if a not in result.attrs]:
+        raise ScenarioError(f"{name}: is not a result to go on from, it has no {', '.join(lacking)}{way_out}")
+    for variable, dims in FINAL_STATE.items():
+        values = result[variable].values
+        if result[variable].dims != dims:
+            raise ScenarioError(f"{name}: {variable} has dims {result[variable].dims}, expected {dims}{way_out}")
+        if variable == "node":  # names; whether they are those of the rack is asked when it is simulated
+            continue
+        if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+            raise ScenarioError(f"{name}: {variable} holds what is not a finite number{way_out}")
+    reference = result.attrs["reference_temperature"]
+    if isinstance(reference, bool) or not isinstance(reference, int | float) or not -100.0 <= reference <= 200.0:
+        raise ScenarioError(f"{name}: reference_temperature is {shown(reference)}, expected -100 to 200 degC{way_out}")
+    try:
+        np.datetime64(result.attrs.get("time_origin", "2026-01-01"))
+    except (TypeError, ValueError):
+        raise ScenarioError(f"{name}: time_origin is {shown(result.attrs['time_origin'])}, expected a date{way_out}") from None
+    return result
 
 
 # ------------------------------------------------------------------------------------------------------------- values
@@ -300,6 +330,8 @@ def _filled(faults: _Faults, table: dict[str, Any], place: str) -> dict[str, Any
 def _value(faults: _Faults, value: Any, place: str, key: str) -> Any:
     from thermo import library
 
+    if place == "cooling.fan_speed" and isinstance(value, str):
+        return _fan_speed(faults, value, place)
     if isinstance(value, dict):
         return _filled(faults, value, place)
     if isinstance(value, list):
@@ -310,6 +342,18 @@ def _value(faults: _Faults, value: Any, place: str, key: str) -> Any:
     if place in RANGES or (isinstance(value, str) and key in UNITS):
         return faults.number(place, value)
     return value
+
+
+def _fan_speed(faults: _Faults, value: str, place: str) -> Any:
+    """A duty, or a speed in rpm, which the fans' rated speed makes a duty of."""
+    if not re.search(r"(?i)rpm|rev", value):
+        return faults.number(place, value)
+    with faults.at(place):
+        speed = quantity(value, "rev/min")
+        if speed <= 0:
+            raise ScenarioError(f"{shown(value)} turns no fan; give a speed above 0 rpm, or a duty above 0 and up to 1")
+        return xr.DataArray(speed, attrs={"units": "rpm"})
+    return None
 
 
 def _inside(faults: _Faults, given: Any, folder: Path, place: str) -> Path | None:

@@ -75,13 +75,16 @@ def write(result: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool =
     return path
 
 
-def read(path: str | os.PathLike[str]) -> xr.Dataset:
+def read(path: str | os.PathLike[str], *, verify: bool = True) -> xr.Dataset:
     """A result that `write` wrote, in memory, with its content checked.
 
     Parameters
     ----------
     path : path
         A regular file, or a Zarr folder without links.
+    verify : bool
+        Refuse a store without the mark of `write`. If False, one that xarray wrote is taken as it is, under the same rules
+        of safety; one with the mark is checked all the same.
 
     Raises
     ------
@@ -96,13 +99,15 @@ def read(path: str | os.PathLike[str]) -> xr.Dataset:
     kind = _format(path)
     with _as_output_error(path, "read"):
         with (_files.netcdf_dataset(path) if kind == "netcdf" else _files.zarr_dataset(path)) as opened:
-            if not isinstance(opened.attrs.get(MARK), str):
-                raise OutputError(f"{path.name}: not a result that thermo wrote; read a trace with thermo.workload.read")
+            marked = isinstance(opened.attrs.get(MARK), str)
+            if verify and not marked:
+                raise OutputError(f"{path.name}: not a result that thermo wrote, which result.thermo.save(path) does; read a trace "
+                                  "with thermo.workload.read")
             if opened.nbytes > MAX_BYTES:
                 raise LimitError(f"{path.name}: claims {opened.nbytes / 1e9:.0f} GB, the limit is {MAX_BYTES / 1e9:.0f} GB")
             data = opened.load()
         data = _as_it_was(data)
-        if content_hash(data) != data.attrs.pop(MARK):
+        if marked and content_hash(data) != data.attrs.pop(MARK):
             raise OutputError(f"{path.name}: its content is not what was written; the file is damaged or was changed. "
                               "Run the scenario again")
     return data

@@ -44,6 +44,8 @@ UNITS = {"W": ("W", 1.0), "watt": ("W", 1.0), "watts": ("W", 1.0),
          "mW": ("W", 1e-3), "kW": ("W", 1e3), "MW": ("W", 1e6),
          "1": ("1", 1.0), "": ("1", 1.0), "dimensionless": ("1", 1.0), "%": ("1", 1e-2), "percent": ("1", 1e-2)}
 MAX_POWER = 1e9  # W, of one column: more than any hall; a larger number has another unit
+MAX_DEVICE_POWER = 1e6  # W, of one device: forty times the largest wafer
+MOST_NANOSECONDS_DAYS = 106_000  # about 1970 that fit into datetime64[ns]
 MAX_TIME = 1e11  # s, three thousand years: epoch seconds pass, epoch milliseconds do not
 TIME_NAMES = ("time", "time_s", "timestamp", "timestamp_utc", "timestamp_local", "time_local", "datetime")
 VARIABLES = ("workload", "device_power", "server_power", "power", "utilisation", "utilization")  # first choice first
@@ -212,8 +214,13 @@ def constant(value: float, *, units: str = "1", duration: float = 3600.0,
     times = _grid(duration, step)
     try:
         level = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TraceError(f"value is {shown(value)}, expected a number") from None
+    if isinstance(value, bool | str | bytes):
+        raise TraceError(f"value is {shown(value)}, expected a number")
+    canonical, factor = _unit(units, "workload")
+    if canonical == "W" and level * factor > MAX_DEVICE_POWER:
+        raise TraceError(f"value is {level * factor:g} W, expected 0 to {MAX_DEVICE_POWER:g} W: it is the power of each device")
     flat = xr.DataArray(np.full(len(times), level), dims="time", coords={"time": times}, attrs={"units": units})
     return _from_array(flat, "workload", units, "constant", None, None)
 
@@ -242,7 +249,7 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
 
     Notes
     -----
-    Exact for both interpolations; energy over every new interval is kept to rounding, and where the signal is constant
+    Dates whose clock is too coarse for the new times become ``datetime64[ns]``. Exact for both interpolations; energy over every new interval is kept to rounding, and where the signal is constant
     its value is kept to the last bit. So refining and then coarsening a piecewise constant workload gives it back, bit
     by bit. For a linear one only the energy comes back: the straight lines are gone.
     """
@@ -253,7 +260,7 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
             times_or_step = float(times_or_step / np.timedelta64(1, "s"))
         edges = t[0] + _grid(float(t[-1] - t[0]), _positive("step", times_or_step))
         edges[-1] = t[-1]
-        new = old[0] + _durations(edges - t[0], old.dtype) if old.dtype.kind == "M" else edges
+        new = _on_the_clock(old, edges - t[0]) if old.dtype.kind == "M" else edges
         if old.dtype.kind == "M":  # what the clock can express is what counts
             new[-1] = old[-1]
             edges = _seconds_since(new, old[0])
@@ -262,7 +269,9 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
         if (new.dtype.kind == "M") != (old.dtype.kind == "M") or new.dtype.kind not in "Mfiu" or new.ndim != 1:
             raise TraceError(f"times are {new.dtype} of {new.ndim} dims, expected one dim of {old.dtype} like the "
                              "workload's time")
-        new = new.astype(old.dtype if old.dtype.kind == "M" else np.float64)
+        new = new if old.dtype.kind == "M" else new.astype(np.float64)
+        if np.isnat(new).any() if old.dtype.kind == "M" else not np.isfinite(new).all():
+            raise TraceError("times for resampling must be at least two, increasing and distinct; one of them is missing")
         edges = np.ascontiguousarray(_seconds_since(new, old[0]) if old.dtype.kind == "M" else new)
     if len(edges) < 2 or not np.all(np.diff(edges) > 0):
         raise TraceError("times for resampling must be at least two, increasing and distinct"
@@ -589,8 +598,9 @@ def _canonical(array: xr.DataArray, times: NDArray[Any], place: str, fill: Fill 
         perhaps = "in percent? units=\"%\"" if np.nanmax(values, initial=0.0) <= 100.0 else "a power? units=\"W\""
         fault((values > 1) & np.isfinite(values), lambda i, c: f"{c} is {flat[i]:g}, expected 0 to 1; is it {perhaps}")
     else:
-        fault((values > MAX_POWER) & np.isfinite(values),
-              lambda i, c: f"{c} is {flat[i]:g} W, expected at most {MAX_POWER:g} W")
+        most, of = (MAX_DEVICE_POWER, " of one device") if "device" in array.dims else (MAX_POWER, "")
+        fault((values > most) & np.isfinite(values),
+              lambda i, c: f"{c} is {flat[i]:g} W, expected 0 to {most:g} W{of}; is it in another unit? Say units=\"mW\"")
     if faults:
         raise TraceError(" | ".join(faults))
     attrs.setdefault("long_name", LONG_NAMES[unit])
@@ -656,6 +666,18 @@ def _durations(seconds: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[An
     unit = np.datetime_data(dtype)[0]
     ticks = np.array(1, dtype="m8[s]") / np.array(1, dtype=f"m8[{unit}]")
     return np.rint(seconds * ticks).astype(f"m8[{unit}]")
+
+
+def _on_the_clock(dates: NDArray[Any], seconds: NDArray[np.float64]) -> NDArray[Any]:
+    """The first of `dates` plus `seconds`, on their clock where that can say them, else in nanoseconds."""
+    durations = _durations(seconds, dates.dtype)
+    if np.max(np.abs(durations / np.timedelta64(1, "s") - seconds)) <= 1e-9 * max(1.0, float(seconds[1])):
+        return np.asarray(dates[0] + durations)
+    unit = np.datetime_data(dates.dtype)[0]
+    if np.any(np.abs(dates[[0, -1]] - np.datetime64("1970-01-01")) > np.timedelta64(MOST_NANOSECONDS_DAYS, "D")):
+        raise TraceError(f"a step of {seconds[1]:g} s cannot be said on the workload's clock, datetime64[{unit}], and its dates lie "
+                         "outside 1678 to 2262, where there are nanoseconds; give whole steps of that clock")
+    return np.asarray(dates[0].astype("M8[ns]") + _durations(seconds, np.dtype("M8[ns]")))
 
 
 def _grid(duration: float, step: float) -> NDArray[np.float64]:
