@@ -512,7 +512,7 @@ def solved(scenario: Scenario, assembly: Assembly, progress: bool | Callable[[fl
     state = {"temperature": [engine.temperature(g.number) for g in network.groups],
              "control": [engine.control(g.number) for g in network.groups],
              "integral": [engine.integral(g.number) for g in network.groups],
-             "shared": engine.border_temperature()}
+             "shared": engine.border_temperature(), "step": engine.proposed_step}
     return solution, state
 
 
@@ -586,3 +586,5 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
             engine.set_control(number, output)
             engine.set_integral(number, integral)
     engine.set_border_temperature(shared)
+    step = float(earlier.attrs.get("final_step", 0.0))  # that TR-BDF2 would have taken next
+    engine.proposed_step = step if 0 < step < 1e9 else 0.0
