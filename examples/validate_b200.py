@@ -74,9 +74,10 @@ def main() -> dict[str, dict[str, object]]:
 
 def line(name: str, score: dict[str, object]) -> str:
     """One line for a person."""
-    energy = score["server_power_error"]
+    error = score["server_power_error"]
+    energy = f"{error:+.2%}" if np.isfinite(error) else "not measured"
     return (f"{name}: RMSE {np.mean(score['rmse_gpu']):.2f} K (by GPU {np.round(score['rmse_gpu'], 2)}), "
-            f"worst {score['max_error']:.1f} K, server energy {f'{energy:+.2%}' if np.isfinite(energy) else 'not measured'}")
+            f"worst {score['max_error']:.1f} K, server energy {energy}")
 
 
 if __name__ == "__main__":

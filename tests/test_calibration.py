@@ -94,7 +94,7 @@ def test_refused_telemetry():
 
 
 def test_missing_samples_are_skipped():
-    """Holes in temperature and server power change nothing but the number of samples: the truth is found all the same."""
+    """Holes in temperature and server power change nothing but the number of samples: the truth is found."""
     truth = changed(mounts__gpu__device__junction_resistance=0.0145, conversion_loss=260.0)
     data = telemetry(truth, samples=60)
     data["server_power"][::3] = np.nan
@@ -103,7 +103,8 @@ def test_missing_samples_are_skipped():
     assert found.parameters["value"]["mounts.gpu.device.junction_resistance"] == pytest.approx(0.0145, rel=0.01)
     assert found.parameters["value"]["conversion_loss"] == pytest.approx(260.0, rel=0.03)
     assert np.isfinite(found.rmse) and np.isfinite(found.parameters["standard_error"]).all()
-    nothing = calibrate(rack, data.assign(server_power=data["server_power"] * np.nan), ["mounts.gpu.device.junction_resistance"])
+    without = data.assign(server_power=data["server_power"] * np.nan)
+    nothing = calibrate(rack, without, ["mounts.gpu.device.junction_resistance"])
     assert nothing.rmse < 0.1 and "server_power" not in nothing.residuals
 
 

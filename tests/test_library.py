@@ -279,11 +279,13 @@ def test_servers_and_racks_of_ones_own(tmp_path):
 
 
 BROKEN = {
-    "negative": (DEVICE.replace("max_power = 500", "max_power = -5"), ["max_power is -5 W", "expected above 0 and up to 1e+09 W"]),
+    "negative": (DEVICE.replace("max_power = 500", "max_power = -5"),
+                 ["max_power is -5 W", "expected above 0 and up to 1e+09 W"]),
     "several": (DEVICE.replace("max_power = 500", "max_power = -5").replace("= 20.0", "= 0"),
                 ["max_power is -5 W", "case_capacity is 0 J/K"]),
     "kelvin": (DEVICE.replace("temperature = 90", "temperature = 363.15"), ["slowdown_temperature is 363.15 degC", "250 degC"]),
-    "text": (DEVICE.replace("max_power = 500", 'max_power = "500 W"'), ["max_power is '500 W'", "expected a number, above 0 and up to 1e+09 W"]),
+    "text": (DEVICE.replace("max_power = 500", 'max_power = "500 W"'),
+             ["max_power is '500 W'", "expected a number, above 0 and up to 1e+09 W"]),
     "digits in text": (DEVICE.replace("max_power = 500", 'max_power = "500"'), ["max_power is '500'", "expected a number"]),
     "true": (DEVICE.replace("max_power = 500", "max_power = true"), ["max_power is True", "expected a number"]),
     "nan": (DEVICE.replace("max_power = 500", "max_power = nan"), ["max_power is nan"]),
@@ -382,7 +384,8 @@ def test_hostile_files_cost_no_time(tmp_path):
 def test_a_fault_in_an_argument_names_the_unit():
     """Descriptions made in Python say the same as those from files, with the full place."""
     t4 = library.device("t4")
-    with pytest.raises(ScenarioError, match=r"^Mount: sink\.flow_resistance is -1 K/W: expected above 0 and up to 1e\+09 K/W$"):
+    said = r"^Mount: sink\.flow_resistance is -1 K/W: expected above 0 and up to 1e\+09 K/W$"
+    with pytest.raises(ScenarioError, match=said):
         Mount(device=t4, names=("a",), lanes=("l",), positions=(0,),
               sink={"kind": "curve", "flow_resistance": -1, "reference_flow": 1.0, "capacity": 2.0})
     with pytest.raises(ScenarioError, match=r"^Device t4: max_power is -1 W: expected above 0 and up to 1e\+09 W$"):

@@ -1,4 +1,4 @@
-"""Refusals of descriptions: one line with the field, its value and unit, the range, the way out; equality and freezing."""
+"""Refusals of descriptions: one line with field, value, unit, range and way out. Equality, freezing, plain mappings."""
 import copy
 import json
 import pickle
@@ -26,7 +26,8 @@ def refusal(call):
 
 @pytest.mark.parametrize(("call", "said"), [
     (lambda: Ambient(air_temprature=30), "air_temprature: no such field; did you mean 'air_temperature'?"),
-    (lambda: Device.from_mapping(as_mapping(gpu) | {"kimd": "gpu"}, "x"), "x: kimd: no such field; did you mean 'kind'?"),
+    (lambda: Device.from_mapping(as_mapping(gpu) | {"kimd": "gpu"}, "x"),
+     "x: kimd: no such field; did you mean 'kind'?"),
     (lambda: Ambient(relative_humidity=40), "relative_humidity is 40: expected 0 to 1; is it in percent?"),
     (lambda: Ambient(altitude=9000), "altitude is 9000 m: expected -430 to 6000 m"),
     (lambda: Ambient(pressure=1013), "pressure is 1013 Pa: expected 40000 to 110000 Pa"),
@@ -76,7 +77,7 @@ def test_numbers_of_numpy_count():
 
 @pytest.mark.parametrize("name", library.names("racks"))
 def test_a_rack_survives_json(name):
-    """A rack written as JSON and read again is the rack, apart from where its numbers are from; equal racks hash alike."""
+    """A rack written as JSON and read again is the rack, apart from where its numbers are from."""
     known = Rack.from_library(name)
     again = Rack.from_mapping(json.loads(json.dumps(as_mapping(known))), "x")
     assert again == known and hash(again) == hash(known)
@@ -95,7 +96,8 @@ def test_equality_sees_series_over_time():
     assert as_mapping(Air(fan_speed=series))["fan_speed"] == "<series>"
 
 
-@pytest.mark.parametrize("value", [True, "25", b"25", None, 1j, float("nan"), 10**400, np.array([25.0]), np.bool_(True), 80.0])
+@pytest.mark.parametrize("value", [True, "25", b"25", None, 1j, float("nan"), 10**400, np.array([25.0]), np.bool_(True),
+                                   80.0])
 def test_a_number_in_a_range(value):
     text = refusal(lambda: require_between("initial", value, -50.0, 60.0, "degC", "or 'steady'"))
     assert "initial is " in text and text.endswith("-50 to 60 degC; or 'steady'")
@@ -108,7 +110,7 @@ def test_numbers_that_are_numbers():
 
 
 def test_a_fan_set_tells_all_faults_at_once():
-    text = refusal(lambda: Fans(count=0, rated_speed="3", curve_flow=(0, 1, 2), curve_pressure=(2, 1, 0), rated_power=-1,
-                                system_flow=1))
+    text = refusal(lambda: Fans(count=0, rated_speed="3", curve_flow=(0, 1, 2), curve_pressure=(2, 1, 0),
+                                rated_power=-1, system_flow=1))
     for said in ("count is 0: expected 1 to 256", "rated_speed is '3': expected a number", "rated_power is -1 W"):
         assert said in text

@@ -202,7 +202,8 @@ BAD = {  # what is in the file: (text, words of the message)
     "device of negative power": (
         changed("max_power = 700.0", "max_power = -700.0"),
         [
-            f":{LINE['server = {']}: rack.slots[0].server.mounts[0].device.max_power is -700.0 W: expected above 0 and up to 1e+09 W"
+            f":{LINE['server = {']}: rack.slots[0].server.mounts[0].device.max_power is -700.0 W: "
+            "expected above 0 and up to 1e+09 W"
         ],
     ),
     "device with a typo": (
@@ -362,16 +363,18 @@ def test_going_on_from_a_plain_netcdf(tmp_path):
     first.to_netcdf(tmp_path / "plain.nc", engine="h5netcdf")
     first.thermo.save(tmp_path / "own.nc")
     text = GOOD + '[run]\ninitial = "%"\n'
-    plain, own = (scenario.read(write(tmp_path, text.replace('%', name))).options["initial"] for name in ("plain.nc", "own.nc"))
+    plain, own = (scenario.read(write(tmp_path, text.replace("%", name))).options["initial"]
+                  for name in ("plain.nc", "own.nc"))
     for name in scenario.FINAL_STATE:
         assert np.array_equal(plain[name], own[name])
     assert plain.attrs["reference_temperature"] == own.attrs["reference_temperature"]
-    runs = [scenario.read(write(tmp_path, text.replace('%', name))).run() for name in ("plain.nc", "own.nc")]
+    runs = [scenario.read(write(tmp_path, text.replace("%", name))).run() for name in ("plain.nc", "own.nc")]
     assert np.array_equal(runs[0]["junction_temperature"], runs[1]["junction_temperature"])
 
     spoilt = {
         "no final_node_temperature": first.drop_vars("final_node_temperature"),
-        "final_node_temperature has dims ('server', 'node')": first.assign(final_node_temperature=first["final_node_temperature"].T),
+        "final_node_temperature has dims ('server', 'node')": first.assign(
+            final_node_temperature=first["final_node_temperature"].T),
         "no reference_temperature": first.drop_attrs(deep=False),
         "not a finite number": first.assign(final_node_temperature=first["final_node_temperature"] * np.nan),
         "reference_temperature is 'warm'": first.assign_attrs(reference_temperature="warm"),
@@ -380,7 +383,7 @@ def test_going_on_from_a_plain_netcdf(tmp_path):
     for message, data in spoilt.items():
         data.to_netcdf(tmp_path / "bad.nc", engine="h5netcdf")
         with pytest.raises(ScenarioError, match="run.initial") as caught:
-            scenario.read(write(tmp_path, text.replace('%', "bad.nc")))
+            scenario.read(write(tmp_path, text.replace("%", "bad.nc")))
         assert message in str(caught.value) and "result.thermo.save(path)" in str(caught.value)
     with pytest.raises(ScenarioError, match="run.initial: that result has 2 servers, the rack has 3; set rack.servers"):
         scenario.read(write(tmp_path, text.replace("%", "own.nc").replace("servers = 2", "servers = 3")))

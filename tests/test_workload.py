@@ -513,13 +513,14 @@ def test_a_step_longer_than_the_trace_gives_its_mean(power):
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("step", [1.5, 0.4, 1 / 3, 2.0])
 def test_resampling_dates_at_any_step(unit, step):
-    """A step that the clock of the dates cannot say goes to nanoseconds: same values as for seconds, to a nanosecond."""
+    """A step that the clock of the dates cannot say goes to nanoseconds: same values as for seconds."""
     seconds = np.arange(13.0)
     values = np.random.default_rng(4).uniform(0, 700, 13)
     dates = (np.datetime64("2026-01-08T14:00:00", "s") + seconds.astype("m8[s]")).astype(f"M8[{unit}]")
     dated, plain = (workload.resample(xr.DataArray(values, dims="time", coords={"time": t}, attrs={"units": "W"}), step)
                     for t in (dates, seconds))
-    np.testing.assert_allclose((dated["time"].values - dates[0]) / np.timedelta64(1, "s"), plain["time"].values, atol=1e-9)
+    after = (dated["time"].values - dates[0]) / np.timedelta64(1, "s")
+    np.testing.assert_allclose(after, plain["time"].values, atol=1e-9)
     np.testing.assert_allclose(dated.values, plain.values, rtol=1e-6)
     assert float(workload.energy(dated)) == pytest.approx(float(workload.energy(plain)), rel=1e-9)
     if step == 2.0:
@@ -547,9 +548,11 @@ def test_dates_beyond_nanoseconds_name_the_clock():
 
 def test_more_than_a_megawatt_on_one_device_is_refused():
     """Of a device, the sample is named; a hall may have more."""
-    load = xr.DataArray(np.full((3, 2), 500.0), dims=("time", "device"), coords={"time": [0.0, 1.0, 2.0]}, attrs={"units": "W"})
+    load = xr.DataArray(np.full((3, 2), 500.0), dims=("time", "device"), coords={"time": [0.0, 1.0, 2.0]},
+                        attrs={"units": "W"})
     load[1, 1] = 2e6
-    with pytest.raises(TraceError, match=r"sample 1 \(time 1 s\): device 1 is 2e\+06 W, expected 0 to 1e\+06 W of one device"):
+    said = r"sample 1 \(time 1 s\): device 1 is 2e\+06 W, expected 0 to 1e\+06 W of one device"
+    with pytest.raises(TraceError, match=said):
         workload.as_workload(load)
     hall = load.isel(device=1, drop=True)
     assert float(workload.as_workload(hall).max()) == 2e6

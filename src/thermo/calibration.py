@@ -2,9 +2,10 @@
 
 A parameter is a number of the server's description, named by its path: ``fans.system_flow``, ``conversion_loss``,
 ``mounts.gpu.sink.flow_resistance``, ``mounts.gpu.spread[3]``. A mount is named by what its devices' names share
-(``gpu`` for ``gpu0`` to ``gpu7``). ``ambient.air_temperature`` is the inlet [degC], for telemetry that does not have it;
-``sensor_offset[3]`` is what the sensor of the fourth device reads too much [K]. `GROUPS` gives the usual sets short names.
-Parameters are fitted as the logarithm of their ratio to where they start, so none changes sign and all are of one size.
+(``gpu`` for ``gpu0`` to ``gpu7``). ``ambient.air_temperature`` is the inlet [degC], for telemetry that does not have
+it; ``sensor_offset[3]`` is what the sensor of the fourth device reads too much [K]. `GROUPS` gives the usual sets short
+names. Parameters are fitted as the logarithm of their ratio to where they start, so none changes sign and all are of
+one size.
 """
 from __future__ import annotations
 
@@ -134,7 +135,8 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
     start = np.array([float(around.get("air_temperature", 25.0)) if p == INLET else 1.0 if p.startswith(OFFSET)
                       else _value(server, p) for p in paths])
     if np.any(start <= 0):
-        raise ScenarioError(f"parameters: {paths[int(np.argmin(start))]!r} starts at {np.min(start):g}; a parameter must start "
+        raise ScenarioError(f"parameters: {paths[int(np.argmin(start))]!r} starts at {np.min(start):g}; a parameter "
+                            "must start "
                             "above 0: set it in the rack first")
     low, high = np.log([[1 / WIDEST, WIDEST]] * len(paths)).T
     for i, path in enumerate(paths):
@@ -144,7 +146,8 @@ def calibrate(rack: Rack | str, telemetry: xr.Dataset, parameters: Sequence[str]
                 raise ScenarioError(f"parameters: {path!r} starts at {begin:g}, outside its bounds {bounds[path]}")
             if not additive[i] and least <= 0:
                 raise ScenarioError(f"parameters: {path!r} has the bounds {bounds[path]}; they must be above 0")
-            low[i], high[i] = (np.array(bounds[path]) / PRIOR_OFFSET if additive[i] else np.log(np.array(bounds[path]) / begin))
+            pair = np.array(bounds[path])
+            low[i], high[i] = pair / PRIOR_OFFSET if additive[i] else np.log(pair / begin)
         elif additive[i]:  # in units of its prior
             low[i], high[i] = -10.0, 10.0
         elif path.rsplit(".", 1)[-1] in ("bypass", "load", "follows", "conversion_slope"):
@@ -268,7 +271,8 @@ def _wanted(parameters: Any) -> list[tuple[str, tuple[float, float] | None]]:
         number = isinstance(pair, tuple | list | np.ndarray) and len(pair) == 2 and all(
             isinstance(v, int | float | np.integer | np.floating) and not isinstance(v, bool) for v in pair)
         if not number or not -np.inf < pair[0] < pair[1] < np.inf:
-            raise ScenarioError(f"parameters: {name!r} has the bounds {shown(pair)}, expected two numbers (low, high), low below "
+            raise ScenarioError(f"parameters: {name!r} has the bounds {shown(pair)}, expected two numbers (low, "
+                                "high), low below "
                                 "high; give a list of names for the usual bounds")
         out.append((name, (float(pair[0]), float(pair[1]))))
     return out
@@ -284,7 +288,8 @@ def _numbers(array: xr.DataArray, name: str, *dims: str) -> Floats:
 
 def _measured_temperature(telemetry: Any, server: Server) -> Floats:
     if not isinstance(telemetry, xr.Dataset):
-        raise TraceError(f"telemetry is a {type(telemetry).__name__}, expected a Dataset with device_power (time, device) [W] and "
+        raise TraceError(f"telemetry is a {type(telemetry).__name__}, expected a Dataset with device_power (time, "
+                         "device) [W] and "
                          f"a temperature, one of {', '.join(TEMPERATURES)}")
     if "device_power" not in telemetry:
         raise TraceError("telemetry has no device_power (time, device) [W]")
@@ -293,15 +298,18 @@ def _measured_temperature(telemetry: Any, server: Server) -> Floats:
         raise TraceError(f"telemetry has no temperature; call it one of {', '.join(TEMPERATURES)}")
     values = _numbers(telemetry[name], name, "time", "device")
     if values.shape[1] != len(server.accelerators):
-        raise TraceError(f"telemetry has {values.shape[1]} temperatures, {server.name!r} has {len(server.accelerators)} devices "
+        raise TraceError(f"telemetry has {values.shape[1]} temperatures, {server.name!r} has "
+                         f"{len(server.accelerators)} devices "
                          "that the workload drives")
     if len(values) < FEWEST:
         raise TraceError(f"telemetry has {len(values)} samples, expected {FEWEST} or more; take a longer session")
     if not np.isfinite(values).any():
-        raise TraceError(f"telemetry: {name} has no sample that is a number; leave the run out, or name another temperature one "
+        raise TraceError(f"telemetry: {name} has no sample that is a number; leave the run out, or name another "
+                         "temperature one "
                          f"of {', '.join(TEMPERATURES)}")
     if (middle := float(np.median(values[np.isfinite(values)]))) > HOTTEST:
-        raise TraceError(f"telemetry: {name} has a median of {middle:g} degC, expected at most {HOTTEST:g} degC; is it in kelvin? "
+        raise TraceError(f"telemetry: {name} has a median of {middle:g} degC, expected at most {HOTTEST:g} degC; is "
+                         "it in kelvin? "
                          "subtract 273.15")
     return values
 
@@ -318,7 +326,8 @@ def _measured_power(telemetry: xr.Dataset) -> Floats:
     drawn = float(np.nanmean(devices) * devices.shape[telemetry["device_power"].dims.index("device")]
                   if np.isfinite(devices).any() else 0.0)
     if (middle := float(np.median(known))) < drawn:
-        raise TraceError(f"telemetry: server_power has a median of {middle:g} W, below the {drawn:.6g} W that its devices draw on "
+        raise TraceError(f"telemetry: server_power has a median of {middle:g} W, below the {drawn:.6g} W that its "
+                         "devices draw on "
                          "average; is it in kW? Give it in W, of the whole server")
     return power
 
@@ -339,7 +348,8 @@ def _paths(server: Server, name: str) -> list[str]:
     if name.partition("[")[0] == OFFSET:
         if (match := re.fullmatch(rf"{OFFSET}\[(\d{{1,6}})\]", name)) and int(match[1]) < len(server.accelerators):
             return [name]
-        raise ScenarioError(f"parameters: {shown(name)}: {OFFSET} has the entries 0 to {len(server.accelerators) - 1}, one for each "
+        raise ScenarioError(f"parameters: {shown(name)}: {OFFSET} has the entries 0 to "
+                            f"{len(server.accelerators) - 1}, one for each "
                             f"device that the workload drives; write {OFFSET}[0], or sensors for all")
     if name not in GROUPS:
         if "." not in name and name not in Server.model_fields:

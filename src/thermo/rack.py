@@ -34,7 +34,7 @@ def _a_number(value: Any) -> Any:
     return value
 
 
-# The numbers of a description: `Annotated[Number, Field(ge=..., le=...)]` for a range of one's own, `... | None` behind it.
+# The numbers of a description; `Annotated[Number, Field(ge=..., le=...)]` for a range of one's own
 Number = Annotated[float, BeforeValidator(_a_number)]
 Count = Annotated[int, BeforeValidator(_a_number)]
 Positive = Annotated[Number, Field(gt=0, le=1e9, allow_inf_nan=False)]
@@ -167,7 +167,8 @@ def _same(a: Any, b: Any) -> bool:
         if hasattr(a, method):
             return type(a) is type(b) and bool(getattr(a, method)(b))
     if hasattr(a, "shape") or hasattr(b, "shape"):  # arrays
-        return getattr(a, "shape", ()) == getattr(b, "shape", ()) and bool((a == b).all() if hasattr(a == b, "all") else a == b)
+        equal: Any = getattr(a, "shape", ()) == getattr(b, "shape", ()) and a == b
+        return bool(equal.all() if hasattr(equal, "all") else equal)
     return bool(a == b)
 
 
@@ -181,7 +182,8 @@ class Described(BaseModel):
             super().__init__(**data)
         except pydantic.ValidationError as error:
             name = data.get("name", "")
-            raise faults(error, f"{type(self).__name__} {name if isinstance(name, str) else ''}".strip(), type(self)) from None
+            where = f"{type(self).__name__} {name if isinstance(name, str) else ''}".strip()
+            raise faults(error, where, type(self)) from None
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], where: str) -> Self:
@@ -211,8 +213,8 @@ class Described(BaseModel):
 
     if not TYPE_CHECKING:  # a type checker knows by itself that descriptions are frozen
         def __setattr__(self, name: str, value: Any) -> None:
-            raise ScenarioError(f"{type(self).__name__}.{name} cannot be set to {shown(value)}: descriptions do not change"
-                                + _way_out(type(self), name))
+            raise ScenarioError(f"{type(self).__name__}.{name} cannot be set to {shown(value)}: descriptions do not "
+                                "change" + _way_out(type(self), name))
 
         def __delattr__(self, name: str) -> None:
             raise ScenarioError(f"{type(self).__name__}.{name} cannot be deleted: descriptions do not change"
@@ -554,7 +556,8 @@ class Rack(Described):
     def of(cls, server: Server | str, count: int, *, name: str | None = None, cooling: str = "air") -> Rack:
         """A rack of `count` equal servers."""
         server = Server.from_library(server) if isinstance(server, str) else server
-        return cls(name=name or server.name, slots=(Slot(server=server, count=_servers(count, "count")),), cooling=cooling)
+        slot = Slot(server=server, count=_servers(count, "count"))
+        return cls(name=name or server.name, slots=(slot,), cooling=cooling)
 
     def with_servers(self, count: int) -> Rack:
         """The same rack with `count` servers of its (only) kind."""

@@ -17,7 +17,7 @@
     name = "ideal"
     [run]
     time_step = "15 s"
-    initial = "steady"            # or a temperature, or "earlier.nc", a result to go on from (.thermo.save or .to_netcdf)
+    initial = "steady"            # or a temperature, or "earlier.nc", a result to go on from
     tolerance = "0.01 K"
     solver = "auto"
 
@@ -60,8 +60,10 @@ RANGES = {  # of what no description of its own checks at once
     "workload.max_gap": (1e-6, 1e9), "workload.time_step": (1e-6, 1e9), "run.time_step": (1e-6, 1e9),
     "run.tolerance": (1e-9, 10.0), "run.initial": (-50.0, 150.0), "rack.servers": (1, 100_000),
 }
-FINAL_STATE = {"node": ("node",), "final_node_temperature": ("node", "server"), "final_control_output": ("controller", "server"),
-               "final_control_integral": ("controller", "server"), "final_shared_temperature": ("shared_node",)}  # to go on from
+FINAL_STATE = {  # of a result, to go on from
+    "node": ("node",), "final_node_temperature": ("node", "server"), "final_control_output": ("controller", "server"),
+    "final_control_integral": ("controller", "server"), "final_shared_temperature": ("shared_node",),
+}
 FINAL_ATTRIBUTES = ("reference_temperature",)
 TABLES = ("title", "rack", "workload", "cooling", "ambient", "power", "run")
 WORKLOAD_KEYS = ("file", "units", "interpolation", "time", "columns", "fill", "max_gap", "power", "utilisation", "duration",
@@ -116,7 +118,8 @@ def read(path: str | os.PathLike[str]) -> ScenarioFile:
     options |= _run(faults, data.get("run", {}), path.parent)
     earlier = options.get("initial")
     if rack is not None and isinstance(earlier, xr.Dataset) and earlier.sizes["server"] != rack.n_server:
-        faults.add("run.initial", f"that result has {earlier.sizes['server']} servers, the rack has {rack.n_server}; set rack.servers")
+        faults.add("run.initial", f"that result has {earlier.sizes['server']} servers, the rack has {rack.n_server}; "
+                   "set rack.servers")
     faults.refuse()
     assert workload is not None  # else there is a fault
     return ScenarioFile(path, title, rack, workload, {k: v for k, v in options.items() if v is not None})
@@ -287,7 +290,8 @@ def _initial(faults: _Faults, given: Any, folder: Path) -> Any:
 def _resumable(result: xr.Dataset, name: str) -> xr.Dataset:
     """`result` if it holds a state to go on from."""
     way_out = "; save a result with result.thermo.save(path), or start from 'steady' or a temperature"
-    if lacking := [v for v in FINAL_STATE if v not in result.variables] + [a for a in FINAL_ATTRIBUTES if a not in result.attrs]:
+    lacking = [v for v in FINAL_STATE if v not in result.variables]
+    if lacking := lacking + [a for a in FINAL_ATTRIBUTES if a not in result.attrs]:
         raise ScenarioError(f"{name}: is not a result to go on from, it has no {', '.join(lacking)}{way_out}")
     for variable, dims in FINAL_STATE.items():
         values = result[variable].values
@@ -303,7 +307,8 @@ def _resumable(result: xr.Dataset, name: str) -> xr.Dataset:
     try:
         np.datetime64(result.attrs.get("time_origin", "2026-01-01"))
     except (TypeError, ValueError):
-        raise ScenarioError(f"{name}: time_origin is {shown(result.attrs['time_origin'])}, expected a date{way_out}") from None
+        origin = shown(result.attrs["time_origin"])
+        raise ScenarioError(f"{name}: time_origin is {origin}, expected a date{way_out}") from None
     return result
 
 
@@ -492,7 +497,8 @@ def _text(path: Path) -> str:
             raise ScenarioError(f"{shown(str(path))}: not a regular file")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise LimitError(f"{path.name}: more than {MAX_BYTES} bytes, the limit of a scenario; put series into a file of "
+        raise LimitError(f"{path.name}: more than {MAX_BYTES} bytes, the limit of a scenario; put series into a file "
+                         "of "
                          "their own")
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")

@@ -83,8 +83,8 @@ def read(path: str | os.PathLike[str], *, verify: bool = True) -> xr.Dataset:
     path : path
         A regular file, or a Zarr folder without links.
     verify : bool
-        Refuse a store without the mark of `write`. If False, one that xarray wrote is taken as it is, under the same rules
-        of safety; one with the mark is checked all the same.
+        Refuse a store without the mark of `write`. If False, one that xarray wrote is taken as it is, under the same
+        rules of safety; one with the mark is checked all the same.
 
     Raises
     ------
@@ -101,10 +101,12 @@ def read(path: str | os.PathLike[str], *, verify: bool = True) -> xr.Dataset:
         with (_files.netcdf_dataset(path) if kind == "netcdf" else _files.zarr_dataset(path)) as opened:
             marked = isinstance(opened.attrs.get(MARK), str)
             if verify and not marked:
-                raise OutputError(f"{path.name}: not a result that thermo wrote, which result.thermo.save(path) does; read a trace "
+                raise OutputError(f"{path.name}: not a result that thermo wrote, which result.thermo.save(path) does; "
+                                  "read a trace "
                                   "with thermo.workload.read")
             if opened.nbytes > MAX_BYTES:
-                raise LimitError(f"{path.name}: claims {opened.nbytes / 1e9:.0f} GB, the limit is {MAX_BYTES / 1e9:.0f} GB")
+                raise LimitError(f"{path.name}: claims {opened.nbytes / 1e9:.0f} GB, the limit is "
+                                 f"{MAX_BYTES / 1e9:.0f} GB")
             data = opened.load()
         data = _as_it_was(data)
         if marked and content_hash(data) != data.attrs.pop(MARK):

@@ -220,7 +220,8 @@ def constant(value: float, *, units: str = "1", duration: float = 3600.0,
         raise TraceError(f"value is {shown(value)}, expected a number")
     canonical, factor = _unit(units, "workload")
     if canonical == "W" and level * factor > MAX_DEVICE_POWER:
-        raise TraceError(f"value is {level * factor:g} W, expected 0 to {MAX_DEVICE_POWER:g} W: it is the power of each device")
+        raise TraceError(f"value is {level * factor:g} W, expected 0 to {MAX_DEVICE_POWER:g} W: it is the power of "
+                         "each device")
     flat = xr.DataArray(np.full(len(times), level), dims="time", coords={"time": times}, attrs={"units": units})
     return _from_array(flat, "workload", units, "constant", None, None)
 
@@ -249,9 +250,10 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
 
     Notes
     -----
-    Dates whose clock is too coarse for the new times become ``datetime64[ns]``. Exact for both interpolations; energy over every new interval is kept to rounding, and where the signal is constant
-    its value is kept to the last bit. So refining and then coarsening a piecewise constant workload gives it back, bit
-    by bit. For a linear one only the energy comes back: the straight lines are gone.
+    Dates whose clock is too coarse for the new times become ``datetime64[ns]``. Exact for both interpolations; energy
+    over every new interval is kept to rounding, and where the signal is constant its value is kept to the last bit. So
+    refining and then coarsening a piecewise constant workload gives it back, bit by bit. For a linear one only the
+    energy comes back: the straight lines are gone.
     """
     workload = as_workload(workload)
     t, old = _seconds(workload), workload["time"].values
@@ -271,7 +273,8 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
                              "workload's time")
         new = new if old.dtype.kind == "M" else new.astype(np.float64)
         if np.isnat(new).any() if old.dtype.kind == "M" else not np.isfinite(new).all():
-            raise TraceError("times for resampling must be at least two, increasing and distinct; one of them is missing")
+            raise TraceError("times for resampling must be at least two, increasing and distinct; one of them is "
+                             "missing")
         edges = np.ascontiguousarray(_seconds_since(new, old[0]) if old.dtype.kind == "M" else new)
     if len(edges) < 2 or not np.all(np.diff(edges) > 0):
         raise TraceError("times for resampling must be at least two, increasing and distinct"
@@ -600,7 +603,8 @@ def _canonical(array: xr.DataArray, times: NDArray[Any], place: str, fill: Fill 
     else:
         most, of = (MAX_DEVICE_POWER, " of one device") if "device" in array.dims else (MAX_POWER, "")
         fault((values > most) & np.isfinite(values),
-              lambda i, c: f"{c} is {flat[i]:g} W, expected 0 to {most:g} W{of}; is it in another unit? Say units=\"mW\"")
+              lambda i, c: f"{c} is {flat[i]:g} W, expected 0 to {most:g} W{of}; is it in another unit? "
+                           "Say units=\"mW\"")
     if faults:
         raise TraceError(" | ".join(faults))
     attrs.setdefault("long_name", LONG_NAMES[unit])
@@ -675,7 +679,8 @@ def _on_the_clock(dates: NDArray[Any], seconds: NDArray[np.float64]) -> NDArray[
         return np.asarray(dates[0] + durations)
     unit = np.datetime_data(dates.dtype)[0]
     if np.any(np.abs(dates[[0, -1]] - np.datetime64("1970-01-01")) > np.timedelta64(MOST_NANOSECONDS_DAYS, "D")):
-        raise TraceError(f"a step of {seconds[1]:g} s cannot be said on the workload's clock, datetime64[{unit}], and its dates lie "
+        raise TraceError(f"a step of {seconds[1]:g} s cannot be said on the workload's clock, datetime64[{unit}], and "
+                         "its dates lie "
                          "outside 1678 to 2262, where there are nanoseconds; give whole steps of that clock")
     return np.asarray(dates[0].astype("M8[ns]") + _durations(seconds, np.dtype("M8[ns]")))
 
