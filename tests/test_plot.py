@@ -113,7 +113,7 @@ def test_one_sample_is_drawn(result):
 
 
 def test_recirculated_air_shows_at_the_inlet():
-    figure = rack_story(simulated(20, supply=0.1))
+    figure = rack_story(simulated(20, supply=0.3))
     assert "in, warmest server" in lines(panels(figure)["air [°C]"])
 
 

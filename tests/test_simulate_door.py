@@ -292,10 +292,11 @@ def test_going_on_asks_for_a_whole_result():
 
 
 def test_going_on_asks_for_the_same_clock():
-    """Seconds from 0 to 60, then from 60: anything else is refused with the shift that would do."""
+    """Seconds from 0 to 60, then from 60, or from 0 on a clock of its own: else refused with the shift that would do."""
     earlier = run()
     go_on(earlier), go_on(earlier, times=LATER + 5e-7)
-    refused(lambda: go_on(earlier, times=TIMES), "ends at 60.0 s", "begins at 0.0 s", "by 60 s")
+    go_on(earlier, times=TIMES)
+    refused(lambda: go_on(earlier, times=TIMES + 30.0), "ends at 60.0 s", "begins at 30.0 s", "by 30 s")
     refused(lambda: go_on(earlier, times=LATER + 2.5), "by -2.5 s")
     dates = np.datetime64("2026-01-01", "ns") + (TIMES * 1e9).astype("timedelta64[ns]")
     refused(lambda: go_on(earlier, times=dates), "dates", "seconds")

@@ -62,6 +62,8 @@ def _point(value: Any, place: str) -> Any:
 def _array(told: dict[str, Any], place: str) -> xr.DataArray:
     if "values" not in told:
         raise ScenarioError(f"{place}: a series of {told['shape']} was too long to be kept in the result; give it to simulate_rack")
+    if "time" not in told:
+        return xr.DataArray(told["values"], attrs=told["attrs"])
     time = told["time"]
     clock = np.array(time, dtype="datetime64[ns]") if time and isinstance(time[0], str) else np.array(time, dtype=np.float64)
     coords: dict[str, Any] = {"time": clock}

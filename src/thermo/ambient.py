@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from thermo._kernels import formulas as f
 from thermo.errors import ScenarioError, shown
-from thermo.rack import Described
+from thermo.rack import Described, Number
 
 __all__ = ["Ambient", "is_number", "is_speed", "over_time"]
 
@@ -32,9 +32,9 @@ class Ambient(Described):
     """What surrounds a rack. Temperatures may be series over time (pandas Series or DataArray with dim ``time``)."""
 
     air_temperature: Any = 25.0  # degC, of the aisle or tile supply
-    pressure: float | None = Field(default=None, ge=40_000, le=110_000)  # Pa
-    altitude: float | None = Field(default=None, ge=-430, le=6000)  # m, gives the pressure where none is given
-    relative_humidity: float = Field(default=0.4, ge=0, le=1)
+    pressure: Annotated[Number, Field(ge=40_000, le=110_000)] | None = None  # Pa
+    altitude: Annotated[Number, Field(ge=-430, le=6000)] | None = None  # m, gives the pressure where none is given
+    relative_humidity: Annotated[Number, Field(ge=0, le=1)] = 0.4
     facility_water_temperature: Any = 30.0  # degC
 
     @model_validator(mode="after")

@@ -146,6 +146,8 @@ def _series(array: xr.DataArray) -> dict[str, Any]:
     out: dict[str, Any] = {"dims": list(array.dims), "shape": list(values.shape),
                            "sha256": hashlib.sha256(values.tobytes()).hexdigest(),
                            "attrs": {k: str(v) for k, v in array.attrs.items() if k in ("units", "interpolation", "source", "licence")}}
+    if "time" not in array.dims:  # a number with a unit
+        return out | {"values": values.tolist()}
     if values.size <= LONGEST_SERIES:
         time = array["time"].to_numpy()
         out |= {"time": [str(t) for t in time] if np.issubdtype(time.dtype, np.datetime64) else [float(t) for t in time],

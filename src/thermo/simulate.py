@@ -97,7 +97,8 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
         Things that happen; none are known yet.
     initial : "steady", float or Dataset
         Steady state of the first sample, one temperature for all [degC], or a result to go on from: one of the same
-        servers under the same kind of cooling, whose last time is the workload's first. Controllers go on from where
+        servers under the same kind of cooling, whose last time is the workload's first (a workload in seconds from 0 has a
+        clock of its own). Controllers go on from where
         they were; where the cooling has controllers of another kind or number than the earlier run, temperatures go on
         and the new controllers start from their steady output under the first sample.
     solver : str
@@ -378,7 +379,8 @@ def _clock(load: xr.DataArray, initial: Any) -> tuple[Floats, np.datetime64 | No
             raise ScenarioError(f"initial: that result ends at {end}, the workload begins at {times[0]}: one has "
                                 "dates, the other seconds; give both the same kind of time")
         gap = float((times[0] - end) / np.timedelta64(1, "ns") * 1e-9 if dated else times[0] - end)
-        if not abs(gap) <= SAME_TIME:  # NaN and NaT are not
+        starts_its_own_clock = not dated and times[0] == 0
+        if not starts_its_own_clock and not abs(gap) <= SAME_TIME:  # NaN and NaT are not
             raise ScenarioError(f"initial: that result ends at {end}{'' if dated else ' s'}, the workload begins at "
                                 f"{times[0]}{'' if dated else ' s'}; shift the workload's time by {-gap:.10g} s, or "
                                 "give 'steady' or a temperature")

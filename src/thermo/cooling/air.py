@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from thermo._kernels import formulas as f
-from thermo.ambient import Ambient
+from thermo.ambient import Ambient, is_speed
 from thermo.cooling.control import PI, Curve
 from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop, sink_spreading, sink_warnings
 from thermo.cooling.site import Cooled, Kind, Places, Site
 from thermo.errors import ScenarioError
 from thermo.network import Group, Network, Node, Signal, Table, law_table
-from thermo.rack import CurveSink, Described, Device, Fans, Lane, Mount, PlateFinSink, Server, Share
+from thermo.rack import CurveSink, Described, Device, Fans, Lane, Mount, Number, PlateFinSink, Server, Share
 
 __all__ = ["Air", "LaneFlows", "lane_flows"]
 
@@ -51,12 +51,12 @@ class Air(Described):
     """
 
     fan_speed: Any = Field(default_factory=PI)
-    supply_flow: Annotated[float, Field(gt=0, le=1e4)] | None = None  # m3/s of cold air for the rack; None: as drawn
-    recirculation: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share that every server draws from the hot aisle
+    supply_flow: Annotated[Number, Field(gt=0, le=1e4)] | None = None  # m3/s of cold air for the rack; None: as drawn
+    recirculation: Annotated[Number, Field(ge=0, lt=1)] = 0.0  # share that every server draws from the hot aisle
     hot_aisle_makeup: Share = 1.0  # of what the supply does not cover, the share from the hot aisle; the rest from the room
     room_temperature: Any = None  # degC; None: as the supply
-    handler_fan_share: Annotated[float, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over heat removed
-    chiller_cop: Annotated[float, Field(gt=0, le=100)] | None = 5.0  # heat over compressor power; None: free cooling
+    handler_fan_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over heat removed
+    chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = 5.0  # heat over compressor power; None: free cooling
     provenance: Any = Field(default_factory=dict, repr=False)
 
     @field_validator("fan_speed")
@@ -68,6 +68,8 @@ class Air(Described):
             if kind not in known:
                 raise ValueError(f"fan_speed.control is {kind!r}, expected 'pi' or 'curve'")
             return known[kind](**{k: v for k, v in value.items() if k != "control"})
+        if isinstance(value, bool | str) or value is None:
+            raise ValueError("a fan speed is a duty above 0 and up to 1, a series over time, or a controller (PI, Curve)")
         if isinstance(value, int | float) and not 0 < value <= 1:
             raise ValueError("a fan speed is a duty above 0 and up to 1 (fraction of rated speed); is it in rpm?")
         return value
@@ -93,8 +95,8 @@ class Air(Described):
         if isinstance(self.fan_speed, PI | Curve):
             return None
         fans, value = kind.server.fans, self.fan_speed
-        if getattr(value, "attrs", {}).get("units") in ("rpm", "rev/min"):
-            value = (value / fans.rated_speed).assign_attrs(value.attrs)
+        if is_speed(getattr(value, "attrs", {}).get("units")):
+            value = (value / fans.rated_speed).assign_attrs({**value.attrs, "units": "1"})
         duty = site.over_time(value, name="cooling.fan_speed", low=1e-3, high=1.0, unit="of rated speed",
                               hint="give a DataArray with units 'rpm' for a speed")
         duty = kind.own(duty)

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from thermo.errors import ScenarioError
 from thermo.network import Control, Node, law_table
-from thermo.rack import Celsius, Described, Device, Positive, Share
+from thermo.rack import Celsius, Described, Device, Number, Positive, Share
 
 __all__ = ["PI", "Curve"]
 
@@ -23,7 +23,7 @@ DEFAULT_TARGET = 75.0  # degC, for a device whose limit is unknown
 class _Sampled(Described):
     period: Positive = 5.0  # s
     resolution: Share = 0.01  # PWM step
-    deadband: Annotated[float, Field(ge=0, le=20)] = 1.0  # K
+    deadband: Annotated[Number, Field(ge=0, le=20)] = 1.0  # K
 
     def targets(self, devices: Sequence[Device], setpoint: float | None, margin: float) -> tuple[float, ...]:
         """Target of each device [degC]: the set point, or its limit less the margin."""
@@ -40,9 +40,9 @@ class PI(_Sampled):
     """
 
     setpoint: Celsius | None = None
-    margin: Annotated[float, Field(ge=0, le=80)] = 15.0  # K
-    gain: Annotated[float, Field(ge=0, le=1)] = 0.01  # 1/K
-    integral_gain: Annotated[float, Field(gt=0, le=1)] = 0.0005  # 1/(K s)
+    margin: Annotated[Number, Field(ge=0, le=80)] = 15.0  # K
+    gain: Annotated[Number, Field(ge=0, le=1)] = 0.01  # 1/K
+    integral_gain: Annotated[Number, Field(gt=0, le=1)] = 0.0005  # 1/(K s)
 
     def control(self, nodes: Sequence[Node], devices: Sequence[Device], low: float, high: float) -> Control:
         """The controller of `nodes` (the junctions of `devices`) with its output in [low, high]."""
