@@ -85,7 +85,7 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "solver_statistics": json.dumps(solution.statistics), "scenario": scenario_json(scenario),
              "workload_source": str(load.get("source", "")), "workload_licence": str(load.get("licence", "")),
              "workload_interpolation": str(load.get("interpolation", "constant")),
-             "reference_temperature": assembly.network.reference, "plant_feed": scenario.power.plant_feed or "utility",
+             "reference_temperature": assembly.network.reference, "final_step": state["step"], "plant_feed": scenario.power.plant_feed or "utility",
              "room_cop": scenario.power.room_cop,
              "warnings": json.dumps(assembly.site.warnings)}
     if scenario.start is not None:
