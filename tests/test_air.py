@@ -307,3 +307,20 @@ def test_air_beyond_its_laws_is_said():
         simulate(500.0, recirculation=0.95)
 
 
+
+
+def test_supply_flow_may_change():
+    """A handler that fails halfway: before, the servers breathe supply air; after, some of their own exhaust, and warmer."""
+    times = np.arange(0.0, 1201.0, 60.0)
+    load = xr.DataArray(np.full(times.size, 400.0), dims="time", coords={"time": times}, attrs={"units": "W"})
+    flow = along(np.where(times < 600.0, 3.0, 0.9), times, interpolation="constant", units="m3/s")
+    result = thermo.simulate_rack(small_rack.rack, load, cooling=Air(fan_speed=0.6, supply_flow=flow))
+    inlet = result.coolant_temperature.sel(position="inlet").max("server")
+    assert np.allclose(inlet[:10], 25.0, atol=1e-9) and float(inlet[-1]) > 27.0
+    assert np.all(np.abs(result.energy_residual) <= 1e-9 * result.it_power)
+    half = thermo.simulate_rack(small_rack.rack, load, cooling=Air(fan_speed=0.6, supply_flow=0.9))
+    np.testing.assert_allclose(result.junction_temperature[-1], half.junction_temperature[-1], atol=0.1)  # settled by then
+    with pytest.raises(ScenarioError, match="supply_flow"):
+        Air(supply_flow=-1.0)
+    with pytest.raises(ScenarioError, match="supply_flow"):
+        Air(supply_flow="0.5")

@@ -127,8 +127,10 @@ def _conversion(units: Any, name: str, unit: str) -> tuple[float, float]:
         if _plain(units) in TO_CELSIUS:
             return TO_CELSIUS[_plain(units)]
         raise ScenarioError(f"{name} has units {shown(units)}, expected degC, K or degF")
-    if is_speed(units) or (isinstance(units, str) and _plain(units) in NO_UNIT):
+    if isinstance(units, str) and (_plain(units) in NO_UNIT or units == unit):
         return 0.0, 1.0
+    if "/" in unit:  # a unit of its own, not a share of something
+        raise ScenarioError(f"{name} has units {shown(units)}, expected {unit}; convert it")
     raise ScenarioError(f"{name} has units {shown(units)}, expected '1' (a fraction {unit}); convert it, or give a "
                         "fan speed in 'rpm'")
 

@@ -39,6 +39,7 @@ Floats = NDArray[np.float64]
 FAN_CURVE_DENSITY = 1.2  # kg/m3, the air that fan curves are stated in (ISO 5801)
 _SinkRows: TypeAlias = tuple[tuple[tuple[PlateFinSink | CurveSink, float, int], ...], ...]  # (sink, bypass, multiplicity)
 LEAST_RESISTANCE = 1e-9  # K/W, so that a perfect joint is still a number
+MOST_FLOW = 1e4  # m3/s of supply, more than any hall has
 SLOWEST = 0.2  # of the fans' least duty: where their laws begin
 TEMPERATURES = np.linspace(-20.0, 60.0, 33)  # degC, of supply air
 DUTY_POINTS = 33  # of the law of flow against duty; it is all but straight
@@ -51,7 +52,7 @@ class Air(Described):
     """
 
     fan_speed: Any = Field(default_factory=PI)
-    supply_flow: Annotated[Number, Field(gt=0, le=1e4)] | None = None  # m3/s of cold air for the rack; None: as drawn
+    supply_flow: Any = None  # m3/s of cold air for the rack, a number or a series; None: as much as is drawn
     recirculation: Annotated[Number, Field(ge=0, lt=1)] = 0.0  # share that every server draws from the hot aisle
     hot_aisle_makeup: Share = 1.0  # of what the supply does not cover, the share from the hot aisle; the rest from the room
     room_temperature: Any = None  # degC; None: as the supply
@@ -74,6 +75,13 @@ class Air(Described):
             raise ValueError("a fan speed is a duty above 0 and up to 1 (fraction of rated speed); is it in rpm?")
         return value
 
+    @field_validator("supply_flow")
+    @classmethod
+    def _some_flow(cls, value: Any) -> Any:
+        if isinstance(value, bool | str) or (isinstance(value, int | float) and not 0 < value <= MOST_FLOW):
+            raise ValueError(f"expected above 0 and up to {MOST_FLOW:g} m3/s, or a series over time")
+        return value
+
     def add_to(self, network: Network, site: Site) -> Cooled:
         """Adds the servers' air to the network; see `thermo.cooling.site`."""
         ambient = site.ambient
@@ -84,9 +92,11 @@ class Air(Described):
         # Laws are made for the air at the start of the run; later air comes in as factors, so that the past does not depend
         # on what is still to come, and a run in two parts is the run in one.
         air = AirState.at(network.reference, ambient.air_pressure, ambient.relative_humidity)
-        shared = self.supply_flow is not None or self.recirculation > 0
+        flow = None if self.supply_flow is None else site.over_time(
+            self.supply_flow, name="cooling.supply_flow", low=1e-6, high=MOST_FLOW, unit="m3/s")
+        shared = flow is not None or self.recirculation > 0
         rack = _Rack(network, self, ambient, air, supply, _runs_straight(ambient.air_temperature, supply), room,
-                     _runs_straight(self.room_temperature, room), network.shared("hot aisle") if shared else None, site.warnings)
+                     _runs_straight(self.room_temperature, room), flow, network.shared("hot aisle") if shared else None, site.warnings)
         places = [_add_servers(rack, kind, self._prescribed_duty(site, kind)) for kind in site.kinds]
         return Cooled(places, supply, True, rack.hot_aisle)
 
@@ -215,6 +225,7 @@ class _Rack:
     supply_linear: bool
     room: Floats  # degC, likewise
     room_linear: bool
+    supply_flow: Floats | None  # m3/s, scalar or (time,)
     hot_aisle: Node | None
     warnings: list[str]
 
@@ -283,11 +294,12 @@ def _add_inlet(rack: _Rack, kind: Kind, inlet: Node, exhaust: Node, lanes: list[
             group.stream(supply, inlet, group.coefficient(c_p, lane))
             group.exit(exhaust, group.coefficient(c_p, lane))
         return
-    if design.supply_flow is None:
+    if rack.supply_flow is None:
         fresh = group.series(1.0)
     else:
         total = _flow_law(flows.duty, flows.flow.sum(axis=0) * rack.air.density)
-        fresh = group.supply_share(group.law_signal(total, duty, thinner), group.series(design.supply_flow * rack.air.density))
+        supplied = group.series(rack.supply_flow * rack.air.density, linear=_runs_straight(design.supply_flow, rack.supply_flow))
+        fresh = group.supply_share(group.law_signal(total, duty, thinner), supplied)
     lacking = group.complement(fresh)
     own, back = 1 - design.recirculation, design.recirculation
     room = None
