@@ -59,7 +59,7 @@ class Propagator {
     void run_lanes(const Series& series, const std::vector<char>& constant, int first, int n, double* T,
                    ControlState& control, const Record& record, Stop&& stop) const;
 
-    static constexpr int kLargestBlock = 64;  // dense work grows with the square
+    static constexpr int kLargestBlock = 64, kMostInputs = 128;  // dense work grows with the square
     enum class Kind : char { dynamic, driven, core, observer };
 
     struct Op {  // one term of the balance of a row
@@ -294,7 +294,7 @@ inline void Propagator::analyse() {
         b.read_state = at, at += reads * n;
         b.read_input = at, at += reads * m;
         b.end = at;
-        if (b.n > kLargestBlock) obstacle_ = "a block has more than 64 nodes with capacity";
+        if (b.n > kLargestBlock || b.m > kMostInputs) obstacle_ = "a block has more than 64 nodes with capacity or 128 inputs";
         const std::size_t t = b.nodes.size();
         n_scratch = std::max(n_scratch, t * t + t * m + 7 * n * n + n);
         b.added = n_added, n_added += m;
@@ -529,45 +529,35 @@ void Propagator::build_chunk(const double* coefficient, const double* capacity, 
 template <int W>
 void Propagator::advance(const double* number, const double* input, const double* change, double* value,
                                 double* out) const {
-    double next[kLargestBlock * W];
+    double next[kLargestBlock * W], state[kLargestBlock * W], u[kMostInputs * W], du[kMostInputs * W];
     for (const auto& b : blocks) {
         const int n = b.n, m = b.m;
         const int* node = b.nodes.data() + b.n_core;
-        const double *phi = number + b.phi * W, *gain = number + b.gain * W, *ramp = number + b.ramp * W;
+        auto gather = [](const double* from, int place, double* to) {
+            for (int w = 0; w < W; ++w) to[w] = from[static_cast<std::size_t>(place) * W + w];
+        };
+        for (int j = 0; j < n; ++j) gather(value, node[j], state + j * W);
+        for (int c = 0; c < m; ++c) gather(input, b.inputs[static_cast<std::size_t>(c)], u + c * W);
+        if (change)
+            for (int c = 0; c < m; ++c) gather(change, b.inputs[static_cast<std::size_t>(c)], du + c * W);
+        // sum += row . x, each lane in the order of the row
+        auto add = [](double* sum, const double* row, const double* x, int length) {
+            for (int j = 0; j < length; ++j)
+                for (int w = 0; w < W; ++w) sum[w] += row[j * W + w] * x[j * W + w];
+        };
         for (int i = 0; i < n; ++i) {
             double sum[W];
             for (int w = 0; w < W; ++w) sum[w] = 0;
-            for (int j = 0; j < n; ++j) {
-                const double *a = phi + (static_cast<std::size_t>(i) * n + j) * W,
-                             *x = value + static_cast<std::size_t>(node[j]) * W;
-                for (int w = 0; w < W; ++w) sum[w] += a[w] * x[w];
-            }
-            for (int c = 0; c < m; ++c) {
-                const double *a = gain + (static_cast<std::size_t>(i) * m + c) * W,
-                             *u = input + static_cast<std::size_t>(b.inputs[c]) * W;
-                for (int w = 0; w < W; ++w) sum[w] += a[w] * u[w];
-            }
-            if (change)
-                for (int c = 0; c < m; ++c) {
-                    const double *a = ramp + (static_cast<std::size_t>(i) * m + c) * W,
-                                 *u = change + static_cast<std::size_t>(b.inputs[c]) * W;
-                    for (int w = 0; w < W; ++w) sum[w] += a[w] * u[w];
-                }
+            add(sum, number + (b.phi + static_cast<std::size_t>(i) * n) * W, state, n);
+            add(sum, number + (b.gain + static_cast<std::size_t>(i) * m) * W, u, m);
+            if (change) add(sum, number + (b.ramp + static_cast<std::size_t>(i) * m) * W, du, m);
             for (int w = 0; w < W; ++w) next[i * W + w] = sum[w];
         }
         double left[W];
         for (int w = 0; w < W; ++w) left[w] = out[w];
-        auto add = [&](std::size_t at, const double* x) {
-            const double* a = number + at * W;
-            for (int w = 0; w < W; ++w) left[w] += a[w] * x[w];
-        };
-        for (int j = 0; j < n; ++j)
-            add(b.out_state + static_cast<std::size_t>(j), value + static_cast<std::size_t>(node[j]) * W);
-        for (int c = 0; c < m; ++c)
-            add(b.out_input + static_cast<std::size_t>(c), input + static_cast<std::size_t>(b.inputs[c]) * W);
-        if (change)
-            for (int c = 0; c < m; ++c)
-                add(b.out_ramp + static_cast<std::size_t>(c), change + static_cast<std::size_t>(b.inputs[c]) * W);
+        add(left, number + b.out_state * W, state, n);
+        add(left, number + b.out_input * W, u, m);
+        if (change) add(left, number + b.out_ramp * W, du, m);
         for (int w = 0; w < W; ++w) out[w] = left[w];
         for (int i = 0; i < n; ++i)
             for (int w = 0; w < W; ++w) value[static_cast<std::size_t>(node[i]) * W + w] = next[i * W + w];
