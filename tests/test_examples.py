@@ -55,3 +55,12 @@ def test_every_example_asks_and_can_be_imported(path):
     module = load(path.stem)
     assert "?" in module.__doc__.splitlines()[0]
     assert callable(module.main)
+
+
+def test_readme_snippet_runs(tmp_path, monkeypatch):
+    """The README's first code runs as it stands and draws its picture."""
+    text = (EXAMPLES.parent / "README.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    assert (tmp_path / "rack.png").stat().st_size > 10_000
