@@ -284,6 +284,7 @@ class Network:
         self._columns: list[Floats] = []
         self._linear: list[bool] = []
         self._known: dict[Hashable, int] = {}
+        self._made: tuple[list[Floats], Floats] | None = None  # the columns and their matrix, made once
 
     def group(self, n_server: int) -> Group:
         """A new group of `n_server` servers."""
@@ -314,10 +315,12 @@ class Network:
 
     def series(self) -> tuple[Floats, Floats, NDArray[np.uint8]]:
         """``(time, value (time, series), linear (series,))`` as the engine takes them."""
-        value = np.empty((self.time.size, len(self._columns)))
-        for j, column in enumerate(self._columns):
-            value[:, j] = column
-        return self.time, value, np.array(self._linear, np.uint8)
+        if self._made is None or self._made[0] is not self._columns or self._made[1].shape[1] != len(self._columns):
+            value = np.empty((self.time.size, len(self._columns)))
+            for j, column in enumerate(self._columns):
+                value[:, j] = column
+            self._made = self._columns, value
+        return self.time, self._made[1], np.array(self._linear, np.uint8)
 
     def build(self) -> Any:
         """The compiled engine."""

@@ -98,7 +98,7 @@ def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
     names = list(dict.fromkeys(name for kind in assembly.site.kinds for name in kind.server.device_names))
     hot = []
     for variable in ("junction_temperature", "memory_temperature"):
-        peaks = np.max(np.nan_to_num(data[variable], nan=-np.inf), axis=0)  # (server, device)
+        peaks = np.fmax.reduce(data[variable], axis=0)  # (server, device), NaN only where there is no such device
         for kind in assembly.site.kinds:
             for name, mount, _ in kind.server.devices:
                 d = mount.device
@@ -107,7 +107,7 @@ def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
                 peak = float(np.max(peaks[kind.first:kind.first + kind.group.n_server, names.index(name)]))
                 if limit is not None and peak > limit:
                     hot.append((peak - limit, f"{name} {variable.split('_')[0]} {peak:.1f} degC, its limit is {limit:g}"))
-    warmest = float(np.nanmax(data["coolant_temperature"]))
+    warmest = float(np.fmax.reduce(data["coolant_temperature"], axis=None))
     if assembly.cooled.heat_in_air and warmest > WARMEST_AIR:
         assembly.site.warnings.append(f"air: its laws hold up to {WARMEST_AIR:g} degC, here it reaches {warmest:.0f} degC: no rack runs "
                                       "so; raise supply_flow or fan_speed, or lower recirculation")
@@ -255,7 +255,8 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     seconds = scenario.seconds
     n_time, n_server = seconds.size, scenario.rack.n_server
     names = list(dict.fromkeys(name for kind in kinds for name in kind.server.device_names))
-    device = np.full((n_time, n_server, len(names)), np.nan)
+    shape = (n_time, n_server, len(names))
+    device = np.empty(shape) if len(kinds) == 1 else np.full(shape, np.nan)
     conversion, it = np.zeros(n_time), np.zeros(n_time)
 
     def of_all(mean: Floats, n: int) -> Floats:

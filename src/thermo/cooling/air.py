@@ -254,9 +254,7 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
     met = np.linspace(fans.minimum_duty, high, 9) if prescribed is None else np.linspace(prescribed.min(), prescribed.max(), 9)
 
     thinner = rack.factor(kind, lambda T: f.air_density(T, rack.ambient.air_pressure, rack.ambient.relative_humidity))
-    draw = law_table(lambda s: fans.count * (fans.standby_power + (fans.rated_power - fans.standby_power)
-                                             * np.maximum(s, 0.0) ** fans.power_exponent
-                                             * air.density / FAN_CURVE_DENSITY), low, high)
+    draw = _fan_law(fans, air.density, low)
     fan_power = group.law_signal(draw, duty, thinner)
     places.fan_power.append(group.record_signal(fan_power))
     lanes = [group.law_signal(_flow_law(flows.duty, flow * air.density), duty, thinner) for flow in flows.flow]
@@ -344,6 +342,13 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
         if beside is not None:
             group.stream(at, behind, beside)
     return behind
+
+
+@lru_cache(maxsize=256)
+def _fan_law(fans: Fans, density: float, low: float) -> Table:
+    """Power of a server's fans against their duty, in air of `density`."""
+    return law_table(lambda s: fans.count * density / FAN_CURVE_DENSITY * (
+        fans.standby_power + (fans.rated_power - fans.standby_power) * np.maximum(s, 0.0) ** fans.power_exponent), low, 1.0)
 
 
 def _flow_law(duty: Floats, flow: Floats) -> Table:
