@@ -219,8 +219,12 @@ class Engine {
             try {
                 for (std::size_t i; !halt && (i = next++) < tasks.size();) {
                     const Task& task = tasks[i];
-                    exact_[task.group]->run(series, constant, task.first, task.n, T[task.group].data(), controls_[task.group],
-                                            records[task.group], check);
+                    const Propagator& exact = *exact_[task.group];
+                    double* here = T[task.group].data();
+                    ControlState& control = controls_[task.group];
+                    const bool one = task.n > 1 && exact.alike(task.first, task.n, here, control);
+                    exact.run(series, constant, task.first, one ? 1 : task.n, here, control, records[task.group], check);
+                    if (one && !halt) exact.copy_first(task.first, task.n, series.n_time, here, control, records[task.group]);
                     ++finished;
                 }
             } catch (...) {

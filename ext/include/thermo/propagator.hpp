@@ -48,10 +48,47 @@ class Propagator {
     template <class Stop>
     void run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control,
              const Record& record, Stop&& stop) const {
-        if (n <= kWidth / 2)
+        if (n == 1)
+            run_lanes<1>(series, constant, first, n, T, control, record, stop);
+        else if (n <= kWidth / 2)
             run_lanes<kWidth / 2>(series, constant, first, n, T, control, record, stop);
         else
             run_lanes<kWidth>(series, constant, first, n, T, control, record, stop);
+    }
+
+    // Whether servers first..first+n-1 are one and the same in all numbers, inputs and state: then one of them stands for all.
+    bool alike(int first, int n, const double* T, const ControlState& control) const {
+        const auto S = static_cast<std::size_t>(g.n_server), f = static_cast<std::size_t>(first), m = static_cast<std::size_t>(n);
+        auto rows_equal = [&](const auto* table, std::size_t rows) {
+            for (std::size_t r = 0; r < rows; ++r)
+                for (std::size_t v = 1; v < m; ++v)
+                    if (table[r * S + f + v] != table[r * S + f]) return false;
+            return true;
+        };
+        return rows_equal(g.series.data(), g.signals.size()) && rows_equal(g.scale.data(), g.coefficients.size()) &&
+               rows_equal(g.capacity.data(), static_cast<std::size_t>(g.n_node)) &&
+               rows_equal(T, static_cast<std::size_t>(g.n_node)) &&
+               rows_equal(control.output.data(), g.controllers.size()) &&
+               rows_equal(control.integral.data(), g.controllers.size());
+    }
+    // What server `first` did, for the n - 1 behind it.
+    void copy_first(int first, int n, int n_time, double* T, ControlState& control, const Record& record) const {
+        const auto S = static_cast<std::size_t>(g.n_server), f = static_cast<std::size_t>(first);
+        auto spread = [&](double* table, std::size_t width) {
+            for (std::size_t k = 0; k < static_cast<std::size_t>(n_time); ++k)
+                for (int v = 1; v < n; ++v)
+                    std::copy_n(table + (k * S + f) * width, width, table + (k * S + f + static_cast<std::size_t>(v)) * width);
+        };
+        spread(record.nodes, g.record_nodes.size());
+        spread(record.signals, g.record_signals.size());
+        for (double* table : {record.energy_in, record.energy_out, record.stored}) spread(table, 1);
+        auto along = [&](double* table, std::size_t rows) {
+            for (std::size_t r = 0; r < rows; ++r)
+                for (int v = 1; v < n; ++v) table[r * S + f + static_cast<std::size_t>(v)] = table[r * S + f];
+        };
+        along(T, static_cast<std::size_t>(g.n_node));
+        along(control.output.data(), g.controllers.size());
+        along(control.integral.data(), g.controllers.size());
     }
 
   private:
@@ -704,8 +741,8 @@ void Propagator::run_lanes(const Series& series, const std::vector<char>& consta
             return;
         }
         current = number.data();
-        int stale[W], n_stale = 0, known[W], n_known = 0;
-        std::size_t from[W];
+        int stale[W] = {}, n_stale = 0, known[W] = {}, n_known = 0;
+        std::size_t from[W] = {};
         for (int w = 0; w < n; ++w) {
             wanted.v.resize(movers.size() + 1);
             for (std::size_t i = 0; i < movers.size(); ++i)
