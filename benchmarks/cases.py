@@ -62,3 +62,22 @@ def matrices(network):
     row, column, value = engine.matrix()
     C = np.array(network.groups[0].capacity)
     return C, coo_array((value, (row, column)), shape=(C.size, C.size)).tocsr(), engine.temperature(0)
+
+
+def row(servers=1000, samples=3600, *, seed=0):
+    """``(network, engine)`` of a row of DGX H100 at fixed fans, eight GPUs with a load of their own, at 1 s, in its steady
+    state. Junctions are kept: what else a Dataset holds is memory traffic, not stepping."""
+    from thermo import simulate, solve
+    from thermo.cooling import Air
+
+    values = np.random.default_rng(seed).uniform(110.0, 690.0, (samples, 8))
+    load = xr.DataArray(values, dims=("time", "device"), coords={"time": np.arange(samples) * 1.0}, attrs={"units": "W"})
+    scenario = simulate.checked(thermo.Rack.from_library("dgx-h100", servers=servers), load, cooling=Air(fan_speed=0.8))
+    network = simulate.assemble(scenario, simulate.device_power(scenario)).network
+    group = network.groups[0]
+    group.record_nodes, group.record_signals = group.record_nodes[:8], []
+    for capacity in group.capacity:  # no two servers alike, so that none stands for another
+        capacity *= np.random.default_rng(seed).uniform(0.97, 1.03, capacity.size)
+    engine = network.build()
+    solve.steady_start(network, engine)
+    return network, engine

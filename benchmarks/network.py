@@ -13,6 +13,7 @@ import numpy as np
 
 import thermo
 from benchmarks import cases
+from thermo import solve
 from thermo.cooling import PI, Air
 
 FANS = {"fixed": Air(fan_speed=0.7), "pi": Air(fan_speed=PI())}
@@ -148,6 +149,24 @@ IMPLEMENTATIONS = {
     "solve_ivp": solve_ivp_bdf,
     "numpy": numpy_loop,
 }
+
+
+class Row:
+    """1,000 DGX H100 for a quarter of an hour at 1 s, constant coefficients, one core: the exact stepper alone."""
+
+    params = [[1000]]
+    param_names = ["servers"]
+
+    def setup(self, servers, samples=900):
+        self.network, self.engine = cases.row(servers, samples)
+
+    def time_step(self, servers):
+        solve.integrate(self.network, self.engine, solver="propagator", tolerance=0.01)
+
+    def node_steps(self):
+        """Node-steps of one run."""
+        group = self.network.groups[0]
+        return len(group.names) * group.n_server * (self.network.time.size - 1)
 
 
 class SideBySide:

@@ -37,6 +37,10 @@ def main():
         steps = 12 * case.SERVERS * (case.samples - 1)
         print(f"{stepper:<18}{seconds:>10.3f} s for {case.samples - 1} s {steps / seconds:>12.2e} node-steps/s, "
               f"residual {case.track_energy_residual(stepper):.0e}")
+    row = network.Row()
+    row.setup(1000, 3601)
+    seconds, _ = _best(lambda: row.time_step(1000), 2)
+    print(f"\n1,000 DGX H100, 1 h at 1 s, junctions kept {seconds:.3f} s {row.node_steps() / seconds:>12.2e} node-steps/s")
     print("\n4 servers, 32 GPUs, 24 h at 15 s, to the Dataset")
     for fans, cooling in network.FANS.items():
         rack, load = cases.build("rack", samples=5761)
