@@ -93,9 +93,14 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
 
+def _device_names(assembly: Assembly) -> list[str]:
+    """The coordinate `device`: names of all kinds of server, each once."""
+    return list(dict.fromkeys(name for kind in assembly.site.kinds for name in kind.server.device_names))
+
+
 def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
     """Says which devices ran hotter than they may: this version does not slow them down, so `clock_fraction` stays 1."""
-    names = list(dict.fromkeys(name for kind in assembly.site.kinds for name in kind.server.device_names))
+    names = _device_names(assembly)
     hot = []
     for variable in ("junction_temperature", "memory_temperature"):
         peaks = np.fmax.reduce(data[variable], axis=0)  # (server, device), NaN only where there is no such device
@@ -254,7 +259,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     kinds, places = assembly.site.kinds, assembly.cooled.places
     seconds = scenario.seconds
     n_time, n_server = seconds.size, scenario.rack.n_server
-    names = list(dict.fromkeys(name for kind in kinds for name in kind.server.device_names))
+    names = _device_names(assembly)
     shape = (n_time, n_server, len(names))
     device = np.empty(shape) if len(kinds) == 1 else np.full(shape, np.nan)
     conversion, it = np.zeros(n_time), np.zeros(n_time)

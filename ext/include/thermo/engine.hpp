@@ -73,13 +73,9 @@ class Engine {
     void control_rise(std::size_t p, double* out) const {
         const auto& part = assembly_->parts[p];
         for (std::size_t c = 0; c < part.g.controllers.size(); ++c)
-            for (int v = 0; v < part.g.n_server; ++v) {
-                const auto& k = part.g.controllers[c];
-                double rise = -1e300;
-                for (std::size_t i = 0; i < k.nodes.size(); ++i)
-                    rise = std::max(rise, part.T[part.at(v, part.lu.position(k.nodes[i]))] - k.target[i]);
-                out[c * static_cast<std::size_t>(part.g.n_server) + static_cast<std::size_t>(v)] = rise;
-            }
+            for (int v = 0; v < part.g.n_server; ++v)
+                out[c * static_cast<std::size_t>(part.g.n_server) + static_cast<std::size_t>(v)] =
+                    part.rise(part.g.controllers[c], v);
     }
 
     // The state of the differential system: nodes with capacity, [group][node][server], then the border's.
@@ -147,12 +143,10 @@ class Engine {
     void tick(double t) {
         for (std::size_t p = 0; p < groups_.size(); ++p) {
             const auto& g = groups_[p];
-            std::vector<double> rise(g.controllers.size() * static_cast<std::size_t>(g.n_server));
-            control_rise(p, rise.data());
             for (std::size_t c = 0; c < g.controllers.size(); ++c)
                 if (ControlState::ticks_at(g.controllers[c], t))
                     for (int v = 0; v < g.n_server; ++v)
-                        controls_[p].tick(g, c, v, rise[c * static_cast<std::size_t>(g.n_server) + static_cast<std::size_t>(v)]);
+                        controls_[p].tick(g, c, v, assembly_->parts[p].rise(g.controllers[c], v));
         }
     }
     double next_tick(double t) const {

@@ -86,6 +86,13 @@ class Assembly {
             return (static_cast<std::size_t>(server / kWidth) * rows + static_cast<std::size_t>(position)) * kWidth +
                    static_cast<std::size_t>(server % kWidth);
         }
+        // The largest T - target that controller k of server v sees.
+        double rise(const Controller& k, int v) const {
+            double most = -1e300;
+            for (std::size_t i = 0; i < k.nodes.size(); ++i)
+                most = std::max(most, T[at(v, lu.position(k.nodes[i]))] - k.target[i]);
+            return most;
+        }
         int here(int chunk) const { return std::min(kWidth, g.n_server - chunk * kWidth); }  // lanes that are servers
 
         static std::vector<std::pair<int, int>> pattern(const Group& g, int n_border) {
@@ -387,12 +394,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
             for (std::size_t c = 0; c < part.g.controllers.size(); ++c) {
                 const Controller& law = part.g.controllers[c];
                 if (!ControlState::ticks_at(law, t)) continue;
-                for (int v = 0; v < part.g.n_server; ++v) {
-                    double rise = -1e300;
-                    for (std::size_t i = 0; i < law.nodes.size(); ++i)
-                        rise = std::max(rise, part.T[part.at(v, part.lu.position(law.nodes[i]))] - law.target[i]);
-                    controls[p].tick(part.g, c, v, rise);
-                }
+                for (int v = 0; v < part.g.n_server; ++v) controls[p].tick(part.g, c, v, part.rise(law, v));
             }
         }
     };

@@ -41,7 +41,6 @@ class Propagator {
         for (const auto& b : blocks) n = std::max(n, b.n);
         return n;
     }
-    std::size_t numbers_per_server() const { return n_number; }
 
     // Runs servers first..first+n-1 (n <= kWidth). `T` is [node][n_server], in and out. `stop` ends the run early.
     // `constant` says which series never change. Few servers take a narrower vector; a server's bits do not depend on it.

@@ -98,7 +98,7 @@ class Air(Described):
         rack = _Rack(network, self, ambient, air, supply, _runs_straight(ambient.air_temperature, supply), room,
                      _runs_straight(self.room_temperature, room), flow, network.shared("hot aisle") if shared else None, site.warnings)
         places = [_add_servers(rack, kind, self._prescribed_duty(site, kind)) for kind in site.kinds]
-        return Cooled(places, supply, True, rack.hot_aisle)
+        return Cooled(places, supply, True)
 
     def _prescribed_duty(self, site: Site, kind: Kind) -> Floats | None:
         """Duty as a series where it is one."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermo.ambient import Ambient
-from thermo.network import Group, Network, Node, Signal
+from thermo.network import Group, Network, Signal
 from thermo.rack import Server
 
 __all__ = ["Cooled", "CoolingDesign", "Kind", "Places", "Site"]
@@ -80,7 +80,6 @@ class Cooled:
     places: list[Places]  # one a kind
     supply_temperature: Any  # degC, scalar array or (time,)
     heat_in_air: bool  # whether what leaves is counted as heat to air (else to liquid)
-    hot_aisle: Node | None = None
 
 
 class CoolingDesign(Protocol):
