@@ -51,7 +51,7 @@ std::vector<thermo::Link> links(const Ints& a, const char* name) {
 thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& series, const Ints& coefficients,
                     const Doubles& scale, const Ints& conductances, const Ints& streams, const Ints& exits,
                     const Ints& sources, const Doubles& fractions, const Ints& boundaries, const py::list& laws,
-                    const py::list& controllers, const Ints& record_nodes, const Ints& record_signals) {
+                    const py::list& totals, const py::list& controllers, const Ints& record_nodes, const Ints& record_signals) {
     thermo::Group g;
     if (capacity.ndim() != 2) throw py::value_error("capacity must be [node, server]");
     g.n_node = static_cast<int>(capacity.shape(0));
@@ -76,6 +76,14 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
         g.sources.push_back({q[2 * i], q[2 * i + 1], share[static_cast<std::size_t>(i)]});
     for (int b : vector(boundaries, "boundaries")) g.boundaries.push_back(b);
     for (const auto& l : laws) g.laws.push_back(law(l));
+    for (const auto& item : totals) {
+        try {
+            auto [which, weights] = item.cast<std::pair<std::vector<int>, std::vector<double>>>();
+            g.totals.push_back({std::move(which), std::move(weights)});
+        } catch (const py::cast_error&) {
+            throw py::type_error("a total is (signals, weights)");
+        }
+    }
     for (const auto& item : controllers) {
         if (!py::isinstance<py::dict>(item)) throw py::type_error("a controller is a dict");
         const auto t = py::reinterpret_borrow<py::dict>(item);
@@ -177,7 +185,7 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
         .def(py::init(&group), py::kw_only(), "capacity"_a.noconvert(), "signals"_a.noconvert(), "series"_a.noconvert(),
              "coefficients"_a.noconvert(), "scale"_a.noconvert(), "conductances"_a.noconvert(), "streams"_a.noconvert(),
              "exits"_a.noconvert(), "sources"_a.noconvert(), "fractions"_a.noconvert(), "boundaries"_a.noconvert(), "laws"_a,
-             "controllers"_a, "record_nodes"_a.noconvert(), "record_signals"_a.noconvert());
+             "totals"_a, "controllers"_a, "record_nodes"_a.noconvert(), "record_signals"_a.noconvert());
 
     py::class_<Engine>(m, "Engine", "Groups, border, state and controllers, and the steppers that move them.")
         .def(py::init([](std::vector<thermo::Group> groups, const Doubles& border_capacity, const Ints& record_border, int n_series) {

@@ -11,7 +11,7 @@ Temperatures inside are the rise above `reference` [K], so that a balance of lar
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ __all__ = ["Coefficient", "Control", "Group", "Network", "Node", "Signal", "Tabl
 
 Floats = NDArray[np.float64]
 Node = int  # a node's number in its group, or the mark of a boundary or a shared node
-SERIES, LAW, CONTROL, SUPPLY_SHARE, COMPLEMENT = range(5)  # as in ext/include/thermo/network.hpp
+SERIES, LAW, CONTROL, SUPPLY_SHARE, COMPLEMENT, CHOICE, TOTAL = range(7)  # as in ext/include/thermo/network.hpp
 LAW_ERROR = 1e-7  # relative; tables are refined to this or to LAW_POINTS
 LAW_POINTS = 4097
 
@@ -132,6 +132,7 @@ class Group:
     fractions: list[float] = field(default_factory=list)
     boundaries: list[int] = field(default_factory=list)
     laws: list[Table] = field(default_factory=list)
+    totals: list[tuple[list[int], list[float]]] = field(default_factory=list)
     controls: list[Control] = field(default_factory=list)
     record_nodes: list[Node] = field(default_factory=list)
     record_signals: list[int] = field(default_factory=list)
@@ -195,6 +196,16 @@ class Group:
         """``1 - of``."""
         return self._signal(COMPLEMENT, of.index)
 
+    def choice(self, usual: Signal, other: Signal, when: Signal) -> Signal:
+        """`usual` while `when` is 0, `other` while it is not."""
+        return self._signal(CHOICE, usual.index, other.index, when.index)
+
+    def total(self, signals: Sequence[Signal], weights: Sequence[float] | None = None) -> Signal:
+        """Sum of `signals`, each times its weight."""
+        each = [1.0] * len(signals) if weights is None else [float(w) for w in weights]
+        self.totals.append(([s.index for s in signals], each))
+        return self._signal(TOTAL, len(self.totals) - 1)
+
     def coefficient(self, scale: ArrayLike = 1.0, signal: Signal | None = None, law: Table | None = None,
                     times: Signal | None = None) -> Coefficient:
         """``scale * law(signal) * times`` [W/K]; `scale` is a number or one a server."""
@@ -254,6 +265,7 @@ class Group:
             sources=ints(self.sources, 2), fractions=np.array(self.fractions, np.float64),
             boundaries=np.array(self.boundaries, np.int32),
             laws=[(t.low, t.step, t.value, t.slope) for t in self.laws],
+            totals=self.totals,
             controllers=[dict(kind=c.kind, period=c.period, gain=c.gain, integral_gain=c.integral_gain, low=c.low,
                               high=c.high, quantum=c.quantum, deadband=c.deadband, nodes=list(c.nodes),
                               target=[t - self.network.reference for t in c.target],

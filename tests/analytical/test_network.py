@@ -11,6 +11,7 @@ from networks import STEPPERS, residual
 from scipy.stats import gamma
 
 from thermo.network import Network
+from thermo.solve import integrate
 
 EXACT = 1e-11  # K: some 1e4 roundings of a temperature of 100 K
 TOLERANCE = {"propagator": EXACT, "tr-bdf2": 1e-4}
@@ -174,3 +175,19 @@ def test_balance_closes_at_any_step_on_any_clock(solver, start, step):
     clock = 4 * np.spacing(t[-1]) / step
     assert np.max(np.abs(into / 300.0 - 1)) <= max(1e-12, clock)
     assert residual(run.solution) <= 1e-12
+
+
+def test_a_choice_and_a_total_of_signals():
+    """Heat is 2 a + 3 b while the switch is off, and c while it is on."""
+    time = np.array([0.0, 10.0, 20.0])
+    network = Network(time)
+    group = network.group(2)
+    a, b, c = (group.series(v) for v in (10.0, np.array([1.0, 2.0, 3.0]), 7.0))
+    heat = group.choice(group.total([a, b], [2.0, 3.0]), c, group.series(np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])))
+    node = group.node("plate", 100.0)
+    group.source(node, heat)
+    group.conductance(node, group.boundary(group.series(0.0)), 5.0)
+    group.record_signal(heat)
+    for solver in ("propagator", "tr-bdf2", "BDF"):
+        solution = integrate(network, network.build(), solver=solver, tolerance=1e-3)
+        assert solution.signals[0][:, :, 0].tolist() == [[23.0, 23.0], [26.0, 7.0], [7.0, 7.0]]

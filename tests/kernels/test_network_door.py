@@ -28,7 +28,7 @@ def parts(**changes):
         series=np.array([[0], [1], [-1]], np.int32), coefficients=np.array([[0, 2, -1]], np.int32), scale=np.array([[10.0]]),
         conductances=np.array([[0, compiled.BOUNDARY, 0]], np.int32), streams=np.empty((0, 3), np.int32),
         exits=np.empty((0, 3), np.int32), sources=np.array([[0, 0]], np.int32), fractions=np.array([1.0]),
-        boundaries=np.array([1], np.int32), laws=[table],
+        boundaries=np.array([1], np.int32), laws=[table], totals=[],
         controllers=[dict(kind=0, period=5.0, gain=0.01, integral_gain=0.001, low=0.0, high=1.0, quantum=0.0, deadband=0.0,
                           nodes=[0], target=[10.0], curve=table)],
         record_nodes=np.array([0], np.int32), record_signals=np.array([2], np.int32))
@@ -89,6 +89,7 @@ table = (0.0, 1.0, np.ones(3), np.zeros(3))
     dict(record_signals=np.array([3], np.int32)), dict(laws=[(0.0, 1.0, np.ones(1), np.zeros(1))]),
     dict(laws=[(0.0, 0.0, np.ones(3), np.zeros(3))]), dict(laws=[(0.0, 1.0, np.ones(3), np.zeros(2))]),
     dict(laws=[(0.0, 1.0, np.full(3, np.nan), np.zeros(3))]), dict(laws=[(0.0, 1.0)]), dict(laws=[None]), dict(laws=[7]),
+    dict(totals=[([9], [1.0])], signals=np.array([[6, 0, -1, -1]], np.int32)), dict(totals=[None]), dict(totals=[([0], "x")]),
     dict(laws=[(np.nan, 1.0, np.ones(3), np.zeros(3))]), dict(laws=[(0.0, 1.0, np.ones(3, np.float32), np.zeros(3))]),
     dict(laws=[(0.0, 1.0, None, np.zeros(3))]), dict(controllers=[None]), dict(controllers=_controller(period=None)),
     dict(controllers=_controller(period=0.0)), dict(controllers=_controller(period=np.nan)), dict(controllers=_controller(kind=7)),

@@ -30,12 +30,19 @@ enum class SignalKind : int {
     law = 1,      // law[first](signal[second]) * signal[third] (third < 0: 1)
     control = 2,  // output of controller `first`
     supply_share = 3,  // share of this server's draw (signal[first]) that the ordered supply (signal[second]) still covers
-    complement = 4     // 1 - signal[first]
+    complement = 4,    // 1 - signal[first]
+    choice = 5,        // signal[first] where signal[third] is 0, else signal[second]
+    total = 6          // weighted sum of signals, group's totals[first]
 };
 
 struct Signal {
     SignalKind kind = SignalKind::series;
     int first = -1, second = -1, third = -1;
+};
+
+struct Total {
+    std::vector<int> signals;
+    std::vector<double> weights;
 };
 
 struct Coefficient {
@@ -74,6 +81,7 @@ struct Group {
     std::vector<Source> sources;
     std::vector<int> boundaries;  // signal that is the temperature of each boundary
     std::vector<Law> laws;
+    std::vector<Total> totals;
     std::vector<Controller> controllers;
     std::vector<int> record_nodes, record_signals;
 
@@ -129,6 +137,19 @@ struct Group {
                 case SignalKind::complement:
                     if (!signal_ok(s.first, k)) fail("complement of an unknown signal");
                     break;
+                case SignalKind::choice:
+                    if (!signal_ok(s.first, k) || !signal_ok(s.second, k) || !signal_ok(s.third, k))
+                        fail("a choice between signals that do not come before it");
+                    break;
+                case SignalKind::total: {
+                    if (s.first < 0 || s.first >= static_cast<int>(totals.size())) fail("no such total");
+                    const Total& t = totals[static_cast<std::size_t>(s.first)];
+                    if (t.signals.size() != t.weights.size()) fail("a total needs one weight a signal");
+                    for (std::size_t i = 0; i < t.signals.size(); ++i)
+                        if (!signal_ok(t.signals[i], k) || !std::isfinite(t.weights[i]))
+                            fail("a total of signals that do not come before it, or a weight that is not finite");
+                    break;
+                }
                 default: fail("unknown kind of signal");
             }
         }

@@ -703,6 +703,10 @@ void Propagator::run_lanes(const Series& series, const std::vector<char>& consta
             v = of(k.second) || of(k.third);
         else if (k.kind == SignalKind::complement)
             v = of(k.first);
+        else if (k.kind == SignalKind::choice)
+            v = of(k.first) || of(k.second) || of(k.third);
+        else if (k.kind == SignalKind::total)
+            for (int other : g.totals[static_cast<std::size_t>(k.first)].signals) v |= of(other);
     }
     bool coefficients_vary = false, driven_vary = false;
     for (int s : movers) coefficients_vary |= varies[static_cast<std::size_t>(s)] != 0;

@@ -68,6 +68,21 @@ inline void evaluate_signal(const Group& g, int k, const Series& series, int int
             for (int w = 0; w < n; ++w) o[w] = 1.0 - in[w];
             break;
         }
+        case SignalKind::choice: {
+            const double *a = out + static_cast<std::size_t>(s.first) * stride, *b = out + static_cast<std::size_t>(s.second) * stride,
+                         *which = out + static_cast<std::size_t>(s.third) * stride;
+            for (int w = 0; w < n; ++w) o[w] = which[w] == 0 ? a[w] : b[w];
+            break;
+        }
+        case SignalKind::total: {
+            const Total& t = g.totals[static_cast<std::size_t>(s.first)];
+            for (int w = 0; w < n; ++w) o[w] = 0;
+            for (std::size_t i = 0; i < t.signals.size(); ++i) {
+                const double* in = out + static_cast<std::size_t>(t.signals[i]) * stride;
+                for (int w = 0; w < n; ++w) o[w] += t.weights[i] * in[w];
+            }
+            break;
+        }
         case SignalKind::supply_share: break;
     }
     for (int w = n; w < lanes; ++w) o[w] = o[n - 1];
