@@ -51,7 +51,7 @@ std::vector<thermo::Link> links(const Ints& a, const char* name) {
 thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& series, const Ints& coefficients,
                     const Doubles& scale, const Ints& conductances, const Ints& streams, const Ints& exits,
                     const Ints& sources, const Doubles& fractions, const Ints& boundaries, const py::list& laws,
-                    const py::list& totals, const py::list& controllers, const Ints& record_nodes, const Ints& record_signals) {
+                    const py::list& totals, const py::list& controllers, const py::list& chips, const Ints& record_nodes, const Ints& record_signals) {
     thermo::Group g;
     if (capacity.ndim() != 2) throw py::value_error("capacity must be [node, server]");
     g.n_node = static_cast<int>(capacity.shape(0));
@@ -87,7 +87,8 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
     for (const auto& item : controllers) {
         if (!py::isinstance<py::dict>(item)) throw py::type_error("a controller is a dict");
         const auto t = py::reinterpret_borrow<py::dict>(item);
-        for (const char* key : {"kind", "period", "gain", "integral_gain", "low", "high", "quantum", "deadband", "nodes", "target", "curve"})
+        for (const char* key : {"kind", "period", "gain", "integral_gain", "low", "high", "quantum", "deadband", "nodes", "target", "curve",
+                                "step", "slowdown", "slowed", "shutdown"})
             if (!t.contains(key)) throw py::value_error(std::string("a controller has no ") + key);
         thermo::Controller control;
         try {
@@ -102,10 +103,39 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
             control.nodes = t["nodes"].cast<std::vector<int>>();
             control.target = t["target"].cast<std::vector<double>>();
             control.curve = law(t["curve"]);
+            control.step = t["step"].cast<double>();
+            control.slowdown = t["slowdown"].cast<double>();
+            control.slowed = t["slowed"].cast<double>();
+            control.shutdown = t["shutdown"].cast<double>();
         } catch (const py::cast_error&) {
             throw py::type_error("a controller has an entry of the wrong type");
         }
         g.controllers.push_back(std::move(control));
+    }
+    for (const auto& item : chips) {
+        if (!py::isinstance<py::dict>(item)) throw py::type_error("a chip is a dict");
+        const auto t = py::reinterpret_borrow<py::dict>(item);
+        thermo::Chip chip;
+        auto number = [&](const char* key) {
+            if (!t.contains(key)) throw py::value_error(std::string("a chip has no ") + key);
+            return t[key];
+        };
+        try {
+            chip.node = number("node").cast<int>();
+            chip.demand = number("demand").cast<int>();
+            chip.cap = number("cap").cast<int>();
+            chip.clock = number("clock").cast<int>();
+            chip.idle = number("idle").cast<double>();
+            chip.leakage = number("leakage").cast<double>();
+            chip.reference = number("reference").cast<double>();
+            chip.scale = number("scale").cast<double>();
+            chip.lowest = number("lowest").cast<double>();
+            chip.power_of_clock = law(number("power_of_clock"));
+            chip.clock_of_power = law(number("clock_of_power"));
+        } catch (const py::cast_error&) {
+            throw py::type_error("a chip has an entry of the wrong type");
+        }
+        g.chips.push_back(std::move(chip));
     }
     for (int r : vector(record_nodes, "record_nodes")) g.record_nodes.push_back(r);
     for (int r : vector(record_signals, "record_signals")) g.record_signals.push_back(r);
@@ -181,11 +211,22 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
     m.attr("SHARED") = thermo::kShared;
     m.attr("WIDTH") = thermo::kWidth;
 
+    // args: group, chip, server, time [s], rise of its junction [K], loop gain [1]
+    static py::exception<thermo::Runaway> runaway(m, "Runaway", PyExc_ArithmeticError);
+    py::register_exception_translator([](std::exception_ptr p) {
+        try {
+            if (p) std::rethrow_exception(p);
+        } catch (const thermo::Runaway& r) {
+            const auto args = py::make_tuple(r.number, r.chip, r.server, r.time, r.rise, r.gain);
+            PyErr_SetObject(runaway.ptr(), args.ptr());
+        }
+    });
+
     py::class_<thermo::Group>(m, "Group", "Servers of one kind: one topology, numbers of their own.")
         .def(py::init(&group), py::kw_only(), "capacity"_a.noconvert(), "signals"_a.noconvert(), "series"_a.noconvert(),
              "coefficients"_a.noconvert(), "scale"_a.noconvert(), "conductances"_a.noconvert(), "streams"_a.noconvert(),
              "exits"_a.noconvert(), "sources"_a.noconvert(), "fractions"_a.noconvert(), "boundaries"_a.noconvert(), "laws"_a,
-             "totals"_a, "controllers"_a, "record_nodes"_a.noconvert(), "record_signals"_a.noconvert());
+             "totals"_a, "controllers"_a, "chips"_a, "record_nodes"_a.noconvert(), "record_signals"_a.noconvert());
 
     py::class_<Engine>(m, "Engine", "Groups, border, state and controllers, and the steppers that move them.")
         .def(py::init([](std::vector<thermo::Group> groups, const Doubles& border_capacity, const Ints& record_border, int n_series) {
@@ -269,8 +310,8 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
                  return out;
              },
              "group"_a, "Recorded signals as they stand [server, signal].")
-        .def("tick", &Engine::tick, "t"_a, "The controllers that tick at t take their tick.")
-        .def("next_tick", &Engine::next_tick, "t"_a)
+        .def("tick", &Engine::tick, "t"_a, py::kw_only(), "firmware"_a, "The controllers that tick at t take their tick.")
+        .def("next_tick", &Engine::next_tick, "t"_a, py::kw_only(), "firmware"_a)
         .def("control_rise",
              [](const Engine& e, int p) {
                  const auto& g = e.groups()[part(e, p)];
@@ -336,7 +377,7 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
                      py::gil_scoped_release nogil;
                      auto ask = [&](double f) { return poll(f); };
                      if (exact)
-                         e.run_exact(s, b.records, threads, ask);
+                         e.run_exact(s, b.records, tolerance, threads, ask);
                      else
                          e.run_implicit(s, b.records, border, tolerance, forced_step, ask);
                  }

@@ -11,6 +11,7 @@ Temperatures inside are the rise above `reference` [K], so that a balance of lar
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,11 +22,11 @@ from numpy.typing import ArrayLike, NDArray
 from thermo._kernels import network as _engine
 from thermo.errors import ScenarioError
 
-__all__ = ["Coefficient", "Control", "Group", "Network", "Node", "Signal", "Table", "law_table"]
+__all__ = ["Chip", "Coefficient", "Control", "Group", "Network", "Node", "Signal", "Table", "law_table"]
 
 Floats = NDArray[np.float64]
 Node = int  # a node's number in its group, or the mark of a boundary or a shared node
-SERIES, LAW, CONTROL, SUPPLY_SHARE, COMPLEMENT, CHOICE, TOTAL = range(7)  # as in ext/include/thermo/network.hpp
+SERIES, LAW, CONTROL, SUPPLY_SHARE, COMPLEMENT, CHOICE, TOTAL, CHIP_POWER, CHIP_CLOCK = range(9)  # as in ext/include/thermo/network.hpp
 LAW_ERROR = 1e-7  # relative; tables are refined to this or to LAW_POINTS
 LAW_POINTS = 4097
 
@@ -97,7 +98,8 @@ def law_table(function: Callable[[Floats], Floats], low: float, high: float, *, 
 
 @dataclass(frozen=True)
 class Control:
-    """A sampled controller on the hottest of some nodes, as the engine takes it. See `thermo.cooling.control`."""
+    """A sampled controller on the hottest of some nodes, as the engine takes it. See `thermo.cooling.control` for kinds 0 (PI)
+    and 1 (a curve), `thermo.firmware` for kind 2, whose output is a clock."""
 
     kind: int
     period: float
@@ -110,6 +112,28 @@ class Control:
     quantum: float = 0.0
     deadband: float = 0.0
     curve: Table | None = None
+    step: float = 0.0  # of the clock, each period
+    slowdown: float = math.inf  # degC of the first node, from which the clock is at most `slowed`
+    slowed: float = 1.0
+    shutdown: float = math.inf  # degC of the first node, at which it stops for good
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A device whose power answers to its clock and its temperature, as the engine takes it. See `thermo.firmware`."""
+
+    name: str
+    node: Node  # its junction
+    demand: Signal  # W at full clock and the reference temperature
+    power_of_clock: Table
+    clock_of_power: Table
+    idle: float = 0.0  # W of the demand that clocks do not change
+    cap: Signal | None = None  # W
+    clock: int | None = None  # number of its controller
+    lowest: float = 1.0  # clock that a cap can bring it to
+    leakage: float = 0.0  # W at `reference` degC
+    reference: float = 0.0
+    scale: float = 1.0  # K
 
 
 @dataclass
@@ -134,6 +158,7 @@ class Group:
     laws: list[Table] = field(default_factory=list)
     totals: list[tuple[list[int], list[float]]] = field(default_factory=list)
     controls: list[Control] = field(default_factory=list)
+    chips: list[Chip] = field(default_factory=list)
     record_nodes: list[Node] = field(default_factory=list)
     record_signals: list[int] = field(default_factory=list)
     _constants: dict[Hashable, Coefficient] = field(default_factory=dict)
@@ -187,6 +212,17 @@ class Group:
         """The output of a controller as a signal."""
         self.controls.append(control)
         return self._signal(CONTROL, len(self.controls) - 1)
+
+    def control(self, control: Control) -> int:
+        """Registers a controller whose output nothing takes but a chip; returns its number."""
+        self.controls.append(control)
+        return len(self.controls) - 1
+
+    def chip(self, chip: Chip) -> tuple[Signal, Signal]:
+        """What a chip draws [W] and the share of its full clock that it runs at, as signals."""
+        self.chips.append(chip)
+        number = len(self.chips) - 1
+        return self._signal(CHIP_POWER, number), self._signal(CHIP_CLOCK, number)
 
     def supply_share(self, draw: Signal, supply: Signal) -> Signal:
         """What of this server's `draw` the `supply` that all servers share still covers, used up in order. [1]"""
@@ -254,7 +290,10 @@ class Group:
         def ints(rows: list[Any], width: int) -> NDArray[np.int32]:
             return np.ascontiguousarray(np.array(rows, np.int32).reshape(-1, width))
 
-        idle = (0.0, 1.0, np.zeros(2), np.zeros(2))
+        def table(t: Table | None) -> tuple[float, float, Floats, Floats]:
+            return (0.0, 1.0, np.zeros(2), np.zeros(2)) if t is None else (t.low, t.step, t.value, t.slope)
+
+        T0 = self.network.reference
         return _engine.Group(
             capacity=np.ascontiguousarray(np.array(self.capacity)),
             signals=ints(self.signals, 4),
@@ -264,13 +303,16 @@ class Group:
             conductances=ints(self.conductances, 3), streams=ints(self.streams, 3), exits=ints(self.exits, 3),
             sources=ints(self.sources, 2), fractions=np.array(self.fractions, np.float64),
             boundaries=np.array(self.boundaries, np.int32),
-            laws=[(t.low, t.step, t.value, t.slope) for t in self.laws],
+            laws=[table(t) for t in self.laws],
             totals=self.totals,
             controllers=[dict(kind=c.kind, period=c.period, gain=c.gain, integral_gain=c.integral_gain, low=c.low,
                               high=c.high, quantum=c.quantum, deadband=c.deadband, nodes=list(c.nodes),
-                              target=[t - self.network.reference for t in c.target],
-                              curve=idle if c.curve is None else
-                              (c.curve.low, c.curve.step, c.curve.value, c.curve.slope)) for c in self.controls],
+                              target=[t - T0 for t in c.target], curve=table(c.curve), step=c.step,
+                              slowdown=c.slowdown - T0, slowed=c.slowed, shutdown=c.shutdown - T0) for c in self.controls],
+            chips=[dict(node=c.node, demand=c.demand.index, cap=-1 if c.cap is None else c.cap.index,
+                        clock=-1 if c.clock is None else c.clock, idle=c.idle, leakage=c.leakage, reference=c.reference - T0,
+                        scale=c.scale, lowest=c.lowest, power_of_clock=table(c.power_of_clock),
+                        clock_of_power=table(c.clock_of_power)) for c in self.chips],
             record_nodes=np.array(self.record_nodes, np.int32), record_signals=np.array(self.record_signals, np.int32))
 
 

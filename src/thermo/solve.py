@@ -228,7 +228,7 @@ def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: floa
         t, fresh = begin, True
         means = [np.zeros(s.shape[1:]) for s in out.signals]
         while True:
-            stop = min(end, engine.next_tick(t))
+            stop = min(end, engine.next_tick(t, firmware=True))
             xl, xr = ((t - begin) / span, (stop - begin) / span) if span > 0 else (0.0, 0.0)
             engine.hold(*series, interval=k, x=0.5 * (xl + xr) if linear.any() else xl)
             settled(k, xl, y)
@@ -272,7 +272,7 @@ def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: floa
             out.energy_in[k] += (stop - t) * 0.5 * (ends[0][0] + ends[1][0])
             for g, mean in enumerate(means):
                 mean += (stop - t) * 0.5 * (ends[0][1][g] + ends[1][1][g])
-            engine.tick(stop)
+            engine.tick(stop, firmware=True)
             t = stop
             if t >= end - 1e-10:
                 for g, mean in enumerate(means):

@@ -82,7 +82,7 @@ Run run(bool exact, bool controlled, bool tank, bool linear, int threads, double
     r.border.resize(kTime);
     std::vector<thermo::Record> records = {{r.nodes.data(), r.signals.data(), r.in.data(), r.out.data(), r.stored.data()}};
     auto poll = [](double) { return false; };
-    const bool done = exact ? engine.run_exact(series, records, threads, poll)
+    const bool done = exact ? engine.run_exact(series, records, 0.01, threads, poll)
                             : engine.run_implicit(series, records, r.border.data(), tolerance, 0.0, poll);
     if (!done) std::printf("a run was cut short\n"), std::exit(1);
     return r;

@@ -62,12 +62,9 @@ class Engine {
         assembly_->spread_border(part);
     }
 
-    // Signals, coefficients and loads at `x` of an interval, then the steady state of that.
+    // The steady state of an interval's loads at `x`.
     void steady(const Series& series, int interval, double x) {
-        assembly_->evaluate(series, interval, x, controls_);
-        assembly_->assemble();
-        assembly_->load(q_);
-        assembly_->steady(q_);
+        numbered([&] { assembly_->steady(series, interval, x, controls_); });
     }
     // The largest T - target of each controller of group p, [controller][server].
     void control_rise(std::size_t p, double* out) const {
@@ -105,9 +102,10 @@ class Engine {
     }
     // dT/dt of the state y at `x` of the interval; returns the power that leaves [W]. Same matrices as the steppers.
     double derivative(const Series& series, int interval, double x, const double* y, double* dy) {
+        each_state([&](double& T, double, std::size_t i) { T = y[i]; });
+        assembly_->leak_as_now();
         assembly_->evaluate(series, interval, x, controls_);
         assembly_->load(q_);
-        each_state([&](double& T, double, std::size_t i) { T = y[i]; });
         for (auto& part : assembly_->parts) assembly_->spread_border(part);
         assembly_->settle(q_);
         assembly_->heat(q_, F_, f_border_);
@@ -139,19 +137,19 @@ class Engine {
             for (int s : part.g.record_signals)
                 *out++ = part.signal[static_cast<std::size_t>(s) * part.lanes + static_cast<std::size_t>(v)];
     }
-    // The controllers that tick at time t take their tick, on the temperatures as they stand.
-    void tick(double t) {
+    // The controllers that tick at time t take their tick, on the temperatures as they stand; firmware where it is asked to.
+    void tick(double t, bool firmware) {
         for (std::size_t p = 0; p < groups_.size(); ++p) {
             const auto& g = groups_[p];
             for (std::size_t c = 0; c < g.controllers.size(); ++c)
-                if (ControlState::ticks_at(g.controllers[c], t))
+                if ((firmware || g.controllers[c].kind != Controller::kFirmware) && ControlState::ticks_at(g.controllers[c], t))
                     for (int v = 0; v < g.n_server; ++v)
-                        controls_[p].tick(g, c, v, assembly_->parts[p].rise(g.controllers[c], v));
+                        controls_[p].tick(g, c, v, assembly_->parts[p].rise(g.controllers[c], v), assembly_->parts[p].first(g.controllers[c], v));
         }
     }
-    double next_tick(double t) const {
+    double next_tick(double t, bool firmware) const {
         double next = std::numeric_limits<double>::infinity();
-        for (const auto& g : groups_) next = std::min(next, ControlState::next_tick(g, t));
+        for (const auto& g : groups_) next = std::min(next, ControlState::next_tick(g, t, firmware));
         return next;
     }
     double total_leaving() {
@@ -190,7 +188,8 @@ class Engine {
     }
 
     // Exact stepping of all groups. `poll(fraction)` is called on this thread every 20 ms; true ends the run.
-    bool run_exact(const Series& series, std::vector<Record>& records, int threads, const std::function<bool(double)>& poll) {
+    bool run_exact(const Series& series, std::vector<Record>& records, double tolerance, int threads,
+                   const std::function<bool(double)>& poll) {
         struct Task {
             std::size_t group;
             int first, n;
@@ -217,7 +216,7 @@ class Engine {
                     double* here = T[task.group].data();
                     ControlState& control = controls_[task.group];
                     const bool one = task.n > 1 && exact.alike(task.first, task.n, here, control);
-                    exact.run(series, constant, task.first, one ? 1 : task.n, here, control, records[task.group], check);
+                    exact.run(series, constant, task.first, one ? 1 : task.n, here, control, records[task.group], tolerance, check);
                     if (one && !halt) exact.copy_first(task.first, task.n, series.n_time, here, control, records[task.group]);
                     ++finished;
                 }
@@ -259,7 +258,9 @@ class Engine {
             lock.unlock();
             for (auto& thread : team) thread.join();
         }
-        if (failure) std::rethrow_exception(failure);
+        numbered([&] {
+            if (failure) std::rethrow_exception(failure);
+        });
         if (halt) return false;
         for (std::size_t p = 0; p < groups_.size(); ++p) write(p, T[p].data());
         return true;
@@ -269,13 +270,16 @@ class Engine {
                       double forced_step, const std::function<bool(double)>& poll) {
         auto last = std::chrono::steady_clock::now();
         bool halt = false;
-        run_tr_bdf2(*assembly_, series, controls_, records, record_border, tolerance, forced_step, proposed_step, [&] {
+        auto ask = [&] {
             const auto now = std::chrono::steady_clock::now();
             if (now - last > std::chrono::milliseconds(20)) {
                 last = now;
                 halt = poll(0);
             }
             return halt;
+        };
+        numbered([&] {
+            run_tr_bdf2(*assembly_, series, controls_, records, record_border, tolerance, forced_step, proposed_step, ask);
         });
         return !halt;
     }
@@ -283,6 +287,17 @@ class Engine {
     double proposed_step = 0;  // s, of TR-BDF2, see run_tr_bdf2
 
   private:
+    // A runaway knows its group by address; those outside know it by number.
+    template <class Do>
+    void numbered(Do&& work) {
+        try {
+            work();
+        } catch (Runaway& r) {
+            for (std::size_t p = 0; p < groups_.size(); ++p)
+                if (r.group == &groups_[p]) r.number = static_cast<int>(p);
+            throw;
+        }
+    }
     std::vector<Group> groups_;
     Border border_;
     int n_series_;

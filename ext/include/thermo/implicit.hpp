@@ -32,6 +32,10 @@ class Assembly {
   public:
     Assembly(const std::vector<Group>& groups, const Border& border) : border_(border) {
         for (const auto& g : groups) parts.emplace_back(g, border.n_node);
+        for (const auto& g : groups)
+            for (const auto& c : g.chips) leaky |= c.leakage > 0;
+        for (const auto& g : groups)
+            for (const auto& c : g.controllers) has_firmware |= c.kind == Controller::kFirmware;
         for (auto& s : schur) s.resize(static_cast<std::size_t>(border.n_node) * border.n_node);
         z.assign(static_cast<std::size_t>(border.n_node), 0.0);
     }
@@ -46,17 +50,26 @@ class Assembly {
         std::vector<double> coefficient, assembled;  // [coefficient][lanes], as they stand and as they stand in K
         std::vector<double> K, A[3], capacity;  // [chunk][entry][W], factored (see `factor`), [chunk][position][W]
         std::vector<double> T, q, work;
+        std::vector<double> leaks, slope;  // [chip][lanes]: W more than at the chip's reference; W/K at the temperature of that
         struct Slot {
             std::size_t row_diagonal, row_far;
             int position, coefficient, boundary;  // boundary: signal, -1 where the far end is a node
         };
         std::vector<Slot> slots;
+        struct Feedback {  // heat of a chip that leaks, into a node: an entry of the matrix of Newton's step
+            std::size_t entry;
+            int chip, node;
+            double fraction;
+        };
+        std::vector<Feedback> feedback;
 
         Part(const Group& group, int n_border)
             : g(group), lu(group.n_node, n_border, pattern(group, n_border)),
               chunks((group.n_server + kWidth - 1) / kWidth), rows(group.n_node + n_border),
               lanes(static_cast<std::size_t>(chunks) * kWidth) {
             signal.resize(g.signals.size() * lanes);
+            leaks.assign(g.chips.size() * lanes, 0.0);
+            slope.assign(g.chips.size() * lanes, 0.0);
             coefficient.resize(g.coefficients.size() * lanes);
             K.resize(static_cast<std::size_t>(chunks) * lu.entries() * kWidth);
             for (auto& a : A) a.resize(K.size());
@@ -81,18 +94,31 @@ class Assembly {
                 if (!is_boundary(l.b)) add(l.b, l.a, l.coefficient);
             }
             for (const auto& l : g.streams) add(l.b, l.a, l.coefficient);
+            each_feedback(g, [&](int node, int chip, double fraction) {
+                feedback.push_back({lu.entry(node, g.chips[static_cast<std::size_t>(chip)].node), chip, node, fraction});
+            });
+        }
+        template <class Use>
+        static void each_feedback(const Group& g, Use&& use) {
+            for (const auto& s : g.sources) {
+                const Signal& signal = g.signals[static_cast<std::size_t>(s.signal)];
+                if (signal.kind == SignalKind::chip_power && g.chips[static_cast<std::size_t>(signal.first)].leakage > 0)
+                    use(s.node, signal.first, s.fraction);
+            }
         }
         std::size_t at(int server, int position) const {
             return (static_cast<std::size_t>(server / kWidth) * rows + static_cast<std::size_t>(position)) * kWidth +
                    static_cast<std::size_t>(server % kWidth);
         }
         // The largest T - target that controller k of server v sees.
-        double rise(const Controller& k, int v) const {
+        double rise(const Controller& k, int v) const { return rise(k, T, v); }
+        double rise(const Controller& k, const std::vector<double>& of, int v) const {
             double most = -1e300;
             for (std::size_t i = 0; i < k.nodes.size(); ++i)
-                most = std::max(most, T[at(v, lu.position(k.nodes[i]))] - k.target[i]);
+                most = std::max(most, of[at(v, lu.position(k.nodes[i]))] - k.target[i]);
             return most;
         }
+        double first(const Controller& k, int v) const { return T[at(v, lu.position(k.nodes[0]))]; }
         int here(int chunk) const { return std::min(kWidth, g.n_server - chunk * kWidth); }  // lanes that are servers
 
         static std::vector<std::pair<int, int>> pattern(const Group& g, int n_border) {
@@ -102,16 +128,38 @@ class Assembly {
                 for (const auto& l : *links)
                     if (!is_boundary(l.a) && !is_boundary(l.b)) out.emplace_back(row(l.a), row(l.b));
             (void)n_border;
+            each_feedback(g, [&](int node, int chip, double) {
+                const int junction = g.chips[static_cast<std::size_t>(chip)].node;
+                if (node != junction) out.emplace_back(node, junction);
+            });
             return out;
         }
     };
     std::vector<Part> parts;
     std::vector<double> z;  // border temperatures
+    bool leaky = false, has_firmware = false;
 
     const Border& border() const { return border_; }
 
+    // What the chips leak at temperatures T, for `evaluate`.
+    void leak_at(const std::vector<std::vector<double>>& T) {
+        for (std::size_t p = 0; p < parts.size(); ++p) leak_at(parts[p], T[p]);
+    }
+    void leak_as_now() {
+        if (leaky)
+            for (auto& part : parts) leak_at(part, part.T);
+    }
+    static void leak_at(Part& part, const std::vector<double>& T) {
+        for (std::size_t c = 0; c < part.g.chips.size(); ++c) {
+            const Chip& chip = part.g.chips[c];
+            if (!(chip.leakage > 0)) continue;
+            for (std::size_t v = 0; v < part.lanes; ++v)
+                part.leaks[c * part.lanes + v] = leak(chip, T[part.at(static_cast<int>(v), part.lu.position(chip.node))]);
+        }
+    }
     // All signals at `x` of an interval, into each part's `signal`; the ordered supply runs over all servers in order.
     void evaluate(const Series& series, int interval, double x, const std::vector<ControlState>& controls) {
+        controls_ = &controls;
         double covered = 0;  // of the ordered supply, by servers below
         for (std::size_t p = 0; p < parts.size(); ++p) {
             Part& part = parts[p];
@@ -129,7 +177,7 @@ class Assembly {
                     }
                     for (std::size_t v = static_cast<std::size_t>(g.n_server); v < part.lanes; ++v) o[v] = o[g.n_server - 1];
                 } else {
-                    evaluate_signal(g, k, series, interval, x, controls[p].output.data(), 0, g.n_server,
+                    evaluate_signal(g, k, series, interval, x, controls[p].output.data(), part.leaks.data(), 0, g.n_server,
                                     static_cast<int>(part.lanes), part.signal.data(), part.lanes);
                 }
             }
@@ -188,11 +236,12 @@ class Assembly {
             }
         }
     }
-    // A = K + a C, factored; kept until K or a changes. Steps keep theirs in slot 0, `settle` in 1, `steady` in 2.
-    void factor(double a, int slot = 0) {
+    // A = K + a C, factored; kept until K or a changes. Steps keep theirs in slot 0, `settle` in 1, `steady` in 2. With
+    // `slopes`, less what the chips' leakage gains with temperature: a matrix of Newton's, never kept.
+    void factor(double a, int slot = 0, bool slopes = false) {
         slot_ = slot;
-        if (a == factored_[slot]) return;
-        factored_[slot] = a;
+        if (a == factored_[slot] && !slopes) return;
+        factored_[slot] = slopes ? -1 : a;
         std::vector<double>& dense = schur[slot];
         constexpr auto W = static_cast<std::size_t>(kWidth);
         const int nb = border_.n_node;
@@ -209,6 +258,10 @@ class Assembly {
                     const double* C = part.capacity.data() + (static_cast<std::size_t>(c) * part.rows + pos) * W;
                     for (std::size_t w = 0; w < W; ++w) A[d + w] += a * C[w];
                 }
+                if (slopes)
+                    for (const auto& f : part.feedback)
+                        for (std::size_t w = 0; w < W; ++w)
+                            A[f.entry * W + w] -= f.fraction * part.slope[static_cast<std::size_t>(f.chip) * part.lanes + static_cast<std::size_t>(c) * W + w];
                 part.lu.factor(A, part.work.data());
                 for (int b = 0; b < nb; ++b)
                     for (int k = 0; k < nb; ++k) {
@@ -295,10 +348,111 @@ class Assembly {
         T_border.assign(z.size(), 0.0);
         solve(T, T_border);
     }
-    void steady(const std::vector<std::vector<double>>& q) {
-        std::vector<std::vector<double>> T;
+    // The steady state at `x` of an interval, leakage with it: the coolest there is, reached from below. Newton on a convex
+    // balance climbs to it without passing it. Where the climb turns down the loop gain has reached 1 before the balance was
+    // met, and unless a cap ends the growth there is none.
+    void steady(const Series& series, int interval, double x, const std::vector<ControlState>& controls) {
+        std::vector<std::vector<double>> q, T;
+        for (auto& part : parts)
+            for (std::size_t c = 0; c < part.g.chips.size(); ++c)
+                std::fill_n(part.leaks.begin() + static_cast<std::ptrdiff_t>(c * part.lanes), part.lanes, -part.g.chips[c].leakage);
+        auto balance = [&] {
+            evaluate(series, interval, x, controls);
+            assemble();
+            load(q);
+        };
+        balance();
         steady(q, T, z);
-        for (std::size_t p = 0; p < parts.size(); ++p) parts[p].T = T[p];
+        if (!leaky) return take(T);
+        auto climb = [&](bool newton) {  // one step; the largest rise and the largest fall of a chip's junction
+            leak_at(T);
+            balance();
+            if (newton) {
+                slopes_at(T);
+                for (std::size_t p = 0; p < parts.size(); ++p)
+                    for (const auto& f : parts[p].feedback)
+                        for (std::size_t v = 0; v < parts[p].lanes; ++v) {
+                            const Part& part = parts[p];
+                            const int junction = part.g.chips[static_cast<std::size_t>(f.chip)].node;
+                            q[p][part.at(static_cast<int>(v), part.lu.position(f.node))] -=
+                                f.fraction * part.slope[static_cast<std::size_t>(f.chip) * part.lanes + v] *
+                                T[p][part.at(static_cast<int>(v), part.lu.position(junction))];
+                        }
+            }
+            const auto from = T;
+            factor(0.0, 2, newton);
+            T = q;
+            z.assign(z.size(), 0.0);
+            solve(T, z);
+            double rise = 0, fall = 0;
+            for (std::size_t p = 0; p < parts.size(); ++p)
+                for (const auto& chip : parts[p].g.chips)
+                    for (int v = 0; v < parts[p].g.n_server; ++v) {
+                        const std::size_t at = parts[p].at(v, parts[p].lu.position(chip.node));
+                        const double by = T[p][at] - from[p][at];
+                        if (!std::isfinite(by)) rise = fall = std::numeric_limits<double>::infinity();
+                        rise = std::max(rise, by), fall = std::max(fall, -by);
+                    }
+            if (fall > 1e-7 + 1e-9 * rise) T = from;
+            return std::make_pair(rise, fall);
+        };
+        auto settled = [](std::pair<double, double> moved) { return std::max(moved.first, moved.second) < 1e-10; };
+        for (int i = 0; i < 100; ++i) {
+            const auto moved = climb(true);
+            if (settled(moved)) return take(T);
+            if (moved.second > 1e-7 + 1e-9 * moved.first) break;
+        }
+        const Runaway where = loop_gain(T);
+        for (int i = 0; i < 2000 && where.gain >= 1; ++i) {  // as leakage itself would climb, to where a cap may hold it
+            if (settled(climb(false))) return take(T);
+            if (hottest_excess(T) > 300) throw where;
+        }
+        if (where.gain >= 1) throw where;
+        for (int i = 0; i < 20000; ++i)
+            if (settled(climb(false))) return take(T);
+        throw where;
+    }
+    // The largest eigenvalue of K^-1 S at temperatures T, S what leakage gains with temperature, and the chip that is most in it.
+    Runaway loop_gain(const std::vector<std::vector<double>>& T) {
+        slopes_at(T);
+        factor(0.0, 2);
+        std::vector<std::vector<double>> v = T;
+        for (auto& x : v) std::fill(x.begin(), x.end(), 1.0);
+        Runaway found{nullptr, 0, 0, 0, 0, 0};
+        for (int i = 0; i < 60; ++i) {
+            auto next = v;
+            double most = 0;
+            for (std::size_t p = 0; p < parts.size(); ++p) {
+                const Part& part = parts[p];
+                std::fill(next[p].begin(), next[p].end(), 0.0);
+                for (const auto& f : part.feedback)
+                    for (int s = 0; s < part.g.n_server; ++s) {
+                        const int junction = part.g.chips[static_cast<std::size_t>(f.chip)].node;
+                        next[p][part.at(s, part.lu.position(f.node))] +=
+                            f.fraction * part.slope[static_cast<std::size_t>(f.chip) * part.lanes + static_cast<std::size_t>(s)] *
+                            v[p][part.at(s, part.lu.position(junction))];
+                    }
+            }
+            std::vector<double> border(z.size(), 0.0);
+            solve(next, border);
+            for (std::size_t p = 0; p < parts.size(); ++p)
+                for (std::size_t c = 0; c < parts[p].g.chips.size(); ++c) {
+                    const Part& part = parts[p];
+                    if (!(part.g.chips[c].leakage > 0)) continue;
+                    for (int s = 0; s < part.g.n_server; ++s) {
+                        const std::size_t at = part.at(s, part.lu.position(part.g.chips[c].node));
+                        if (!(next[p][at] <= most)) {
+                            most = next[p][at];
+                            found = {&part.g, static_cast<int>(c), s, 0, T[p][at], most};
+                        }
+                    }
+                }
+            if (!(most > 0)) return found;
+            for (auto& x : next)
+                for (double& value : x) value /= most;
+            v.swap(next);
+        }
+        return found;
     }
     // Power that leaves each server [W] at temperatures T: into out[part][server]. `boundary(part, i)` is entry i of the
     // signals at the time of T, [signal][lanes].
@@ -335,7 +489,37 @@ class Assembly {
     StepCount count;
 
   private:
+    void take(const std::vector<std::vector<double>>& T) {
+        for (std::size_t p = 0; p < parts.size(); ++p) parts[p].T = T[p];
+    }
+    void slopes_at(const std::vector<std::vector<double>>& T) {  // with the signals as they stand, and their controls
+        for (std::size_t p = 0; p < parts.size(); ++p) {
+            Part& part = parts[p];
+            for (std::size_t c = 0; c < part.g.chips.size(); ++c) {
+                const Chip& chip = part.g.chips[c];
+                if (!(chip.leakage > 0)) continue;
+                for (int v = 0; v < static_cast<int>(part.lanes); ++v) {
+                    const double more = leak(chip, T[p][part.at(v, part.lu.position(chip.node))]);
+                    const bool answers = drawn(part.g, chip, part.signal.data(), part.lanes, (*controls_)[p].output.data(),
+                                               std::min(v, part.g.n_server - 1), v, more).answers;
+                    const double demand = part.signal[static_cast<std::size_t>(chip.demand) * part.lanes + static_cast<std::size_t>(v)];
+                    part.slope[c * part.lanes + static_cast<std::size_t>(v)] =
+                        answers ? (chip.leakage + more) / chip.scale * std::min(1.0, demand / chip.leakage) : 0.0;
+                }
+            }
+        }
+    }
+    double hottest_excess(const std::vector<std::vector<double>>& T) const {
+        double most = 0;
+        for (std::size_t p = 0; p < parts.size(); ++p)
+            for (const auto& chip : parts[p].g.chips)
+                for (int v = 0; v < parts[p].g.n_server; ++v)
+                    most = std::max(most, T[p][parts[p].at(v, parts[p].lu.position(chip.node))] - chip.reference);
+        return most;
+    }
+
     const Border& border_;
+    const std::vector<ControlState>* controls_ = nullptr;  // of the last `evaluate`
     std::vector<double> schur[3];
     double factored_[3] = {-1, -1, -1}, stiffest_ = -1;  // < 0: stale
     int slot_ = 0;
@@ -388,21 +572,82 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
     auto signals_at = [&](double y) {
         return [&, y](std::size_t p, std::size_t i) { return left[p][i] + y * (right[p][i] - left[p][i]); };
     };
-    auto tick = [&](double t) {
+    auto tick = [&](double t, bool firmware) {
         for (std::size_t p = 0; p < P; ++p) {
             auto& part = a.parts[p];
             for (std::size_t c = 0; c < part.g.controllers.size(); ++c) {
                 const Controller& law = part.g.controllers[c];
-                if (!ControlState::ticks_at(law, t)) continue;
-                for (int v = 0; v < part.g.n_server; ++v) controls[p].tick(part.g, c, v, part.rise(law, v));
+                if ((law.kind == Controller::kFirmware && !firmware) || !ControlState::ticks_at(law, t)) continue;
+                for (int v = 0; v < part.g.n_server; ++v) controls[p].tick(part.g, c, v, part.rise(law, v), part.first(law, v));
             }
         }
     };
-    auto next_tick = [&](double t) {
+    auto next_tick = [&](double t, bool firmware) {
         double next = std::numeric_limits<double>::infinity();
         for (std::size_t p = 0; p < P; ++p)
-            next = std::min(next, ControlState::next_tick(a.parts[p].g, t));
+            next = std::min(next, ControlState::next_tick(a.parts[p].g, t, firmware));
         return next;
+    };
+    // Whether firmware would have acted between the temperatures `from` and those at hand.
+    auto firmware_acts = [&](const Vectors& from) {
+        for (std::size_t p = 0; p < P; ++p) {
+            const auto& part = a.parts[p];
+            for (std::size_t c = 0; c < part.g.controllers.size(); ++c) {
+                const Controller& law = part.g.controllers[c];
+                if (law.kind != Controller::kFirmware) continue;
+                for (int v = 0; v < part.g.n_server; ++v) {
+                    const double rise0 = part.rise(law, from[p], v), rise1 = part.rise(law, v);
+                    const std::size_t junction = part.at(v, part.lu.position(law.nodes[0]));
+                    const double T0 = from[p][junction], T1 = part.T[junction];
+                    if (controls[p].would_act(part.g, c, v, std::min(rise0, rise1), std::max(rise0, rise1), std::min(T0, T1),
+                                              std::max(T0, T1)))
+                        return true;
+                }
+            }
+        }
+        return false;
+    };
+    struct {
+        Vectors T, in, out, mean;
+        std::vector<double> z;
+        double proposed;
+    } before;              // the stretch, to go back to where firmware would have acted on the way
+    double care_until = -std::numeric_limits<double>::infinity();  // cross with the ticks of firmware until then
+    // Loads with leakage: what the chips leak at T, in the signals and the loads of a stage at y of the stretch.
+    Vectors q_start, q_mid, q_end, s_start, s_mid, s_end;
+    double x_left = 0, x_right = 0;
+    int interval = 0;
+    auto answer = [&](double y, const Vectors& T, Vectors& q, Vectors& signals) {
+        a.leak_at(T);
+        a.evaluate(series, interval, x_left + y * (x_right - x_left), controls);
+        a.load(q);
+        signals.resize(P);
+        for (std::size_t p = 0; p < P; ++p) signals[p] = a.parts[p].signal;
+    };
+    // Solves a stage, `base` without its load, with leakage at its own temperatures; x holds a first guess of them. False
+    // where that does not settle, or gets hotter than silicon can be.
+    auto solve_stage = [&](double y, const Vectors& base, const std::vector<double>& base_border, Vectors& at, std::vector<double>& border,
+                           Vectors& q, Vectors& signals) {
+        constexpr double kHottest = 300.0;  // K above a chip's reference
+        for (int i = 0; i < 30; ++i) {
+            answer(y, at, q, signals);
+            Vectors next = base;
+            for (std::size_t p = 0; p < P; ++p)
+                for (std::size_t j = 0; j < next[p].size(); ++j) next[p][j] += q[p][j];
+            border = base_border;
+            a.solve(next, border);
+            double moved = 0;
+            for (std::size_t p = 0; p < P; ++p)
+                for (const auto& chip : a.parts[p].g.chips)
+                    for (int v = 0; v < a.parts[p].g.n_server && chip.leakage > 0; ++v) {
+                        const std::size_t j = a.parts[p].at(v, a.parts[p].lu.position(chip.node));
+                        if (!(next[p][j] < chip.reference + kHottest)) return false;
+                        moved = std::max(moved, std::fabs(next[p][j] - at[p][j]));
+                    }
+            at.swap(next);
+            if (moved < 1e-4 * std::min(tolerance, 0.1)) return true;
+        }
+        return false;
     };
 
     for (int k = 0; k < series.n_time; ++k) {
@@ -416,8 +661,16 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
         }
         double t = begin;
         bool fresh = true;
+        interval = k;
         do {  // from stop to stop: samples and controller ticks
-            const double next = std::min(end, next_tick(t));
+            const bool care = t < care_until - 1e-10;
+            const double next = std::min(end, next_tick(t, care));
+            if (a.has_firmware && !care && !last) {
+                before.T.resize(P);
+                for (std::size_t p = 0; p < P; ++p) before.T[p] = a.parts[p].T;
+                before.z = a.z, before.in = in, before.out = out, before.mean = mean, before.proposed = proposed;
+            }
+            a.leak_as_now();
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
             if (linear) {
                 a.evaluate(series, k, 0.5 * (xl + xr), controls);
@@ -433,6 +686,8 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
             a.load(q_left);
             for (std::size_t p = 0; p < P; ++p) left[p] = a.parts[p].signal;
             if (!linear) right = left;
+            x_left = xl, x_right = xr;
+            if (a.leaky) q_start = q_left, s_start = left;
             a.settle(q_left);
             if (fresh) {
                 fresh = false;
@@ -457,7 +712,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
             }
             if (last) break;
             a.heat(q_left, F, f_border);
-            const bool loads_hold = !linear || q_left == q_right;
+            const bool loads_hold = !a.leaky && (!linear || q_left == q_right);
             steady.clear();
             // Whether the step leads from one side of the steady state to the other. K^-1 >= 0, so that it cannot where all
             // nodes are still warming, or all cooling.
@@ -474,6 +729,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
             };
             const double stretch = next - t;
             double done = 0;
+            bool back = false;  // to the begin of the stretch
             while (done < stretch * (1 - 1e-12)) {
                 double h = forced_step > 0 ? forced_step : proposed > 0 ? proposed : stretch;
                 if (h > stretch - done) {
@@ -489,12 +745,21 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                     const auto& part = a.parts[p];
                     x[p].resize(part.T.size());
                     for (std::size_t i = 0; i < x[p].size(); ++i)
-                        x[p][i] = A * part.capacity[i] * part.T[i] + F[p][i] + load_at(yg, p, i);
+                        x[p][i] = A * part.capacity[i] * part.T[i] + F[p][i] + (a.leaky ? 0.0 : load_at(yg, p, i));
                 }
                 zb.assign(nb, 0.0);
                 for (std::size_t b = 0; b < nb; ++b) zb[b] = A * C_border[b] * a.z[b] + f_border[b];
-                a.solve(x, zb);
-                a.leaving(x, signals_at(yg), out_mid);
+                bool settled = true;
+                if (a.leaky) {
+                    const Vectors base = x;
+                    const std::vector<double> base_border = zb;
+                    for (std::size_t p = 0; p < P; ++p) x[p] = a.parts[p].T;
+                    settled = solve_stage(yg, base, base_border, x, zb, q_mid, s_mid);
+                    a.leaving(x, [&](std::size_t p, std::size_t i) { return s_mid[p][i]; }, out_mid);
+                } else {
+                    a.solve(x, zb);
+                    a.leaving(x, signals_at(yg), out_mid);
+                }
                 for (std::size_t p = 0; p < P; ++p) {
                     Fg[p].resize(x[p].size());
                     for (std::size_t i = 0; i < x[p].size(); ++i)
@@ -506,11 +771,29 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                     const auto& part = a.parts[p];
                     T_new[p].resize(part.T.size());
                     for (std::size_t i = 0; i < T_new[p].size(); ++i)
-                        T_new[p][i] = A * part.capacity[i] * part.T[i] + (w / d) * (F[p][i] + Fg[p][i]) + load_at(y1, p, i);
+                        T_new[p][i] = A * part.capacity[i] * part.T[i] + (w / d) * (F[p][i] + Fg[p][i]) + (a.leaky ? 0.0 : load_at(y1, p, i));
                 }
                 for (std::size_t b = 0; b < nb; ++b)
                     z_new[b] = A * C_border[b] * a.z[b] + (w / d) * (f_border[b] + fg_border[b]);
-                a.solve(T_new, z_new);
+                if (a.leaky) {
+                    const Vectors base = T_new;
+                    const std::vector<double> base_border = z_new;
+                    T_new = x;
+                    settled = settled && solve_stage(y1, base, base_border, T_new, z_new, q_end, s_end);
+                    if (!settled) {  // leakage grows faster than this step can follow
+                        ++a.count.rejected;
+                        proposed = 0.25 * h;
+                        if (forced_step > 0 || proposed < 1e-9) {
+                            a.leak_as_now();
+                            auto where = a.loop_gain([&] { Vectors T(P); for (std::size_t p = 0; p < P; ++p) T[p] = a.parts[p].T; return T; }());
+                            where.time = t + done;
+                            throw where;
+                        }
+                        continue;
+                    }
+                } else {
+                    a.solve(T_new, z_new);
+                }
                 // F at the end, and the filtered error estimate
                 double error = 0, coldest = std::numeric_limits<double>::infinity(), new_coldest = coldest;
                 bool rising = true, falling = true;  // before and after the step
@@ -562,9 +845,17 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                     a.factor(B);
                     for (std::size_t p = 0; p < P; ++p)
                         for (std::size_t i = 0; i < x[p].size(); ++i)
-                            x[p][i] = B * a.parts[p].capacity[i] * a.parts[p].T[i] + 0.5 * (load_at(y0, p, i) + load_at(y1, p, i));
+                            x[p][i] = B * a.parts[p].capacity[i] * a.parts[p].T[i] +
+                                      (a.leaky ? 0.0 : 0.5 * (load_at(y0, p, i) + load_at(y1, p, i)));
                     for (std::size_t b = 0; b < nb; ++b) zb[b] = B * C_border[b] * a.z[b];
-                    a.solve(x, zb);
+                    if (a.leaky) {
+                        const Vectors base = x;
+                        const std::vector<double> base_border = zb;
+                        x = T_new;
+                        solve_stage(0.5 * (y0 + y1), base, base_border, x, zb, q_mid, s_mid);
+                    } else {
+                        a.solve(x, zb);
+                    }
                     double apart = 0;
                     for (std::size_t p = 0; p < P; ++p)
                         for (std::size_t i = 0; i < x[p].size(); ++i) apart = std::max(apart, std::fabs(x[p][i] - T_new[p][i]));
@@ -581,17 +872,24 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                 for (std::size_t p = 0; p < P; ++p) {
                     for (std::size_t i = 0; i < T_new[p].size() && in_mid > 0; ++i) F[p][i] = x[p][i];
                 }
+                for (std::size_t p = 0; p < P; ++p) T_old[p] = a.parts[p].T;
                 if (in_mid > 0) {
                     f_border = zb;
-                    for (std::size_t p = 0; p < P; ++p) T_old[p] = a.parts[p].T;
-                    a.leaving(T_old, signals_at(y0), out_start);
+                    if (a.leaky)
+                        a.leaving(T_old, [&](std::size_t p, std::size_t i) { return s_start[p][i]; }, out_start);
+                    else
+                        a.leaving(T_old, signals_at(y0), out_start);
                 }
-                a.leaving(T_new, signals_at(in_mid > 0 ? y1 : 0.5 * (y0 + y1)), out_end);
+                if (a.leaky)
+                    a.leaving(T_new, [&](std::size_t p, std::size_t i) { return (in_mid > 0 ? s_end : s_mid)[p][i]; }, out_end);
+                else
+                    a.leaving(T_new, signals_at(in_mid > 0 ? y1 : 0.5 * (y0 + y1)), out_end);
                 for (std::size_t p = 0; p < P; ++p) {
                     auto& part = a.parts[p];
                     const auto lanes = part.lanes;
-                    auto at = [&](int s, int v, double y) {
+                    auto at = [&](int s, int v, double y) {  // the mean of signal s over the step, as the stages weigh it
                         const std::size_t i = static_cast<std::size_t>(s) * lanes + static_cast<std::size_t>(v);
+                        if (a.leaky) return in_mid > 0 ? w * (s_start[p][i] + s_mid[p][i]) + d * s_end[p][i] : s_mid[p][i];
                         return left[p][i] + y * (right[p][i] - left[p][i]);
                     };
                     for (int v = 0; v < part.g.n_server; ++v) {
@@ -606,19 +904,31 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                 a.z = z_new;
                 if (in_mid == 0) {  // F afresh, with the loads at the end of the step
                     Vectors q_now(P);
-                    for (std::size_t p = 0; p < P; ++p) {
+                    if (a.leaky) answer(y1, T_new, q_now, s_end);
+                    for (std::size_t p = 0; p < P && !a.leaky; ++p) {
                         q_now[p].resize(q_left[p].size());
                         for (std::size_t i = 0; i < q_now[p].size(); ++i) q_now[p][i] = load_at(y1, p, i);
                     }
                     a.settle(q_now);
                     a.heat(q_now, F, f_border);
                 }
+                if (a.leaky) s_start.swap(s_end);
                 done += h;
                 ++a.count.steps;
                 if (stop()) return;
+                if (a.has_firmware && !care && firmware_acts(T_old)) {
+                    back = true;
+                    break;
+                }
+            }
+            if (back) {
+                care_until = next;
+                for (std::size_t p = 0; p < P; ++p) a.parts[p].T = before.T[p];
+                a.z = before.z, in = before.in, out = before.out, mean = before.mean, proposed = before.proposed;
+                continue;
             }
             t = next;
-            tick(t);
+            tick(t, care);
         } while (t < end - 1e-10);
         for (std::size_t p = 0; p < P; ++p) {
             const auto& part = a.parts[p];

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -32,7 +33,9 @@ enum class SignalKind : int {
     supply_share = 3,  // share of this server's draw (signal[first]) that the ordered supply (signal[second]) still covers
     complement = 4,    // 1 - signal[first]
     choice = 5,        // signal[first] where signal[third] is 0, else signal[second]
-    total = 6          // weighted sum of signals, group's totals[first]
+    total = 6,         // weighted sum of signals, group's totals[first]
+    chip_power = 7,    // what chip `first` draws [W]
+    chip_clock = 8     // at what share of its full clock it runs
 };
 
 struct Signal {
@@ -60,13 +63,33 @@ struct Source {
     double fraction = 1;
 };
 
-// A sampled controller on the largest of (T[node] - target): proportional-integral, or a curve. Output in [low, high].
+// A sampled controller on the largest of (T[node] - target): proportional-integral, a curve, or a device's firmware.
+// Output in [low, high]; that of firmware is a clock, and 0 once the device has shut down.
 struct Controller {
-    int kind = 0;  // 0: PI, 1: curve
+    static constexpr int kFirmware = 2;
+    int kind = 0;  // 0: PI, 1: curve, 2: firmware
     double period = 5, gain = 0, integral_gain = 0, low = 0, high = 1, quantum = 0, deadband = 0;
     std::vector<int> nodes;
     std::vector<double> target;  // one for each node, as rise above the reference
     Law curve;                   // output against the largest (T - target), kind 1
+    // Kind 2. The clock falls by `step` while any node is above its target, and rises when all are `deadband` below. The first
+    // node is the junction: from `slowdown` on the clock is at most `slowed`, until it is `deadband` below; at `shutdown` it
+    // stops for good. Infinite: no such limit.
+    double step = 0, slowdown = std::numeric_limits<double>::infinity(), slowed = 0,
+           shutdown = std::numeric_limits<double>::infinity();
+};
+
+// A device whose power answers to its clock and, where it leaks, to its own temperature:
+//     idle part + leakage + dynamic part * power_of_clock(clock), at most the cap as far as the lowest clock gives it.
+struct Chip {
+    int node = 0;     // its junction
+    int demand = 0;   // signal: what it would draw at the reference temperature and full clock [W]
+    int cap = -1;     // signal [W], < 0: none
+    int clock = -1;   // controller whose output is its clock, < 0: full
+    double idle = 0;  // of the demand, what clocks do not change [W]
+    double leakage = 0, reference = 0, scale = 1;  // [W] of the demand at rise `reference`, e times more `scale` [K] above
+    double lowest = 0;                             // clock that a cap can bring it to
+    Law power_of_clock, clock_of_power;            // dynamic power over that at full clock, and back
 };
 
 struct Group {
@@ -83,6 +106,7 @@ struct Group {
     std::vector<Law> laws;
     std::vector<Total> totals;
     std::vector<Controller> controllers;
+    std::vector<Chip> chips;
     std::vector<int> record_nodes, record_signals;
 
     int n_signal() const { return static_cast<int>(signals.size()); }
@@ -96,6 +120,29 @@ struct Group {
             if (c.multiplier >= 0) moves[static_cast<std::size_t>(c.multiplier)] = 1;
         }
         return moves;
+    }
+
+    // Signals that follow the temperature of a chip that leaks, directly or through another signal.
+    std::vector<char> answering() const {
+        std::vector<char> does(signals.size(), 0);
+        for (std::size_t k = 0; k < signals.size(); ++k) {
+            const Signal& s = signals[k];
+            auto of = [&](int other) { return other >= 0 && does[static_cast<std::size_t>(other)] != 0; };
+            switch (s.kind) {
+                case SignalKind::chip_power:
+                case SignalKind::chip_clock: does[k] = chips[static_cast<std::size_t>(s.first)].leakage > 0; break;
+                case SignalKind::law: does[k] = of(s.second) || of(s.third); break;
+                case SignalKind::complement: does[k] = of(s.first); break;
+                case SignalKind::supply_share: does[k] = of(s.first) || of(s.second); break;
+                case SignalKind::choice: does[k] = of(s.first) || of(s.second) || of(s.third); break;
+                case SignalKind::total:
+                    for (int other : totals[static_cast<std::size_t>(s.first)].signals) does[k] |= of(other);
+                    break;
+                case SignalKind::series:
+                case SignalKind::control: break;
+            }
+        }
+        return does;
     }
 
     void check(int n_series, int n_shared) const {
@@ -150,6 +197,13 @@ struct Group {
                             fail("a total of signals that do not come before it, or a weight that is not finite");
                     break;
                 }
+                case SignalKind::chip_power:
+                case SignalKind::chip_clock:
+                    if (s.first < 0 || s.first >= static_cast<int>(chips.size())) fail("no such chip");
+                    if (!signal_ok(chips[static_cast<std::size_t>(s.first)].demand, k) ||
+                        (chips[static_cast<std::size_t>(s.first)].cap >= 0 && !signal_ok(chips[static_cast<std::size_t>(s.first)].cap, k)))
+                        fail("a chip's demand or cap does not come before its power");
+                    break;
                 default: fail("unknown kind of signal");
             }
         }
@@ -189,8 +243,12 @@ struct Group {
         for (const auto& c : controllers) {
             if (c.nodes.empty() || c.nodes.size() != c.target.size() || !(c.period > 0) || !(c.high >= c.low))
                 fail("a controller needs nodes with targets, a period and an ordered range");
-            if (c.kind != 0 && c.kind != 1) fail("unknown kind of controller");
+            if (c.kind < 0 || c.kind > Controller::kFirmware) fail("unknown kind of controller");
             if (c.kind == 1) law_ok(c.curve);
+            if (c.kind == Controller::kFirmware &&
+                (!(c.step > 0) || !(c.low > 0) || !(c.high <= 1) || !(c.slowed >= c.low) || !(c.slowed <= c.high) ||
+                 !(c.slowdown > -1e9) || !(c.shutdown >= c.slowdown)))
+                fail("firmware needs a step, clocks in (0, 1] and limits in order");
             for (double number : {c.period, c.gain, c.integral_gain, c.low, c.high, c.quantum, c.deadband})
                 if (!std::isfinite(number)) fail("a controller has a number that is not finite");
             for (double target : c.target)
@@ -198,8 +256,29 @@ struct Group {
             for (int n : c.nodes)
                 if (n < 0 || n >= n_node) fail("a controller watches a node that does not exist");
         }
+        for (const auto& c : chips) {
+            if (c.node < 0 || c.node >= n_node) fail("a chip's junction does not exist");
+            for (int v = 0; v < n_server; ++v)
+                if (!(capacity[static_cast<std::size_t>(c.node) * n_server + v] > 0)) fail("a chip's junction has no capacity");
+            if (c.clock >= static_cast<int>(controllers.size()) ||
+                (c.clock >= 0 && controllers[static_cast<std::size_t>(c.clock)].kind != Controller::kFirmware))
+                fail("a chip's clock is no firmware");
+            if (!(c.idle >= 0) || !(c.leakage >= 0) || !(c.scale > 0) || !std::isfinite(c.idle) || !std::isfinite(c.leakage) ||
+                !std::isfinite(c.reference) || !std::isfinite(c.scale) || !(c.lowest >= 0) || !(c.lowest <= 1))
+                fail("a chip has a number that is negative or not finite");
+            law_ok(c.power_of_clock);
+            law_ok(c.clock_of_power);
+        }
         for (const auto& l : laws) law_ok(l);
     }
+};
+
+// Thrown where leakage feeds itself and nothing stops it: a chip's loop gain reached 1, or it left all that silicon bears.
+struct Runaway {
+    const Group* group;
+    int chip, server;
+    double time, rise, gain;  // [s], [K], of the loop in the steady state [1]
+    int number = 0;           // of the group
 };
 
 // Nodes shared by all servers, and the streams between them and out of them. Coefficients here are sums over servers of

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -46,14 +47,7 @@ class Propagator {
     // `constant` says which series never change. Few servers take a narrower vector; a server's bits do not depend on it.
     template <class Stop>
     void run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control,
-             const Record& record, Stop&& stop) const {
-        if (n == 1)
-            run_lanes<1>(series, constant, first, n, T, control, record, stop);
-        else if (n <= kWidth / 2)
-            run_lanes<kWidth / 2>(series, constant, first, n, T, control, record, stop);
-        else
-            run_lanes<kWidth>(series, constant, first, n, T, control, record, stop);
-    }
+             const Record& record, double tolerance, Stop&& stop) const;
 
     // Whether servers first..first+n-1 are one and the same in all numbers, inputs and state: then one of them stands for all.
     bool alike(int first, int n, const double* T, const ControlState& control) const {
@@ -91,9 +85,8 @@ class Propagator {
     }
 
   private:
-    template <int W, class Stop>
-    void run_lanes(const Series& series, const std::vector<char>& constant, int first, int n, double* T,
-                   ControlState& control, const Record& record, Stop&& stop) const;
+    template <int W>
+    class Lanes;
 
     static constexpr int kLargestBlock = 64, kMostInputs = 128;  // dense work grows with the square
     enum class Kind : char { dynamic, driven, core, observer };
@@ -107,17 +100,24 @@ class Propagator {
         std::vector<int> nodes;   // core first, then dynamic
         std::vector<int> inputs;  // into the input vector
         std::vector<Op> ops;
-        std::vector<int> read;  // core nodes that are read (index into nodes)
+        std::vector<int> read;     // core nodes that are read (index into nodes)
+        std::vector<int> watched;  // dynamic nodes whose mean over a step is asked for (index among the dynamic)
+        std::vector<int> answering;  // inputs that follow the temperature of a chip (index into inputs)
+        std::size_t watched_at = 0;  // where its means stand among those of all blocks
         int twin = -1;          // an earlier block of the same shape; equal numbers need not be computed again
         std::size_t added = 0;  // where its part of the direct outflow stands in the scratch
         // offsets into a server's numbers
         std::size_t end = 0;  // just behind them
         std::size_t phi = 0, gain = 0, ramp = 0, out_state = 0, out_input = 0, out_ramp = 0, read_state = 0,
-                    read_input = 0;
+                    read_input = 0, mean_state = 0, mean_input = 0, mean_ramp = 0;
     };
     struct Term {  // one inflow of an algebraic node that is swept: from a node, an input, or a source
         int node, input, coefficient;
         double fraction;
+    };
+    struct ChipPlace {  // of a chip that leaks: its block, its junction's row there, among the watched, and its power's column
+        std::size_t block = 0, row = 0, watched = 0;
+        int column = -1;  // < 0: its power heats nothing there
     };
     struct Swept {
         int node;
@@ -134,11 +134,17 @@ class Propagator {
     std::size_t n_number = 0, direct_at = 0, n_scratch = 0, n_added = 0;  // for one lane
 
     std::vector<std::size_t> listened;
+    std::vector<char> answers;   // [signal], whether it follows the temperature of a chip
+    std::vector<int> answering;  // those signals
+    std::vector<ChipPlace> chip_places;
+    std::size_t n_watched = 0;
+    bool leaky = false, has_firmware = false;
+    bool controls_read = false;  // whether a controller watches a node that is not stepped
 
     void analyse();
     void find_listened();
     static bool same_shape(const Block& a, const Block& b) {
-        if (a.n != b.n || a.n_core != b.n_core || a.m != b.m || a.read != b.read || a.ops.size() != b.ops.size()) return false;
+        if (a.n != b.n || a.n_core != b.n_core || a.m != b.m || a.read != b.read || a.watched != b.watched || a.ops.size() != b.ops.size()) return false;
         for (std::size_t i = 0; i < a.ops.size(); ++i) {
             const Op &p = a.ops[i], &q = b.ops[i];
             if (p.row != q.row || p.column != q.column || p.input != q.input || p.fraction != q.fraction ||
@@ -177,6 +183,13 @@ class Propagator {
                                double* out) const;
     template <int W>
     void read_nodes(const double* number, const double* input, double* value) const;
+    template <int W>
+    void means(const double* number, const double* before, const double* input, const double* change, double* way) const;
+    template <int W>
+    double mean_of(std::size_t node, const double* number, const double* before, const double* input, const double* change, int w) const;
+    template <int W>
+    void correct(const double* number, const double* left, const double* right, const double* new_left, const double* new_right,
+                 double* value, double* out, double* way) const;
 };
 
 // ------------------------------------------------------------------------------------------------------------ analysis
@@ -197,6 +210,13 @@ inline void Propagator::analyse() {
     for (const auto* links : {&g.conductances, &g.streams, &g.exits})
         for (const auto& l : *links)
             if (shared(l)) obstacle_ = "nodes are shared between servers";
+    answers = g.answering();
+    for (int k = 0; k < g.n_signal(); ++k)
+        if (answers[static_cast<std::size_t>(k)]) answering.push_back(k);
+    leaky = !answering.empty();
+    const auto moves = g.moves_coefficients();
+    for (int k : answering)
+        if (moves[static_cast<std::size_t>(k)]) obstacle_ = "a flow or a conductance follows the power of a device that leaks";
     if (!obstacle_.empty()) return;
 
     std::vector<std::vector<int>> feeds(L), fed_by(L);  // u -> i where T_u stands in the balance of i
@@ -274,6 +294,23 @@ inline void Propagator::analyse() {
     order(Kind::observer, observers);
     if (!obstacle_.empty()) return;
 
+    for (const auto& d : driven)
+        for (const auto& t : d.terms)
+            if (t.input >= 0 && t.input < g.n_signal() && answers[static_cast<std::size_t>(t.input)])
+                obstacle_ = "what flows in follows the power of a device that leaks";
+    std::vector<char> watched(L, 0);
+    for (const auto& c : g.chips)
+        if (c.leakage > 0) watched[c.node] = 1;
+    for (const auto& c : g.controllers)
+        for (int i : c.nodes) {
+            controls_read |= kind[i] != Kind::dynamic;
+            if (c.kind != Controller::kFirmware) continue;
+            has_firmware = true;
+            watched[i] = 1;
+            if (kind[i] != Kind::dynamic) obstacle_ = "firmware watches a node without capacity";
+        }
+    if (!obstacle_.empty()) return;
+
     // Core nodes whose temperature is asked for
     std::vector<char> wanted(L, 0);
     for (int i : g.record_nodes) wanted[i] = 1;
@@ -320,6 +357,12 @@ inline void Propagator::analyse() {
         b.m = static_cast<int>(b.inputs.size());
         for (int r = 0; r < b.n_core; ++r)
             if (wanted[b.nodes[r]]) b.read.push_back(r);
+        for (int r = 0; r < b.n; ++r)
+            if (watched[b.nodes[static_cast<std::size_t>(b.n_core + r)]]) b.watched.push_back(r);
+        for (int c = 0; c < b.m; ++c)
+            if (b.inputs[static_cast<std::size_t>(c)] < g.n_signal() && answers[static_cast<std::size_t>(b.inputs[static_cast<std::size_t>(c)])])
+                b.answering.push_back(c);
+        b.watched_at = n_watched, n_watched += b.watched.size();
         const auto n = static_cast<std::size_t>(b.n), m = static_cast<std::size_t>(b.m), reads = b.read.size();
         b.phi = at, at += n * n;
         b.gain = at, at += n * m;
@@ -329,6 +372,9 @@ inline void Propagator::analyse() {
         b.out_ramp = at, at += m;
         b.read_state = at, at += reads * n;
         b.read_input = at, at += reads * m;
+        b.mean_state = at, at += b.watched.size() * n;
+        b.mean_input = at, at += b.watched.size() * m;
+        b.mean_ramp = at, at += b.watched.size() * m;
         b.end = at;
         if (b.n > kLargestBlock || b.m > kMostInputs) obstacle_ = "a block has more than 64 nodes with capacity or 128 inputs";
         const std::size_t t = b.nodes.size();
@@ -342,6 +388,24 @@ inline void Propagator::analyse() {
     n_number = at + static_cast<std::size_t>(n_input);
     n_scratch += static_cast<std::size_t>(L) + n_added;
     find_listened();
+    chip_places.resize(g.chips.size());
+    for (std::size_t c = 0; c < g.chips.size(); ++c)
+        for (std::size_t p = 0; p < blocks.size(); ++p) {
+            const Block& b = blocks[p];
+            const auto row = std::find(b.nodes.begin() + b.n_core, b.nodes.end(), g.chips[c].node);
+            if (row == b.nodes.end()) continue;
+            ChipPlace& place = chip_places[c];
+            place.block = p;
+            place.row = static_cast<std::size_t>(row - b.nodes.begin() - b.n_core);
+            place.watched = static_cast<std::size_t>(
+                std::find(b.watched.begin(), b.watched.end(), static_cast<int>(place.row)) - b.watched.begin());
+            for (int i = 0; i < b.m; ++i) {
+                const int k = b.inputs[static_cast<std::size_t>(i)];
+                if (k < g.n_signal() && g.signals[static_cast<std::size_t>(k)].kind == SignalKind::chip_power &&
+                    g.signals[static_cast<std::size_t>(k)].first == static_cast<int>(c))
+                    place.column = i;
+            }
+        }
 }
 
 // Inputs that the heat that leaves depends on directly: the same walk as in `build`, with marks for numbers.
@@ -540,6 +604,24 @@ THERMO_INLINE void Propagator::build(const double* coefficient, const double* ca
             row_times(phi3, work);
             row_inputs(work, number + b.out_ramp * W, true);
         }
+        for (std::size_t q = 0; q < b.watched.size(); ++q) {  // means over the step: the integrals of its row over h
+            const auto row = static_cast<std::size_t>(b.watched[q]) * static_cast<std::size_t>(n) * W;
+            auto over_step = [&](double* to, int length, int power) {
+                for (int c = 0; c < length; ++c)
+                    for (int w = 0; w < W; ++w) to[static_cast<std::size_t>(c) * W + w] /= power == 1 ? h[w] : h[w] * h[w];
+            };
+            double* state = number + (b.mean_state + q * static_cast<std::size_t>(n)) * W;
+            double* input = number + (b.mean_input + q * static_cast<std::size_t>(m)) * W;
+            std::memcpy(state, phi1 + row, sizeof(double) * W * static_cast<std::size_t>(n));
+            over_step(state, n, 1);
+            row_inputs(phi2 + row, input, false);
+            over_step(input, m, 1);
+            if (ramps) {
+                double* ramp = number + (b.mean_ramp + q * static_cast<std::size_t>(m)) * W;
+                row_inputs(phi3 + row, ramp, false);
+                over_step(ramp, m, 2);
+            }
+        }
         for (std::size_t q = 0; q < b.read.size(); ++q) {
             const int p = b.read[q];
             for (int j = 0; j < n; ++j)
@@ -600,6 +682,75 @@ void Propagator::advance(const double* number, const double* input, const double
     }
 }
 
+// Mean over a step of each watched node, from the state before it and the inputs: way[watched][W].
+template <int W>
+void Propagator::means(const double* number, const double* before, const double* input, const double* change, double* way) const {
+    for (const auto& b : blocks)
+        for (std::size_t q = 0; q < b.watched.size(); ++q) {
+            double sum[W];
+            for (int w = 0; w < W; ++w) sum[w] = 0;
+            const double* state = number + (b.mean_state + q * static_cast<std::size_t>(b.n)) * W;
+            for (int j = 0; j < b.n; ++j)
+                for (int w = 0; w < W; ++w)
+                    sum[w] += state[j * W + w] * before[static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(b.n_core + j)]) * W + w];
+            const double* in = number + (b.mean_input + q * static_cast<std::size_t>(b.m)) * W;
+            const double* ramp = number + (b.mean_ramp + q * static_cast<std::size_t>(b.m)) * W;
+            for (int c = 0; c < b.m; ++c) {
+                const auto at = static_cast<std::size_t>(b.inputs[static_cast<std::size_t>(c)]) * W;
+                for (int w = 0; w < W; ++w) sum[w] += in[c * W + w] * input[at + w];
+                if (change)
+                    for (int w = 0; w < W; ++w) sum[w] += ramp[c * W + w] * change[at + w];
+            }
+            for (int w = 0; w < W; ++w) way[(b.watched_at + q) * W + w] = sum[w];
+        }
+}
+// The same for one node of one lane.
+template <int W>
+double Propagator::mean_of(std::size_t node, const double* number, const double* before, const double* input, const double* change,
+                           int w) const {
+    for (const auto& b : blocks)
+        for (std::size_t q = 0; q < b.watched.size(); ++q) {
+            if (static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(b.n_core + b.watched[q])]) != node) continue;
+            double sum = 0;
+            for (int j = 0; j < b.n; ++j)
+                sum += number[(b.mean_state + q * static_cast<std::size_t>(b.n) + static_cast<std::size_t>(j)) * W + w] *
+                       before[static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(b.n_core + j)]) * W + w];
+            for (int c = 0; c < b.m; ++c) {
+                const auto at = static_cast<std::size_t>(b.inputs[static_cast<std::size_t>(c)]) * W + w;
+                const std::size_t here = q * static_cast<std::size_t>(b.m) + static_cast<std::size_t>(c);
+                sum += number[(b.mean_input + here) * W + w] * input[at];
+                if (change) sum += number[(b.mean_ramp + here) * W + w] * change[at];
+            }
+            return sum;
+        }
+    return 0;
+}
+
+// What new values of the answering inputs make of a step that was taken with the old ones: its end, what left, its means.
+template <int W>
+void Propagator::correct(const double* number, const double* left, const double* right, const double* new_left,
+                         const double* new_right, double* value, double* out, double* way) const {
+    for (const auto& b : blocks)
+        for (int c : b.answering) {
+            const auto at = static_cast<std::size_t>(b.inputs[static_cast<std::size_t>(c)]) * W, column = static_cast<std::size_t>(c),
+                       m = static_cast<std::size_t>(b.m);
+            double level[W], change[W];
+            for (int w = 0; w < W; ++w) {
+                level[w] = new_left[at + w] - left[at + w];
+                change[w] = new_right[at + w] - right[at + w] - level[w];
+            }
+            auto add = [&](double* to, std::size_t in, std::size_t ramp) {
+                for (int w = 0; w < W; ++w) to[w] += number[in * W + w] * level[w] + number[ramp * W + w] * change[w];
+            };
+            for (std::size_t i = 0; i < static_cast<std::size_t>(b.n); ++i)
+                add(value + static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(b.n_core) + i]) * W, b.gain + i * m + column,
+                    b.ramp + i * m + column);
+            for (std::size_t q = 0; q < b.watched.size(); ++q)
+                add(way + (b.watched_at + q) * W, b.mean_input + q * m + column, b.mean_ramp + q * m + column);
+            add(out, b.out_input + column, b.out_ramp + column);
+        }
+}
+
 // Swept nodes are means of what flows in, plus their own heat. Into out[slot of node] where slots are given.
 template <int W>
 void Propagator::sweep(const std::vector<Swept>& nodes, const double* number, const double* value,
@@ -645,199 +796,258 @@ void Propagator::read_nodes(const double* number, const double* input, double* v
     sweep<W>(observers, number, value, input, value, nullptr);
 }
 
-template <int W, class Stop>
-void Propagator::run_lanes(const Series& series, const std::vector<char>& constant, int first, int n, double* T,
-                           ControlState& control, const Record& record, Stop&& stop) const {
-    const auto L = static_cast<std::size_t>(g.n_node), S = static_cast<std::size_t>(g.n_server),
-               U = static_cast<std::size_t>(n_input), F = n_number;
-    const int n_signal = g.n_signal();
-    std::vector<double> value(L * W), start(L * W), capacity(L * W), left(U * W), right(U * W), middle(U * W),
-        change(U * W), coefficient(static_cast<std::size_t>(g.n_coefficient()) * W), number(F * W), scratch(n_scratch * W),
-        one(F), one_coefficient(g.coefficients.size()), one_capacity(L);
-    auto lane = [&](int w) { return static_cast<std::size_t>(first + std::min(w, n - 1)); };
-    for (std::size_t i = 0; i < L; ++i)
-        for (int w = 0; w < W; ++w) {
-            value[i * W + w] = start[i * W + w] = T[i * S + lane(w)];
-            capacity[i * W + w] = g.capacity[i * S + lane(w)];
-        }
-    const bool linear = series.any_linear();
-    std::vector<int> movers;  // signals that decide the coefficients
-    {
+// ------------------------------------------------------------------------------------------------------------- the run
+
+// Servers first..first+n-1 on their way through the samples, W to a vector.
+//
+// Most intervals are crossed from stop to stop (samples, ticks of fans) in single steps. Two things ask for more, and are
+// looked at behind each step: firmware that would have acted on the way, and leakage that no straight line tells. Where a
+// server needs that, it alone goes back to the begin of the interval and crosses it again, with the ticks of its firmware
+// and steps as short as it takes. What a server does thus never depends on its neighbours.
+//
+// Leakage is a source that runs straight over a step. Its end is what the chip leaks at the temperature that the step ends
+// with, its mean what it leaks along the way, by the mean and the variance of the temperature: the mean is a linear
+// functional of state and inputs, exact as the step itself. Newton on these two numbers per chip closes the step.
+template <int W>
+class Propagator::Lanes {
+  public:
+    Lanes(const Propagator& propagator, const Series& all_series, const std::vector<char>& constant, int first_server, int servers,
+          const double* T, ControlState& controls, const Record& where, double tolerance_)
+        : o(propagator), g(propagator.g), series(all_series), constants(constant), first(first_server), n(servers), control(controls),
+          record(where), tolerance(tolerance_), L(static_cast<std::size_t>(g.n_node)), S(static_cast<std::size_t>(g.n_server)),
+          U(static_cast<std::size_t>(o.n_input)), F(o.n_number), linear(all_series.any_linear()), leaky(o.leaky),
+          ramps(linear || leaky), value(L * W), start(L * W), capacity(L * W), before(L * W), left(U * W), right(U * W), middle(U * W),
+          change(U * W), coefficient(g.coefficients.size() * W), number(F * W), scratch(o.n_scratch * W), one(F),
+          one_coefficient(g.coefficients.size()), one_capacity(L), leak_left(g.chips.size() * W), leak_right(g.chips.size() * W),
+          way(o.n_watched * W), mean(g.record_signals.size() * W), in(W), out(W), varies(U, 0) {
+        for (std::size_t i = 0; i < L; ++i)
+            for (int w = 0; w < W; ++w) {
+                value[i * W + w] = start[i * W + w] = T[i * S + lane(w)];
+                capacity[i * W + w] = g.capacity[i * S + lane(w)];
+            }
         const auto moves = g.moves_coefficients();
-        for (int k = 0; k < n_signal; ++k)
+        for (int k = 0; k < g.n_signal(); ++k)
             if (moves[static_cast<std::size_t>(k)]) movers.push_back(k);
+        find_varying();
+        current = number.data();
     }
+
+    template <class Stop>
+    bool run(Stop&& stop, double* T) {
+        std::vector<double> begin_value, begin_control;
+        for (int k = 0; k < series.n_time; ++k) {
+            if (has_limits()) {
+                begin_value = value;
+                begin_control.clear();
+                each_control([&](double& c, int) { begin_control.push_back(c); });
+            }
+            std::fill(hard, hard + W, false);
+            if (!interval(k, false, true, stop)) return false;
+            for (int w = 0; w < n; ++w)
+                if (hard[w] && !again(w, k, begin_value, begin_control, stop)) return false;
+            book(k);
+            if (stop()) return false;
+        }
+        for (std::size_t i = 0; i < L; ++i)
+            for (int w = 0; w < n; ++w) T[i * S + lane(w)] = value[i * W + w];
+        return true;
+    }
+
+  private:
+    template <int>
+    friend class Propagator::Lanes;
+
+    const Propagator& o;
+    const Group& g;
+    const Series& series;
+    const std::vector<char>& constants;  // series that never change
+    const int first, n;
+    ControlState& control;
+    const Record& record;
+    const double tolerance;
+    const std::size_t L, S, U, F;
+    const bool linear, leaky, ramps;
+
+    std::vector<double> value, start, capacity, before;  // [node][W]
+    std::vector<double> left, right, middle, change;     // [input][W], at the ends and the middle of a step
+    std::vector<double> coefficient, number, scratch, one, one_coefficient, one_capacity;
+    std::vector<double> leak_left, leak_right;  // [chip][W]
+    std::vector<double> way;                    // [watched][W], mean temperatures of the step
+    std::vector<double> mean, in, out;          // of the interval
+    std::vector<char> varies;                   // [input], from sample to sample; the rest changes with a controller only
+    bool coefficients_vary = false, driven_vary = false;
+    std::vector<int> movers;  // signals that decide the coefficients
+    bool hard[W] = {};
+    bool moved = false;  // a controller's output did
+    double h = 1.0, held = 0;
+    unsigned n_step = 0;
+    std::unique_ptr<Lanes<1>> alone[W];
+
     // Cache of numbers by lane and key (the movers' values and the step)
     struct Key {
         std::vector<double> v;
-        bool operator==(const Key& o) const { return std::memcmp(v.data(), o.v.data(), v.size() * sizeof(double)) == 0; }
+        bool operator==(const Key& other) const { return std::memcmp(v.data(), other.v.data(), v.size() * sizeof(double)) == 0; }
     };
     struct Hash {
         std::size_t operator()(const Key& k) const {
-            std::uint64_t h = 1469598103934665603ull;
+            std::uint64_t hash = 1469598103934665603ull;
             for (double d : k.v) {
                 std::uint64_t bits;
                 std::memcpy(&bits, &d, sizeof bits);
-                h = (h ^ bits) * 1099511628211ull;
-                h ^= h >> 29;
+                hash = (hash ^ bits) * 1099511628211ull;
+                hash ^= hash >> 29;
             }
-            return static_cast<std::size_t>(h);
+            return static_cast<std::size_t>(hash);
         }
     };
+    static constexpr std::size_t kPoolLimit = 8u << 20;  // doubles: 64 MB for a chunk
     std::unordered_map<Key, std::size_t, Hash> cache[W];
     std::vector<double> pool;
-    constexpr std::size_t kPoolLimit = 8u << 20;  // doubles: 64 MB for a chunk
     Key now[W], wanted;
     std::unordered_map<Key, std::vector<double>, Hash> packs;
-    const double* current = number.data();
+    const double* current = nullptr;
 
-    // What changes from sample to sample; the rest is evaluated at the start and when a controller moves.
-    std::vector<char> varies(U, 0);
-    for (int s = 0; s < n_signal; ++s) {
-        const Signal& k = g.signals[static_cast<std::size_t>(s)];
-        auto of = [&](int other) { return other >= 0 && varies[static_cast<std::size_t>(other)] != 0; };
-        char& v = varies[static_cast<std::size_t>(s)];
-        if (k.kind == SignalKind::series)
-            for (int w = 0; w < n; ++w) v |= !constant[static_cast<std::size_t>(g.series[static_cast<std::size_t>(s) * S + lane(w)])];
-        else if (k.kind == SignalKind::law)
-            v = of(k.second) || of(k.third);
-        else if (k.kind == SignalKind::complement)
-            v = of(k.first);
-        else if (k.kind == SignalKind::choice)
-            v = of(k.first) || of(k.second) || of(k.third);
-        else if (k.kind == SignalKind::total)
-            for (int other : g.totals[static_cast<std::size_t>(k.first)].signals) v |= of(other);
+    std::size_t lane(int w) const { return static_cast<std::size_t>(first + std::min(w, n - 1)); }
+    bool has_limits() const { return leaky || o.has_firmware; }
+    template <class Use>
+    void each_control(Use&& use) {
+        for (auto* table : {&control.output, &control.integral})
+            for (std::size_t c = 0; c < g.controllers.size(); ++c)
+                for (int w = 0; w < n; ++w) use((*table)[c * S + lane(w)], w);
     }
-    bool coefficients_vary = false, driven_vary = false;
-    for (int s : movers) coefficients_vary |= varies[static_cast<std::size_t>(s)] != 0;
-    for (const auto& d : driven) {
-        char& v = varies[static_cast<std::size_t>(input_of_driven[d.node])];
-        for (const auto& t : d.terms) v |= t.input >= 0 && varies[static_cast<std::size_t>(t.input)];
-        driven_vary |= v != 0;
+
+    void find_varying() {
+        for (int s = 0; s < g.n_signal(); ++s) {
+            const Signal& k = g.signals[static_cast<std::size_t>(s)];
+            auto of = [&](int other) { return other >= 0 && varies[static_cast<std::size_t>(other)] != 0; };
+            char& v = varies[static_cast<std::size_t>(s)];
+            switch (k.kind) {
+                case SignalKind::series:
+                    for (int w = 0; w < n; ++w) v |= !constants[static_cast<std::size_t>(g.series[static_cast<std::size_t>(s) * S + lane(w)])];
+                    break;
+                case SignalKind::law: v = of(k.second) || of(k.third); break;
+                case SignalKind::complement: v = of(k.first); break;
+                case SignalKind::choice: v = of(k.first) || of(k.second) || of(k.third); break;
+                case SignalKind::total:
+                    for (int other : g.totals[static_cast<std::size_t>(k.first)].signals) v |= of(other);
+                    break;
+                case SignalKind::chip_power:
+                case SignalKind::chip_clock: {
+                    const Chip& c = g.chips[static_cast<std::size_t>(k.first)];
+                    v = of(c.demand) || of(c.cap);
+                    break;
+                }
+                case SignalKind::control:
+                case SignalKind::supply_share: break;
+            }
+            v |= o.answers[static_cast<std::size_t>(s)];
+        }
+        for (int s : movers) coefficients_vary |= varies[static_cast<std::size_t>(s)] != 0;
+        for (const auto& d : o.driven) {
+            char& v = varies[static_cast<std::size_t>(o.input_of_driven[static_cast<std::size_t>(d.node)])];
+            for (const auto& t : d.terms) v |= t.input >= 0 && varies[static_cast<std::size_t>(t.input)];
+            driven_vary |= v != 0;
+        }
     }
-    auto evaluate = [&](int k, double x, std::vector<double>& into, bool all) {
-        for (int s = 0; s < n_signal; ++s)
+
+    // Signals at `x` of interval k with the chips' `leaks`: all, or those that vary.
+    void evaluate(int k, double x, std::vector<double>& into, bool all, const std::vector<double>& leaks) {
+        for (int s = 0; s < g.n_signal(); ++s)
             if (all || varies[static_cast<std::size_t>(s)])
-                evaluate_signal(g, s, series, k, x, control.output.data(), first, n, W, into.data(), W);
-    };
-    // Points `current` at the numbers for the signals in `at` and the step h. Servers in step share whole packs, ready
-    // made; where they differ only the lanes that changed are touched, in `number`.
-    auto renew = [&](double h, const std::vector<double>& at) {
-        bool in_step = true;
-        for (int s : movers)
-            for (int w = 1; w < n; ++w)
-                in_step &= at[static_cast<std::size_t>(s) * W + w] == at[static_cast<std::size_t>(s) * W];
-        if (in_step) {
-            wanted.v.resize(movers.size() + 1);
-            for (std::size_t i = 0; i < movers.size(); ++i) wanted.v[i] = at[static_cast<std::size_t>(movers[i]) * W];
-            wanted.v.back() = h;
-            auto found = packs.find(wanted);
-            if (found == packs.end()) {
-                if (packs.size() * F * W > kPoolLimit) packs.clear();
-                found = packs.emplace(wanted, std::vector<double>(F * W)).first;
-                evaluate_coefficients(g, at.data(), W, first, n, W, coefficient.data(), W);
-                double step[W];
-                for (double& s : step) s = h;
-                build_chunk<W>(coefficient.data(), capacity.data(), step, linear, found->second.data(), scratch.data());
-            }
-            current = found->second.data();
-            return;
-        }
-        current = number.data();
-        int stale[W] = {}, n_stale = 0, known[W] = {}, n_known = 0;
-        std::size_t from[W] = {};
-        for (int w = 0; w < n; ++w) {
-            wanted.v.resize(movers.size() + 1);
-            for (std::size_t i = 0; i < movers.size(); ++i)
-                wanted.v[i] = at[static_cast<std::size_t>(movers[i]) * W + w];
-            wanted.v.back() = h;
-            if (!now[w].v.empty() && now[w] == wanted) continue;
-            now[w] = wanted;
-            const auto found = cache[w].find(wanted);
-            if (found == cache[w].end()) {
-                stale[n_stale++] = w;
-                continue;
-            }
-            from[n_known] = found->second;
-            known[n_known++] = w;
-        }
-        if (n_stale == 0)
-            for (std::size_t f = 0; f < F; ++f)
-                for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
-        if (n_stale == 0) return;
-        evaluate_coefficients(g, at.data(), W, first, n, W, coefficient.data(), W);
-        if (n_stale + n_known > 2) {  // all lanes at once: those that are known get the same bits again
-            double step[W];
-            for (double& s : step) s = h;
-            build_chunk<W>(coefficient.data(), capacity.data(), step, linear, number.data(), scratch.data());
-        } else {
-            for (std::size_t f = 0; f < F; ++f)
-                for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
-            for (int q = 0; q < n_stale; ++q) {
-                const int w = stale[q];
-                for (std::size_t c = 0; c < one_coefficient.size(); ++c) one_coefficient[c] = coefficient[c * W + w];
-                for (std::size_t i = 0; i < L; ++i) one_capacity[i] = capacity[i * W + w];
-                build<1>(one_coefficient.data(), one_capacity.data(), &h, linear, one.data(), scratch.data());
-                for (std::size_t f = 0; f < F; ++f) number[f * W + w] = one[f];
-            }
-        }
-        for (int q = 0; q < n_stale; ++q) {
-            if (pool.size() + F > kPoolLimit) {
-                pool.clear();
-                for (auto& c : cache) c.clear();
-            }
-            const int w = stale[q];
-            cache[w].emplace(now[w], pool.size());
-            for (std::size_t f = 0; f < F; ++f) pool.push_back(number[f * W + w]);
-        }
-        if (n < W && n_stale > 0)  // padding lanes follow the last server
-            for (std::size_t f = 0; f < F; ++f)
-                for (int w = n; w < W; ++w) number[f * W + w] = number[f * W + n - 1];
-    };
-    auto inputs = [&](std::vector<double>& u) { sweep<W>(driven, current, value.data(), u.data(), u.data(), &input_of_driven); };
+                evaluate_signal(g, s, series, k, x, control.output.data(), leaks.data(), first, n, W, into.data(), W);
+    }
+    void evaluate_answers(int k, double x, std::vector<double>& into, const std::vector<double>& leaks) {
+        for (int s : o.answering)
+            evaluate_signal(g, s, series, k, x, control.output.data(), leaks.data(), first, n, W, into.data(), W);
+    }
+    void inputs(std::vector<double>& u) {
+        o.sweep<W>(o.driven, current, value.data(), u.data(), u.data(), &o.input_of_driven);
+    }
+    // What the chips leak at the temperatures as they stand, into both ends of a step.
+    void leak_as_now() {
+        for (std::size_t c = 0; c < g.chips.size(); ++c)
+            if (g.chips[c].leakage > 0)
+                for (int w = 0; w < W; ++w)
+                    leak_left[c * W + w] = leak_right[c * W + w] = leak(g.chips[c], value[static_cast<std::size_t>(g.chips[c].node) * W + w]);
+    }
 
-    bool controls_read = false;  // whether a controller watches a node that is not stepped
-    for (const auto& c : g.controllers)
-        for (int i : c.nodes) controls_read |= kind[static_cast<std::size_t>(i)] != Kind::dynamic;
-    double h = 1.0;
-    bool moved = false;  // a controller's output did
-    const std::size_t n_slot = g.record_nodes.size(), n_mean = g.record_signals.size();
-    auto write = [&](int k) {
-        read_nodes<W>(current, left.data(), value.data());
+    void renew(double step, const std::vector<double>& at);
+
+    void write(int k) {
+        o.read_nodes<W>(current, left.data(), value.data());
         double stored[W] = {};
-        for (const auto& b : blocks)
+        for (const auto& b : o.blocks)
             for (int i = b.n_core; i < b.n_core + b.n; ++i) {
                 const std::size_t at = static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(i)]) * W;
                 for (int w = 0; w < W; ++w) stored[w] += capacity[at + w] * (value[at + w] - start[at + w]);
             }
+        const std::size_t n_slot = g.record_nodes.size();
         for (int w = 0; w < n; ++w) {
             const std::size_t at = static_cast<std::size_t>(k) * S + lane(w);
             for (std::size_t q = 0; q < n_slot; ++q)
                 record.nodes[at * n_slot + q] = value[static_cast<std::size_t>(g.record_nodes[q]) * W + w];
             record.stored[at] = stored[w];
         }
-    };
+    }
     // Means and balances are linear in time while nothing moves, so they are booked when something may: at times that are
     // the same for all servers, so that a server's bits do not depend on its neighbours.
-    std::vector<double> mean(n_mean * W), in(W), out(W);
-    double held = 0;
-    unsigned n_step = 0;
-    auto settle_accounts = [&] {
+    void settle_accounts() {
         if (held == 0) return;
-        auto level = [&](std::size_t at) { return linear ? 0.5 * (left[at] + right[at]) : left[at]; };
-        for (std::size_t q = 0; q < n_mean; ++q)
+        auto level = [&](std::size_t at) { return ramps ? 0.5 * (left[at] + right[at]) : left[at]; };
+        for (std::size_t q = 0; q < g.record_signals.size(); ++q)
             for (int w = 0; w < W; ++w)
                 mean[q * W + w] += held * level(static_cast<std::size_t>(g.record_signals[q]) * W + w);
         for (const auto& s : g.sources)
             for (int w = 0; w < W; ++w) in[w] += held * s.fraction * level(static_cast<std::size_t>(s.signal) * W + w);
-        const double* direct = current + direct_at * W;
-        for (std::size_t i : listened)
+        const double* direct = current + o.direct_at * W;
+        for (std::size_t i : o.listened)
             for (int w = 0; w < W; ++w) out[w] += held * direct[i * W + w] * level(i * W + w);
         held = 0;
-    };
-    for (int k = 0; k < series.n_time; ++k) {
+    }
+    void book(int k) {
         const bool last = k + 1 == series.n_time;
-        const double begin = series.time[k], end = last ? begin : series.time[k + 1];
+        const std::size_t n_mean = g.record_signals.size();
+        for (int w = 0; w < n; ++w) {
+            const std::size_t at = static_cast<std::size_t>(k) * S + lane(w);
+            const double span = last ? 1.0 : series.time[k + 1] - series.time[k];
+            for (std::size_t q = 0; q < n_mean; ++q)
+                record.signals[at * n_mean + q] =
+                    last ? left[static_cast<std::size_t>(g.record_signals[q]) * W + w] : mean[q * W + w] / span;
+            record.energy_in[at] = in[w];
+            record.energy_out[at] = out[w];
+        }
+    }
+
+    // Server w crosses interval k again, alone and with care, from where it began.
+    template <class Stop>
+    bool again(int w, int k, const std::vector<double>& begin_value, const std::vector<double>& begin_control, Stop&& stop) {
+        if (!alone[w]) {
+            std::vector<double> T(L * S);  // only this server's column is read
+            for (std::size_t i = 0; i < L; ++i) T[i * S + lane(w)] = value[i * W + w];
+            alone[w] = std::make_unique<Lanes<1>>(o, series, constants, first + w, 1, T.data(), control, record, tolerance);
+        }
+        Lanes<1>& it = *alone[w];
+        for (std::size_t i = 0; i < L; ++i) it.value[i] = begin_value[i * W + w];
+        std::size_t at = 0;
+        each_control([&](double& c, int v) {
+            if (v == w) c = begin_control[at];
+            ++at;
+        });
+        it.moved = true;  // since it last ran
+        if (!it.interval(k, true, false, stop)) return false;
+        for (std::size_t i = 0; i < L; ++i) value[i * W + w] = it.value[i];
+        for (std::size_t q = 0; q < g.record_signals.size(); ++q) mean[q * W + w] = it.mean[q];
+        in[w] = it.in[0], out[w] = it.out[0];
+        moved = true;
+        return true;
+    }
+
+    // Through interval k. With `care`: with the ticks of firmware, and steps as short as leakage asks for. Without, servers for
+    // which that would have made a difference are marked in `hard`.
+    template <class Stop>
+    bool interval(int k, bool care, bool writes, Stop&& stop) {
+        const bool last = k + 1 == series.n_time;
+        const double begin = series.time[k], end = last ? begin : series.time[k + 1], span = end - begin;
         std::fill(mean.begin(), mean.end(), 0.0);
         std::fill(in.begin(), in.end(), 0.0);
         std::fill(out.begin(), out.end(), 0.0);
@@ -847,8 +1057,7 @@ void Propagator::run_lanes(const Series& series, const std::vector<char>& consta
         double t = begin, reached = 0;
         bool fresh = true;
         do {
-            const double next = std::min(end, ControlState::next_tick(g, t));
-            const double span = end - begin;
+            const double next = std::min(end, ControlState::next_tick(g, t, care));
             const double h_before = h;
             if (!last) {
                 const double to = even(next - begin);
@@ -856,57 +1065,291 @@ void Propagator::run_lanes(const Series& series, const std::vector<char>& consta
                 reached = to;
             }
             const double xl = span > 0 ? (t - begin) / span : 0.0, xr = span > 0 ? (next - begin) / span : 0.0;
-            const bool all = moved || (fresh && k == 0);
-            if (all || fresh || linear) {
-                settle_accounts();
-                evaluate(k, xl, left, all);
-                if (linear) {
-                    evaluate(k, xr, right, all);
-                    evaluate(k, 0.5 * (xl + xr), middle, all);
-                }
-            }
-            if (all || h != h_before || coefficients_vary) renew(h, linear ? middle : left);
-            if (all || coefficients_vary || driven_vary) {
-                inputs(left);
-                if (linear) inputs(right);
-            }
+            prepare(k, xl, xr, h_before, moved || (fresh && k == 0), fresh);
             moved = false;
-            if (fresh) write(k), fresh = false;
+            if (fresh && writes) write(k);
+            fresh = false;
             if (last) break;
-            if (linear)
-                for (std::size_t i = 0; i < U * W; ++i) change[i] = right[i] - left[i];
-            held += h;
-            if (linear) settle_accounts();
-            advance<W>(current, left.data(), linear ? change.data() : nullptr, value.data(), out.data());
-            if ((++n_step & 7) == 0 && stop()) return;  // a sample may be far away
+            if (leaky) {
+                cross_leaking(k, xl, xr, care, 0, begin + xl * span);
+            } else {
+                if (linear)
+                    for (std::size_t i = 0; i < U * W; ++i) change[i] = right[i] - left[i];
+                held += h;
+                if (linear) settle_accounts();
+                if (o.has_firmware) before = value;
+                o.advance<W>(current, left.data(), linear ? change.data() : nullptr, value.data(), out.data());
+            }
+            if (!care && o.has_firmware) look_for_firmware();
+            if ((++n_step & 7) == 0 && stop()) return false;  // a sample may be far away
             t = next;
-            for (std::size_t c = 0, read = 0; c < g.controllers.size(); ++c) {
+            bool read = false;
+            for (std::size_t c = 0; c < g.controllers.size(); ++c) {
                 const Controller& law = g.controllers[c];
-                if (!ControlState::ticks_at(law, t)) continue;
+                if ((law.kind == Controller::kFirmware && !care) || !ControlState::ticks_at(law, t)) continue;
                 settle_accounts();
-                if (controls_read && !read++) read_nodes<W>(current, (linear ? right : left).data(), value.data());
-                for (int w = 0; w < n; ++w) {
-                    double rise = -1e300;
-                    for (std::size_t i = 0; i < law.nodes.size(); ++i)
-                        rise = std::max(rise, value[static_cast<std::size_t>(law.nodes[i]) * W + w] - law.target[i]);
-                    moved |= control.tick(g, c, first + w, rise);
-                }
+                if (o.controls_read && !read) o.read_nodes<W>(current, (ramps ? right : left).data(), value.data()), read = true;
+                for (int w = 0; w < n; ++w)
+                    moved |= control.tick(g, c, first + w, rise(law, value, w), value[static_cast<std::size_t>(law.nodes[0]) * W + w]);
             }
         } while (t < end - 1e-10);
         settle_accounts();
-        for (int w = 0; w < n; ++w) {
-            const std::size_t at = static_cast<std::size_t>(k) * S + lane(w);
-            const double span = last ? 1.0 : end - begin;
-            for (std::size_t q = 0; q < n_mean; ++q)
-                record.signals[at * n_mean + q] =
-                    last ? left[static_cast<std::size_t>(g.record_signals[q]) * W + w] : mean[q * W + w] / span;
-            record.energy_in[at] = in[w];
-            record.energy_out[at] = out[w];
-        }
-        if (stop()) return;
+        return true;
     }
-    for (std::size_t i = 0; i < L; ++i)
-        for (int w = 0; w < n; ++w) T[i * S + lane(w)] = value[i * W + w];
+    static double rise(const Controller& law, const std::vector<double>& T, int w) {
+        double most = -1e300;
+        for (std::size_t i = 0; i < law.nodes.size(); ++i)
+            most = std::max(most, T[static_cast<std::size_t>(law.nodes[i]) * W + w] - law.target[i]);
+        return most;
+    }
+
+    // Inputs at both ends of a step of h, and the numbers for it.
+    void prepare(int k, double xl, double xr, double h_before, bool all, bool fresh) {
+        if (leaky) leak_as_now();
+        if (all || fresh || ramps) {
+            settle_accounts();
+            evaluate(k, xl, left, all, leak_left);
+            if (linear) {
+                evaluate(k, xr, right, all, leak_right);
+                evaluate(k, 0.5 * (xl + xr), middle, all, leak_left);
+            }
+        }
+        if (all || h != h_before || coefficients_vary) renew(h, linear ? middle : left);
+        if (all || coefficients_vary || driven_vary) {
+            inputs(left);
+            if (linear) inputs(right);
+        }
+        if (ramps && !linear) right = left;
+    }
+
+    // Whether the firmware of a server would have acted inside the step behind: see Lanes.
+    void look_for_firmware() {
+        constexpr double kFar = 25.0;  // K, more than any path between ends so much cooler has been seen to rise
+        for (std::size_t c = 0; c < g.controllers.size(); ++c) {
+            const Controller& law = g.controllers[c];
+            if (law.kind != Controller::kFirmware) continue;
+            for (int w = 0; w < n; ++w) {
+                if (hard[w]) continue;
+                const std::size_t at = c * S + lane(w), junction = static_cast<std::size_t>(law.nodes[0]) * W + w;
+                if (control.output[at] == 0) continue;
+                const double rise0 = rise(law, before, w), rise1 = rise(law, value, w);
+                if (control.output[at] == law.high && control.integral[at] == law.high && std::max(rise0, rise1) < -kFar &&
+                    std::max(before[junction], value[junction]) < std::min(law.slowdown, law.shutdown) - kFar)
+                    continue;
+                // The mean tells how far the path bulges above or below the line between its ends.
+                double least = 1e300, most = -1e300, coldest = 0, hottest = 0;
+                for (std::size_t i = 0; i < law.nodes.size(); ++i) {
+                    const std::size_t node = static_cast<std::size_t>(law.nodes[i]);
+                    const double a = before[node * W + w], b = value[node * W + w], middle_ = 0.5 * (a + b),
+                                 bulge = 2 * o.mean_of<W>(node, current, before.data(), left.data(), ramps ? change.data() : nullptr, w) - middle_;
+                    const double low = std::min({a, b, bulge}), high = std::max({a, b, bulge});
+                    if (i == 0) coldest = low, hottest = high;
+                    least = std::min(least, low - law.target[i]);
+                    most = std::max(most, high - law.target[i]);
+                }
+                least = std::min({least, rise0, rise1});
+                hard[w] = control.would_act(g, c, first + w, least, most, coldest, hottest);
+            }
+        }
+    }
+
+    // One step with leakage, from xl to xr of interval k, inputs and numbers ready. Where it does not close: with `care` in two
+    // halves, else the servers are marked.
+    void cross_leaking(int k, double xl, double xr, bool care, int depth, double t) {
+        constexpr int kMostIterations = 12, kMostHalvings = 24;
+        constexpr double kHottest = 300.0;  // K above a chip's reference: no silicon lives there
+        before = value;
+        double out_before[W];
+        std::copy(out.begin(), out.end(), out_before);
+        for (std::size_t i = 0; i < U * W; ++i) change[i] = right[i] - left[i];
+        o.advance<W>(current, left.data(), change.data(), value.data(), out.data());
+        o.means<W>(current, before.data(), left.data(), change.data(), way.data());
+        bool open[W];
+        for (int w = 0; w < W; ++w) open[w] = true;
+        std::vector<double>&new_left = spare_left, &new_right = spare_right;
+        bool bad[W] = {};
+        for (int iteration = 0;; ++iteration) {
+            double off[W] = {}, error[W] = {};
+            for (std::size_t c = 0; c < g.chips.size(); ++c) {
+                const Chip& chip = g.chips[c];
+                if (!(chip.leakage > 0)) continue;
+                const ChipPlace& p = o.chip_places[c];
+                const Block& b = o.blocks[p.block];
+                const double* gain = p.column < 0 ? nullptr : current + (b.gain + p.row * static_cast<std::size_t>(b.m) + static_cast<std::size_t>(p.column)) * W;
+                const double* ramp = p.column < 0 ? nullptr : current + (b.ramp + p.row * static_cast<std::size_t>(b.m) + static_cast<std::size_t>(p.column)) * W;
+                const double* mean_input = p.column < 0 ? nullptr : current + (b.mean_input + p.watched * static_cast<std::size_t>(b.m) + static_cast<std::size_t>(p.column)) * W;
+                const double* mean_ramp = p.column < 0 ? nullptr : current + (b.mean_ramp + p.watched * static_cast<std::size_t>(b.m) + static_cast<std::size_t>(p.column)) * W;
+                for (int w = 0; w < W; ++w) {
+                    if (!open[w]) continue;
+                    const double T0 = before[static_cast<std::size_t>(chip.node) * W + w], T1 = value[static_cast<std::size_t>(chip.node) * W + w],
+                                 Tm = way[(b.watched_at + p.watched) * W + w];
+                    if (!(T1 < chip.reference + kHottest) || !(Tm < chip.reference + kHottest)) {
+                        bad[w] = true;
+                        continue;
+                    }
+                    // variance along the way: that of a straight line or of an exponential, by where the mean lies
+                    const double D = T1 - T0, z = D != 0 ? (T1 - Tm) / D : 0.5, s = chip.scale;
+                    const double off_line = Tm - 0.5 * (T0 + T1);
+                    const bool plain = z >= 0 && z <= 1;
+                    const double variance = plain ? D * D * z * (1 - z) / 3 : D * D / 12 + off_line * off_line;
+                    const double at_end = leak(chip, T1), level = chip.leakage + leak(chip, Tm),
+                                 at_mean = level - chip.leakage + 0.5 * level / (s * s) * variance;
+                    double &l = leak_left[c * W + w], &r = leak_right[c * W + w];
+                    const double f_end = r - at_end, f_mean = 0.5 * (l + r) - at_mean;
+                    const double responds = gain && drawn(g, chip, right.data(), W, control.output.data(), static_cast<int>(lane(w)), w, r).answers
+                                                ? std::min(1.0, right[static_cast<std::size_t>(chip.demand) * W + w] / chip.leakage) : 0.0;
+                    const double slope_end = (chip.leakage + at_end) / s * responds, slope_mean = level / s * responds;
+                    const double gain_ = gain ? gain[w] : 0.0, ramp_ = gain ? ramp[w] : 0.0, mi = gain ? mean_input[w] : 0.0, mr = gain ? mean_ramp[w] : 0.0;
+                    // [df_end/dl, df_end/dr; df_mean/dl, df_mean/dr]
+                    const double a = -slope_end * (gain_ - ramp_), b_ = 1 - slope_end * ramp_, c_ = 0.5 - slope_mean * (mi - mr), d = 0.5 - slope_mean * mr;
+                    const double det = a * d - b_ * c_;
+                    const double dl = (d * f_end - b_ * f_mean) / det, dr = (a * f_mean - c_ * f_end) / det;
+                    l -= dl, r -= dr;
+                    const double strength = std::fabs(gain_);
+                    off[w] = std::max(off[w], std::max(std::fabs(dl), std::fabs(dr)) * strength);
+                    const double cubed = std::fabs(D) / s;
+                    error[w] = std::max(error[w], strength * level * ((plain ? 0.18 : 0.5) * variance / (s * s) + 0.005 * cubed * cubed * cubed));
+                    if (!std::isfinite(dl) || !std::isfinite(dr)) bad[w] = true;
+                }
+            }
+            bool any = false;
+            for (int w = 0; w < W; ++w) {
+                if (!open[w]) continue;
+                bad[w] = bad[w] || !(error[w] <= 0.5 * tolerance) || iteration == kMostIterations;
+                if (bad[w]) open[w] = false;
+                else if (off[w] < 1e-4 * tolerance) open[w] = false;
+                any |= open[w];
+            }
+            // what changed comes in, and leads to new ends and means; lanes that are closed see their own values again
+            new_left = left, new_right = right;
+            evaluate_answers(k, xl, new_left, leak_left);
+            evaluate_answers(k, xr, new_right, leak_right);
+            o.correct<W>(current, left.data(), right.data(), new_left.data(), new_right.data(), value.data(), out.data(), way.data());
+            left.swap(new_left), right.swap(new_right);
+            if (!any) break;
+        }
+        if (o.has_firmware)
+            for (std::size_t i = 0; i < U * W; ++i) change[i] = right[i] - left[i];
+        bool whole = true;
+        for (int w = 0; w < n; ++w) whole &= !bad[w];
+        if (!whole && !care) {
+            for (int w = 0; w < n; ++w) {
+                if (!bad[w]) continue;
+                hard[w] = true;  // it goes back to the begin of the interval: until then anything finite will do
+                for (std::size_t i = 0; i < L; ++i) value[i * W + w] = before[i * W + w];
+            }
+        }
+        if (!whole && care) {
+            value = before;
+            std::copy(out_before, out_before + W, out.begin());
+            if (depth == kMostHalvings) {
+                std::size_t worst = 0;
+                for (std::size_t c = 0; c < g.chips.size(); ++c)
+                    if (value[static_cast<std::size_t>(g.chips[c].node) * W] - g.chips[c].reference >
+                        value[static_cast<std::size_t>(g.chips[worst].node) * W] - g.chips[worst].reference) worst = c;
+                throw Runaway{&g, static_cast<int>(worst), first, t, value[static_cast<std::size_t>(g.chips[worst].node) * W], 0};
+            }
+            const double full = h, half = 0.5 * h, xm = 0.5 * (xl + xr);
+            for (int part = 0; part < 2; ++part) {
+                h = half;
+                prepare(k, part ? xm : xl, part ? xr : xm, -1.0, true, false);
+                cross_leaking(k, part ? xm : xl, part ? xr : xm, true, depth + 1, t + part * half);
+            }
+            h = full;
+            moved = true;  // the numbers at hand are those of the half step
+            return;
+        }
+        held = h;
+        settle_accounts();
+    }
+    std::vector<double> spare_left, spare_right;
+};
+
+// Points `current` at the numbers for the signals in `at` and the step. Servers in step share whole packs, ready made;
+// where they differ only the lanes that changed are touched, in `number`.
+template <int W>
+void Propagator::Lanes<W>::renew(double step_, const std::vector<double>& at) {
+    bool in_step = true;
+    for (int s : movers)
+        for (int w = 1; w < n; ++w)
+            in_step &= at[static_cast<std::size_t>(s) * W + w] == at[static_cast<std::size_t>(s) * W];
+    if (in_step) {
+        wanted.v.resize(movers.size() + 1);
+        for (std::size_t i = 0; i < movers.size(); ++i) wanted.v[i] = at[static_cast<std::size_t>(movers[i]) * W];
+        wanted.v.back() = step_;
+        auto found = packs.find(wanted);
+        if (found == packs.end()) {
+            if (packs.size() * F * W > kPoolLimit) packs.clear();
+            found = packs.emplace(wanted, std::vector<double>(F * W)).first;
+            evaluate_coefficients(g, at.data(), W, first, n, W, coefficient.data(), W);
+            double step[W];
+            for (double& s : step) s = step_;
+            o.build_chunk<W>(coefficient.data(), capacity.data(), step, ramps, found->second.data(), scratch.data());
+        }
+        current = found->second.data();
+        return;
+    }
+    current = number.data();
+    int stale[W] = {}, n_stale = 0, known[W] = {}, n_known = 0;
+    std::size_t from[W] = {};
+    for (int w = 0; w < n; ++w) {
+        wanted.v.resize(movers.size() + 1);
+        for (std::size_t i = 0; i < movers.size(); ++i)
+            wanted.v[i] = at[static_cast<std::size_t>(movers[i]) * W + w];
+        wanted.v.back() = step_;
+        if (!now[w].v.empty() && now[w] == wanted) continue;
+        now[w] = wanted;
+        const auto found = cache[w].find(wanted);
+        if (found == cache[w].end()) {
+            stale[n_stale++] = w;
+            continue;
+        }
+        from[n_known] = found->second;
+        known[n_known++] = w;
+    }
+    if (n_stale == 0)
+        for (std::size_t f = 0; f < F; ++f)
+            for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
+    if (n_stale == 0) return;
+    evaluate_coefficients(g, at.data(), W, first, n, W, coefficient.data(), W);
+    if (n_stale + n_known > 2) {  // all lanes at once: those that are known get the same bits again
+        double step[W];
+        for (double& s : step) s = step_;
+        o.build_chunk<W>(coefficient.data(), capacity.data(), step, ramps, number.data(), scratch.data());
+    } else {
+        for (std::size_t f = 0; f < F; ++f)
+            for (int q = 0; q < n_known; ++q) number[f * W + known[q]] = pool[from[q] + f];
+        for (int q = 0; q < n_stale; ++q) {
+            const int w = stale[q];
+            for (std::size_t c = 0; c < one_coefficient.size(); ++c) one_coefficient[c] = coefficient[c * W + w];
+            for (std::size_t i = 0; i < L; ++i) one_capacity[i] = capacity[i * W + w];
+            o.build<1>(one_coefficient.data(), one_capacity.data(), &step_, ramps, one.data(), scratch.data());
+            for (std::size_t f = 0; f < F; ++f) number[f * W + w] = one[f];
+        }
+    }
+    for (int q = 0; q < n_stale; ++q) {
+        if (pool.size() + F > kPoolLimit) {
+            pool.clear();
+            for (auto& c : cache) c.clear();
+        }
+        const int w = stale[q];
+        cache[w].emplace(now[w], pool.size());
+        for (std::size_t f = 0; f < F; ++f) pool.push_back(number[f * W + w]);
+    }
+    if (n < W && n_stale > 0)  // padding lanes follow the last server
+        for (std::size_t f = 0; f < F; ++f)
+            for (int w = n; w < W; ++w) number[f * W + w] = number[f * W + n - 1];
+}
+
+template <class Stop>
+void Propagator::run(const Series& series, const std::vector<char>& constant, int first, int n, double* T, ControlState& control,
+                     const Record& record, double tolerance, Stop&& stop) const {
+    if (n == 1)
+        Lanes<1>(*this, series, constant, first, n, T, control, record, tolerance).run(stop, T);
+    else if (n <= kWidth / 2)
+        Lanes<kWidth / 2>(*this, series, constant, first, n, T, control, record, tolerance).run(stop, T);
+    else
+        Lanes<kWidth>(*this, series, constant, first, n, T, control, record, tolerance).run(stop, T);
 }
 
 }  // namespace thermo

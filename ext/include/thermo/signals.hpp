@@ -40,10 +40,42 @@ struct Series {
     }
 };
 
+// What chip c leaks at `rise` above what it leaks at its reference temperature, where nothing of it is gated off [W].
+inline double leak(const Chip& c, double rise) noexcept { return c.leakage * std::expm1((rise - c.reference) / c.scale); }
+
+struct Drawn {
+    double power, clock;  // [W], [1]
+    bool answers;         // whether more leakage means more power: not while a cap holds it
+};
+// What a chip draws for that demand at that clock of its firmware. It cannot leak more than its demand: an idle part is gated.
+inline Drawn drawn(const Chip& c, double demand, double clock, double cap, double leak) noexcept {
+    if (clock <= 0) return {0.0, 0.0, false};
+    const double base = std::min(demand, c.idle), dynamic = demand - base;
+    const double more = c.leakage > 0 ? leak * std::min(1.0, demand / c.leakage) : 0.0;
+    double share = clock < 1 ? c.power_of_clock(clock) : 1.0;
+    double power = clock < 1 ? base + share * dynamic + more : demand + more;
+    bool answers = true;
+    if (power > cap && dynamic > 0) {
+        const double wanted = (cap - base - more) / dynamic, least = std::min(share, c.power_of_clock(c.lowest));
+        answers = wanted < least;
+        share = std::max(wanted, least);
+        clock = std::min(clock, c.clock_of_power(share));
+        power = base + share * dynamic + more;
+    }
+    return {std::max(power, 0.0), clock, answers && power > 0};
+}
+inline Drawn drawn(const Group& g, const Chip& c, const double* signal, std::size_t stride, const double* control, int server,
+                   int w, double leak) noexcept {
+    const double cap = c.cap < 0 ? std::numeric_limits<double>::infinity() : signal[static_cast<std::size_t>(c.cap) * stride + w];
+    const double clock = c.clock < 0 ? 1.0 : control[static_cast<std::size_t>(c.clock) * g.n_server + server];
+    return drawn(c, signal[static_cast<std::size_t>(c.demand) * stride + w], clock, cap, leak);
+}
+
 // Signals of servers first..first+n-1 into out[signal][stride]; lanes beyond `n` repeat the last server. `control` is
-// [controller][n_server]. Signals of the kind supply_share are left alone: they need all servers (see OrderedSupply).
+// [controller][n_server], `leaks` [chip][stride] what each chip leaks more than at its reference. Signals of the kind
+// supply_share are left alone: they need all servers.
 inline void evaluate_signal(const Group& g, int k, const Series& series, int interval, double x, const double* control,
-                            int first, int n, int lanes, double* out, std::size_t stride) noexcept {
+                            const double* leaks, int first, int n, int lanes, double* out, std::size_t stride) noexcept {
     const Signal& s = g.signals[static_cast<std::size_t>(k)];
     double* o = out + static_cast<std::size_t>(k) * stride;
     const auto S = static_cast<std::size_t>(g.n_server);
@@ -80,6 +112,16 @@ inline void evaluate_signal(const Group& g, int k, const Series& series, int int
             for (std::size_t i = 0; i < t.signals.size(); ++i) {
                 const double* in = out + static_cast<std::size_t>(t.signals[i]) * stride;
                 for (int w = 0; w < n; ++w) o[w] += t.weights[i] * in[w];
+            }
+            break;
+        }
+        case SignalKind::chip_power:
+        case SignalKind::chip_clock: {
+            const Chip& c = g.chips[static_cast<std::size_t>(s.first)];
+            const double* more = leaks + static_cast<std::size_t>(s.first) * stride;
+            for (int w = 0; w < n; ++w) {
+                const Drawn d = drawn(g, c, out, stride, control, first + w, w, more[w]);
+                o[w] = s.kind == SignalKind::chip_power ? d.power : d.clock;
             }
             break;
         }
@@ -120,10 +162,12 @@ struct ControlState {
     // Controllers tick at whole multiples of their period on the run's clock: a run in two parts ticks as one.
     static constexpr double kTick = 1e-9;  // s, two times closer than this are the same
     static double close(double t) noexcept { return std::max(kTick, 4 * std::numeric_limits<double>::epsilon() * std::fabs(t)); }
-    static double next_tick(const Group& g, double t) noexcept {
+    // `firmware`: with the ticks of firmware, which far from its limits does nothing.
+    static double next_tick(const Group& g, double t, bool firmware) noexcept {
         const double past = t + close(t);
         double next = std::numeric_limits<double>::infinity();
         for (const auto& c : g.controllers) {
+            if (c.kind == Controller::kFirmware && !firmware) continue;
             double n = std::floor(past / c.period) + 1;
             if (n * c.period <= past) n += 1;  // the quotient was rounded down
             next = std::min(next, std::max(n * c.period, past));  // late on a clock of large numbers, but never standing still
@@ -134,10 +178,12 @@ struct ControlState {
         return std::fabs(t - std::nearbyint(t / c.period) * c.period) <= close(t);
     }
 
-    // One tick of controller c for server v; `rise` is the largest of T[node] - target. True if the output moved.
-    bool tick(const Group& g, std::size_t c, int v, double rise) noexcept {
+    // One tick of controller c for server v; `rise` is the largest of T[node] - target, `first` T of the first node. True if
+    // the output moved.
+    bool tick(const Group& g, std::size_t c, int v, double rise, double first) noexcept {
         const Controller& k = g.controllers[c];
         const std::size_t at = c * static_cast<std::size_t>(g.n_server) + static_cast<std::size_t>(v);
+        if (k.kind == Controller::kFirmware) return tick_firmware(k, output[at], integral[at], rise, first);
         double wanted;
         if (k.kind == 0) {
             if (std::fabs(rise) <= k.deadband) return false;
@@ -154,6 +200,34 @@ struct ControlState {
         const bool moved = wanted != output[at];
         output[at] = wanted;
         return moved;
+    }
+
+    // Firmware keeps two clocks: the one that software asks for (`soft`, in place of an integral), and the one that the device
+    // runs at. They differ while the hardware slows it down.
+    static bool tick_firmware(const Controller& k, double& clock, double& soft, double rise, double junction) noexcept {
+        if (clock == 0) return false;
+        const double before = clock;
+        if (junction >= k.shutdown) {
+            clock = soft = 0;
+            return true;
+        }
+        const bool slow = junction >= (clock < soft ? k.slowdown - k.deadband : k.slowdown);
+        if (rise >= 0)
+            soft = std::max(k.low, soft - k.step);
+        else if (rise < -k.deadband)
+            soft = std::min(k.high, soft + k.step);
+        clock = slow ? std::min(soft, k.slowed) : soft;
+        return clock != before;
+    }
+    // Whether firmware would do anything, had it ticked anywhere between these extremes of rise and junction.
+    bool would_act(const Group& g, std::size_t c, int v, double least_rise, double most_rise, double coldest, double hottest) const noexcept {
+        const Controller& k = g.controllers[c];
+        const std::size_t at = c * static_cast<std::size_t>(g.n_server) + static_cast<std::size_t>(v);
+        const double clock = output[at], soft = integral[at];
+        if (clock == 0) return false;
+        if (hottest >= k.shutdown) return true;
+        if (clock < soft ? coldest < k.slowdown - k.deadband : hottest >= k.slowdown && soft > k.slowed) return true;
+        return (most_rise >= 0 && soft > k.low) || (least_rise < -k.deadband && soft < k.high);
     }
 };
 
