@@ -19,6 +19,7 @@ gpu = Device(
     memory_resistance=0.05,
     die_area=814e-6,
     contact_area=60e-3 * 50e-3,
+    firmware=None,
 )
 cpu = Device(
     name="cpu",
@@ -31,6 +32,7 @@ cpu = Device(
     case_capacity=60,
     interface_resistance=0.02,
     die_area=1500e-6,
+    firmware=None,
 )
 nic = Device(name="nic", kind="nic", max_power=30, idle_power=10, junction_capacity=50)
 lanes = tuple(Lane(name=f"g{i}", flow_share=0.16) for i in range(4)) + (

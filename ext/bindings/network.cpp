@@ -321,13 +321,24 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
              },
              "group"_a, "The largest T - target of each controller [controller, server].")
         .def("steady",
-             [](Engine& e, const Doubles& time, const Doubles& value, const Bytes& linear, int k, double x) {
+             [](Engine& e, const Doubles& time, const Doubles& value, const Bytes& linear, int k, double x, bool bounded) {
                  const auto s = series(e, time, value, linear);
                  interval(s, k);
                  py::gil_scoped_release nogil;
-                 e.steady(s, k, x);
+                 e.steady(s, k, x, bounded);
              },
-             "time"_a.noconvert(), "value"_a.noconvert(), "linear"_a.noconvert(), py::kw_only(), "interval"_a, "x"_a)
+             "time"_a.noconvert(), "value"_a.noconvert(), "linear"_a.noconvert(), py::kw_only(), "interval"_a, "x"_a,
+             "bounded"_a = false, "The steady state. Raises Runaway where there is none; `bounded`: a far too hot one instead.")
+        .def("firmware_acts",
+             [](Engine& e, const Doubles& low, const Doubles& high) {
+                 const auto n = static_cast<py::ssize_t>(e.n_state());
+                 if (low.ndim() != 1 || low.size() != n || high.ndim() != 1 || high.size() != n)
+                     throw py::value_error("a state has the wrong length");
+                 return e.firmware_acts(low.data(), high.data());
+             },
+             "low"_a.noconvert(), "high"_a.noconvert(), "Whether firmware would act between two states. Leaves the second.")
+        .def_property_readonly("leaks", &Engine::leaks)
+        .def_property_readonly("has_firmware", &Engine::has_firmware)
         .def("hold",
              [](Engine& e, const Doubles& time, const Doubles& value, const Bytes& linear, int k, double x) {
                  const auto s = series(e, time, value, linear);

@@ -250,10 +250,16 @@ def _predicted(rack: Rack, telemetry: xr.Dataset, cooling: Any, ambient: Mapping
     if "fan_speed" in telemetry:
         speed = telemetry["fan_speed"].assign_attrs(units="rpm", interpolation="constant")
         design = (cooling if isinstance(cooling, Air) else Air()).replace(fan_speed=speed)
-    result = simulate_rack(rack, telemetry["device_power"], cooling=design, ambient=around, initial=initial)
+    result = simulate_rack(_as_measured(rack), telemetry["device_power"], cooling=design, ambient=around, initial=initial)
     driven = [rack.slots[0].server.device_names[i] for i in rack.slots[0].server.accelerators]
     return xr.Dataset({"temperature": result["junction_temperature"].isel(server=0).sel(device=driven),
                        "server_power": result["it_power"] + result["fan_power"]})
+
+
+def _as_measured(rack: Rack) -> Rack:
+    """The rack without firmware: a measured power holds already what firmware did, however hot a trial's parameters make it."""
+    return rack.map_servers(lambda server: server.replace(mounts=tuple(
+        m.replace(device=m.device.replace(firmware=None)) for m in server.mounts)))
 
 
 def _wanted(parameters: Any) -> list[tuple[str, tuple[float, float] | None]]:

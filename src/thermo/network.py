@@ -27,6 +27,7 @@ __all__ = ["Chip", "Coefficient", "Control", "Group", "Network", "Node", "Signal
 Floats = NDArray[np.float64]
 Node = int  # a node's number in its group, or the mark of a boundary or a shared node
 SERIES, LAW, CONTROL, SUPPLY_SHARE, COMPLEMENT, CHOICE, TOTAL, CHIP_POWER, CHIP_CLOCK = range(9)  # as in ext/include/thermo/network.hpp
+PI, CURVE, FIRMWARE = range(3)  # kinds of controller
 LAW_ERROR = 1e-7  # relative; tables are refined to this or to LAW_POINTS
 LAW_POINTS = 4097
 

@@ -261,22 +261,24 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     n_time, n_server = seconds.size, scenario.rack.n_server
     names = _device_names(assembly)
     shape = (n_time, n_server, len(names))
-    device = np.empty(shape) if len(kinds) == 1 else np.full(shape, np.nan)
+    device, clock = np.full(shape, np.nan), np.full(shape, np.nan)
     conversion, it = np.zeros(n_time), np.zeros(n_time)
-
-    def of_all(mean: Floats, n: int) -> Floats:
-        return np.asarray(mean.sum(axis=1) if mean.ndim == 2 else mean * n)
-
-    for kind, power in zip(kinds, assembly.power, strict=True):
-        here = slice(kind.first, kind.first + kind.group.n_server)
-        for name, watts in zip(kind.server.device_names, power.devices, strict=True):
-            mean = _mean_over_interval(watts, power.linear)
-            device[:, here, names.index(name)] = mean[:, None] if mean.ndim == 1 else mean
-            it += of_all(mean, kind.group.n_server)
-        if power.conversion is not None:
-            mean = _mean_over_interval(power.conversion, power.linear)
-            conversion += of_all(mean, kind.group.n_server)
-    it += conversion
+    for kind, power, signals in zip(kinds, assembly.power, solution.signals, strict=True):
+        here, n = slice(kind.first, kind.first + kind.group.n_server), kind.group.n_server
+        parts = np.zeros(n_time)
+        for i, name in enumerate(kind.server.device_names):
+            column, of_clock = kind.power[i], kind.clock[i]
+            if column is not None:
+                mean = signals[:, :, column]
+            else:
+                mean = _mean_over_interval(power.devices[i], power.linear)
+                mean = mean[:, None] if mean.ndim == 1 else mean
+            device[:, here, names.index(name)] = mean
+            clock[:, here, names.index(name)] = 1.0 if of_clock is None else signals[:, :, of_clock]
+            parts += mean.sum(axis=1) if np.ndim(mean) == 2 and mean.shape[1] == n else np.ravel(mean) * n
+        loss = n * kind.server.conversion_loss + kind.server.conversion_slope * parts
+        conversion += loss
+        it += parts + loss
 
     def summed(which: str) -> Floats:
         total = np.zeros(n_time)
@@ -304,7 +306,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     assembly.site.warnings.extend(flows.warnings)
     return {
         "device_power": device,
-        "clock_fraction": np.ones_like(device) if len(kinds) == 1 else np.where(np.isnan(device), np.nan, 1.0),
+        "clock_fraction": np.where(clock > 1 - 1e-9, 1.0, clock),  # a mean of ones is one
         "it_power": it, "conversion_loss": conversion, "fan_power": fan, "pump_power": pump,
         "heat_rejection_power": rejection, "stage_loss": stage_loss, "utility_power": utility, "heat_to_air": air,
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,
@@ -326,7 +328,7 @@ def state_labels(network: Network) -> dict[str, list[str]]:
     for k, g in enumerate(network.groups):
         before = f"{k}/" if several else ""
         out["node"] += [f"{before}{i}: {name}" for i, name in enumerate(g.names)]
-        out["controller"] += [f"{before}{i}: {'PI' if c.kind == 0 else 'curve'}" for i, c in enumerate(g.controls)]
+        out["controller"] += [f"{before}{i}: {('PI', 'curve', 'firmware')[c.kind]}" for i, c in enumerate(g.controls)]
     return out
 
 

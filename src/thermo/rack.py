@@ -20,7 +20,7 @@ from thermo._field_units import unit_of
 from thermo._provenance import Provenance
 from thermo.errors import BOOLS, ScenarioError, nearest, one_line, shown
 
-__all__ = ["Celsius", "Count", "CurveSink", "Described", "Device", "Fans", "Lane", "Mount", "NotNegative", "Number",
+__all__ = ["Celsius", "Count", "CurveSink", "Described", "Device", "Fans", "Firmware", "Lane", "Mount", "NotNegative", "Number",
            "PlateFinSink", "Positive", "Provenance", "Rack", "Server", "Share", "Slot", "as_mapping", "faults"]
 
 
@@ -313,6 +313,21 @@ class CurveSink(Described):
 Sink = Annotated[PlateFinSink | CurveSink, Field(discriminator="kind")]
 
 
+class Firmware(Described):
+    """How a device's firmware moves its clock; see `thermo.firmware`. All defaults are estimates(0.5) unless said.
+
+    `clock_step` is 15 MHz of 1980 MHz, the grid of clocks that an H100 lists (primary, nvidia-smi); `slowed_clock` is the
+    factor of two or more that the vendor's management library documents for its hardware slowdown (secondary).
+    """
+
+    period: Annotated[Number, Field(ge=1e-3, le=3600)] = 0.25  # s, between two looks
+    clock_step: Annotated[Number, Field(gt=0, le=1)] = 0.0076  # of full clock
+    lowest_clock: Annotated[Number, Field(gt=0, le=1)] = 0.1  # of full clock
+    slowed_clock: Annotated[Number, Field(gt=0, le=1)] = 0.5  # of full clock, in hardware slowdown
+    hysteresis: Annotated[Number, Field(ge=0, le=50)] = 2.0  # K, below a limit before the clock rises again
+    lowest_voltage: Annotated[Number, Field(gt=0, le=1)] = 0.6  # of the voltage at full clock, as the clock goes to nothing
+
+
 class Device(Described):
     """A part that turns power into heat: accelerator, CPU, switch chip, memory, network card, drive, board.
 
@@ -328,12 +343,14 @@ class Device(Described):
     context_power: NotNegative | None = None  # W, idle with a context and weights resident
     peak_power: Positive | None = None  # W, the most a measured trace may show; None: 1.6 x max_power
     reference_temperature: Celsius = 65.0  # at which max_power and idle_power hold
-    leakage_share: Share = 0.0  # of max_power at reference_temperature
+    leakage_share: Share = 0.0  # of max_power at reference_temperature, part of idle_power
     leakage_scale: Positive = 40.0  # K, rise that makes leakage e times larger
     max_operating_temperature: Celsius | None = None
     slowdown_temperature: Celsius | None = None
     shutdown_temperature: Celsius | None = None
     memory_limit_temperature: Celsius | None = None
+    power_cap: Positive | None = None  # W, that firmware holds the device to by its clock; None: max_power, but for measured power
+    firmware: Firmware | None = Field(default_factory=Firmware)  # None: nothing moves its clock, as where its power was measured
     memory_power_share: Share = 0.0
     junction_capacity: Positive
     junction_resistance: Positive | None = None
@@ -353,6 +370,9 @@ class Device(Described):
     def _consistent(self) -> Self:
         if self.idle_power >= self.max_power:
             raise ValueError(f"idle_power {self.idle_power:g} W must be below max_power {self.max_power:g} W")
+        if self.leakage_share * self.max_power > self.idle_power:
+            raise ValueError(f"leakage_share {self.leakage_share:g} of max_power is {self.leakage_share * self.max_power:g} W, more "
+                             f"than the idle_power of {self.idle_power:g} W that it is part of")
         if (self.junction_resistance is None) != (self.case_capacity is None):
             raise ValueError("junction_resistance and case_capacity go together: give both, or neither for one lump")
         if (self.memory_resistance is None) != (self.memory_capacity is None):
@@ -364,6 +384,10 @@ class Device(Described):
         if limits != sorted(limits):
             raise ValueError("limits must rise: max_operating <= slowdown <= shutdown temperature")
         return self
+
+    def with_context(self) -> Device:
+        """The same device with a context and weights resident: its idle power is `context_power`, where that is known."""
+        return self if self.context_power is None else self.replace(idle_power=self.context_power)
 
     @property
     def has_memory(self) -> bool:
@@ -530,6 +554,7 @@ class Rack(Described):
     slots: tuple[Slot, ...] = Field(min_length=1, max_length=64)
     cooling: Identifier = "air"
     power: Identifier = "ideal"
+    power_cap: Positive | None = None  # W of IT power, held by the accelerators' clocks; None: none
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="after")
@@ -566,6 +591,14 @@ class Rack(Described):
             raise ScenarioError(f"servers is {count}: rack {self.name!r} has {len(self.slots)} kinds of server; "
                                 "change its slots instead")
         return self.replace(slots=(self.slots[0].replace(count=count),))
+
+    def with_context(self) -> Rack:
+        """The same rack with a job's context resident on its accelerators, so that they idle at their `context_power`."""
+        def resident(server: Server) -> Server:
+            driven = {server.devices[i][1] for i in server.accelerators}
+            return server.replace(mounts=tuple(m.replace(device=m.device.with_context()) if m in driven else m
+                                               for m in server.mounts))
+        return self.map_servers(resident)
 
     def map_servers(self, change: Callable[[Server], Server]) -> Rack:
         """The same rack with ``change(server)`` in place of each server."""

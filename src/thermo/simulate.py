@@ -16,7 +16,7 @@ from thermo import workload as _workload
 from thermo.ambient import Ambient, is_number, over_time
 from thermo.cooling.site import Cooled, CoolingDesign, Kind, Site
 from thermo.errors import LimitError, ScenarioError, nearest, require_between, shown
-from thermo.network import Network
+from thermo.network import FIRMWARE, Network
 from thermo.output import dataset, state_labels
 from thermo.power import PowerChain
 from thermo.rack import Rack, Server
@@ -50,10 +50,13 @@ class Scenario:
 
 @dataclass(frozen=True)
 class DevicePower:
-    """Electrical power of the devices of one kind of server, ``(time, server, device)`` where it varies along a dim."""
+    """What the work asks of the devices of one kind of server, each scalar, ``(time,)`` or ``(time, server)`` [W].
 
-    devices: list[Floats]  # one a device: scalar, (time,) or (time, server) [W]
-    conversion: Floats | None  # loss of supplies and regulators, likewise
+    At full clock and the reference temperature: what they draw in the end is the engine's to say."""
+
+    devices: list[Floats]
+    caps: list[Floats | None]
+    leaks: list[bool]  # where power grows with temperature beyond what is asked: not where that was measured
     linear: bool
 
 
@@ -401,10 +404,12 @@ def _clock(load: xr.DataArray, initial: Any) -> tuple[Floats, np.datetime64 | No
 # ------------------------------------------------------------------------------------------------------ 2 device power
 
 def device_power(scenario: Scenario) -> list[DevicePower]:
-    """Electrical power of every device over time, for each kind of server.
+    """Power that the work asks of every device over time, for each kind of server, and the caps on it.
 
     A workload in watts is taken as it is. A utilisation `u` gives ``idle + u (max - idle)``. Parts that the workload
-    does not drive take their `load` plus `follows` times the mean utilisation of the server's accelerators.
+    does not drive take their `load` plus `follows` times the mean utilisation of the server's accelerators. Those two say
+    what a part draws, whatever its temperature; so does a measurement. A utilisation is what it draws at its reference
+    temperature: leakage comes on top, and firmware holds the sum to the power limit.
     """
     load, out, first = scenario.workload, [], 0
     values = np.asarray(load.transpose("time", ...).to_numpy(), dtype=np.float64)
@@ -417,6 +422,8 @@ def device_power(scenario: Scenario) -> list[DevicePower]:
         here = values if values.shape[1] == 1 else values[:, first:first + slot.count]
         out.append(_kind_power(slot.server, here, load))
         first += slot.count
+    if scenario.rack.power_cap is not None:
+        _share_cap(scenario.rack, out)
     return out
 
 
@@ -446,11 +453,49 @@ def _kind_power(server: Server, values: Floats, load: xr.DataArray) -> DevicePow
             u = np.clip(mount.load + mount.follows * busy, 0.0, 1.0) if mount.follows else np.asarray(mount.load)
             watts[i] = mount.multiplicity * (d.idle_power + u * (d.max_power - d.idle_power))
     ordered = [watts[i] for i in range(len(server.devices))]
-    conversion = None
-    if server.conversion_loss or server.conversion_slope:
-        wide = [w[:, None] if w.ndim == 1 and any(o.ndim == 2 for o in ordered) else w for w in ordered]
-        conversion = np.asarray(server.conversion_loss + server.conversion_slope * sum(wide[1:], wide[0]))
-    return DevicePower(ordered, conversion, load.attrs.get("interpolation") == "linear")
+    driven = set(server.accelerators)
+    rated = [m.device.max_power if i in driven and not measured else None for i, (_, m, _) in enumerate(server.devices)]
+    caps = [None if (cap := m.device.power_cap or most) is None else np.asarray(m.multiplicity * cap)
+            for (_, m, _), most in zip(server.devices, rated, strict=True)]
+    leaks = [i in driven and not measured and m.device.leakage_share > 0 for i, (_, m, _) in enumerate(server.devices)]
+    return DevicePower(ordered, caps, leaks, load.attrs.get("interpolation") == "linear")
+
+
+def _share_cap(rack: Rack, kinds: list[DevicePower]) -> None:
+    """Shares the rack's cap among its accelerators as caps of their own.
+
+    All get the same fraction of the way from idle to maximum power, as large as fits; what one is not asked for, even
+    as hot as it may run, is left to the others. Other parts draw what they draw. Water filling, by bisection per sample.
+    """
+    lanes, fixed = [], np.zeros(1)  # (kind, device, idle, swing, most that it would draw), and what caps do not reach
+    for kind, (slot, power) in enumerate(zip(rack.slots, kinds, strict=True)):
+        server, count = slot.server, slot.count
+        scale = 1.0 + server.conversion_slope
+        fixed = fixed + count * server.conversion_loss
+        for i, (_, mount, _) in enumerate(server.devices):
+            demand = power.devices[i].reshape(power.devices[i].shape[0] if power.devices[i].ndim else 1, -1)
+            weight = count / demand.shape[1]
+            if i not in server.accelerators:
+                fixed = fixed + scale * weight * demand.sum(axis=1)
+                continue
+            d = mount.device
+            hottest = d.shutdown_temperature or d.slowdown_temperature or d.max_operating_temperature or d.reference_temperature + 40.0
+            more = np.exp((hottest - d.reference_temperature) / d.leakage_scale) - 1.0 if power.leaks[i] else 0.0
+            most = demand + np.minimum(demand, d.leakage_share * d.max_power) * more
+            if (own := power.caps[i]) is not None:
+                most = np.minimum(most, own)
+            lanes.append((kind, i, d.idle_power, d.max_power - d.idle_power, most, scale * weight))
+    budget = float(rack.power_cap or 0.0) - fixed
+    low, high = np.zeros(1), np.full(1, max(2.0, max(float(np.max(m)) / s for *_, s, m, _ in lanes)))
+    for _ in range(60):
+        level = 0.5 * (low + high)
+        drawn = sum(w * np.minimum(m, (idle + level * swing)[:, None]).sum(axis=1) for _, _, idle, swing, m, w in lanes)
+        fits = drawn <= budget
+        low, high = np.where(fits, level, low), np.where(fits, high, level)
+    for kind, i, idle, swing, most, _ in lanes:
+        cap = idle + low * swing
+        cap = np.minimum(most, cap[:, None]) if most.shape[1] > 1 else np.minimum(most[:, 0], cap)
+        kinds[kind].caps[i] = cap if cap.shape[0] > 1 else cap[0]
 
 
 # --------------------------------------------------------------------------------------------------------- 3 assembly
@@ -466,9 +511,9 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     kinds, first = [], 0
     for slot, power in zip(scenario.rack.slots, watts, strict=True):
         group = network.group(slot.count)
-        signals = [group.series(p, linear=power.linear) for p in power.devices]
-        conversion = None if power.conversion is None else group.series(power.conversion, linear=power.linear)
-        kinds.append(Kind(slot.server, group, first, signals, conversion))
+        demand = [group.series(p, linear=power.linear) for p in power.devices]
+        caps = [None if cap is None else group.series(cap, linear=power.linear) for cap in power.caps]
+        kinds.append(Kind(slot.server, group, first, demand, caps, power.leaks))
         first += slot.count
     site = Site(kinds, scenario.ambient, _over_time(scenario))
     _warn_of_peaks(scenario, watts, site)
@@ -528,7 +573,8 @@ def _start(scenario: Scenario, network: Network, engine: Any) -> None:
     rise = float(scenario.initial) - network.reference
     for g in network.groups:
         engine.set_temperature(g.number, np.full((len(g.names), g.n_server), rise))
-        engine.set_control(g.number, np.array([[c.low] * g.n_server for c in g.controls]).reshape(-1, g.n_server))
+        rest = [c.high if c.kind == FIRMWARE else c.low for c in g.controls]
+        engine.set_control(g.number, np.array([[output] * g.n_server for output in rest]).reshape(-1, g.n_server))
     engine.set_border_temperature(np.full(len(network.shared_names), rise))
 
 

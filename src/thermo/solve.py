@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thermo._kernels.network import Runaway
 from thermo.errors import ConvergenceError, ScenarioError, nearest
-from thermo.network import Group, Network
+from thermo.network import FIRMWARE, Group, Network
 
 __all__ = ["SOLVERS", "Solution", "integrate", "steady_start", "threads"]
 
@@ -23,6 +24,7 @@ SOLVERS = ("auto", "propagator", "tr-bdf2", *SCIPY)
 LARGEST_EXACT = 40  # nodes of a block
 DENSE_LIMIT = 2000  # states; LSODA takes a dense Jacobian only
 BISECTIONS = 60  # halvings of a controller's range: below the last bit of its output
+ROUNDS = 20  # of fans and firmware in turn
 AT_REST = 1e-4  # K, or of the output's range
 NEARLY_AT_REST = 0.05  # the same: within what controllers ignore, where a server between two supplies lets no step settle
 
@@ -71,7 +73,7 @@ def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, f
     Raises
     ------
     ConvergenceError
-        If the step falls to nothing; the message says when.
+        If the step falls to nothing, or leakage runs away and no shutdown stops it; the message says where and when.
     """
     if solver not in SOLVERS:
         raise ScenarioError(f"solver is {solver!r}{nearest(solver, SOLVERS)}")
@@ -85,6 +87,8 @@ def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, f
     try:
         groups, shared = engine.run(*network.series(), exact=solver == "propagator", tolerance=float(tolerance),
                                     forced_step=float(forced_step), threads=threads(), progress=progress)
+    except Runaway as error:
+        raise _runaway(network, error) from None
     except RuntimeError as error:
         raise ConvergenceError(f"{solver}: {error}") from error
     held = np.array(network.shared_capacity)
@@ -116,30 +120,51 @@ def _implicit_is_cheaper(network: Network, engine: Any) -> bool:
     return max(engine.largest_block(g.number) for g in network.groups) > LARGEST_EXACT
 
 
-def steady_start(network: Network, engine: Any) -> None:
-    """Leaves the engine in the steady state of the first sample, controllers included.
+def _runaway(network: Network, error: Runaway) -> ConvergenceError:
+    """What there is to say of leakage that feeds itself."""
+    number, chip, server, time, rise, gain = error.args
+    found = network.groups[number].chips[chip]
+    server += sum(g.n_server for g in network.groups[:number])
+    where = f"thermal runaway of {found.name} in server {server}"
+    gained = f"the loop gain is {gain:.3g}: a watt of leakage brings {gain:.3g} W more" if gain else "its leakage feeds itself"
+    if time > 0 or not gain:
+        return ConvergenceError(f"{where}: at t = {time:g} s it is at {rise + network.reference:.1f} degC and {gained}; no shutdown "
+                                "temperature stops it. Cool it better, ask less of it, or give it a shutdown_temperature")
+    return ConvergenceError(f"no steady state: {where}: at {rise + network.reference:.1f} degC {gained}. Cool it better, ask less "
+                            "of it, give it a power_cap, or start from a temperature (initial=25.0) to see it happen in time")
 
-    The balance is linear for given controller outputs; an output is where its controller rests: its error zero, or its
-    range exhausted. Bisection on all servers at once finds that, for more output never makes its own server hotter. Where
-    servers share air they move each other, and Newton steps on all outputs together finish what bisection began.
+
+def steady_start(network: Network, engine: Any) -> None:
+    """Leaves the engine in the steady state of the first sample, controllers and firmware included.
+
+    The balance is linear for given controller outputs but for leakage, which Newton closes; an output is where its
+    controller rests: its error zero, or its range exhausted. Bisection on all servers at once finds that, for more output
+    never makes its own server hotter. Where servers share air they move each other, and Newton steps on all outputs
+    together finish what bisection began. Then firmware: clocks that hold each device at its limit, on the grid of its
+    steps and on the cool side; what is too hot even at the lowest clock has shut down.
 
     Raises
     ------
     ConvergenceError
-        If a temperature is not finite: some heat has no way out. Names the node. Or if no rest is found.
+        If a temperature is not finite: some heat has no way out. Names the node. If leakage runs away: names the device. Or
+        if no rest is found.
     """
-    controlled = [g for g in network.groups if g.controls]
-    if controlled:
-        _rest_by_bisection(network, engine, controlled)
-        if network.shared_names:
-            _rest_by_newton(network, engine, controlled)
-        for g in controlled:
-            output = engine.control(g.number)
-            for c, k in enumerate(g.controls):
-                if k.quantum > 0:
-                    output[c] = np.clip(np.round(output[c] / k.quantum) * k.quantum, k.low, k.high)
-            engine.set_control(g.number, output)
-    engine.steady(*network.series(), interval=0, x=0.0)
+    series = network.series()
+    fans = [g for g in network.groups if any(c.kind != FIRMWARE for c in g.controls)]
+    for g in network.groups:
+        engine.set_control(g.number, np.array([[c.high] * g.n_server for c in g.controls]).reshape(-1, g.n_server))
+    for _ in range(ROUNDS):
+        outputs = [engine.control(g.number) for g in network.groups]
+        if fans:
+            _rest_of_fans(network, engine, fans)
+        if not engine.has_firmware or not _rest_of_firmware(network, engine):
+            break
+        if all(np.array_equal(before, engine.control(g.number)) for before, g in zip(outputs, network.groups, strict=True)):
+            break
+    try:
+        engine.steady(*series, interval=0, x=0.0)
+    except Runaway as error:
+        raise _runaway(network, error) from None
     for g in network.groups:
         T = engine.temperature(g.number)
         if not np.all(np.isfinite(T)) or np.max(np.abs(T)) > 1e6:
@@ -147,10 +172,93 @@ def steady_start(network: Network, engine: Any) -> None:
             raise ConvergenceError(f"no steady state: {g.names[node]!r} of server {server} has no way to lose its heat")
 
 
+def _rest_of_fans(network: Network, engine: Any, groups: list[Group]) -> None:
+    _rest_by_bisection(network, engine, groups)
+    if network.shared_names:
+        _rest_by_newton(network, engine, groups)
+    for g in groups:
+        output = engine.control(g.number)
+        for c, k in enumerate(g.controls):
+            if k.quantum > 0:
+                output[c] = np.clip(np.round(output[c] / k.quantum) * k.quantum, k.low, k.high)
+        _set(engine, g, output)
+
+
+def _is_firmware(g: Group) -> NDArray[np.bool_]:
+    return np.array([c.kind == FIRMWARE for c in g.controls])[:, None]
+
+
+def _set(engine: Any, g: Group, output: Floats, firmware: bool = False) -> None:
+    """Sets the outputs of fans, or of firmware; the others stay."""
+    engine.set_control(g.number, np.where(_is_firmware(g) == firmware, output, engine.control(g.number)))
+
+
+def _rest_of_firmware(network: Network, engine: Any) -> bool:
+    """Clocks at which devices that are too hot at full clock rest at their limit. False where none is.
+
+    Newton with each clock's own slope, from moving all by one percent together. A device that is beyond its shutdown
+    temperature even at its lowest clock is off, and the others start again."""
+    series = network.series()
+    groups = [g for g in network.groups if _is_firmware(g).any()]
+    for g in groups:
+        _set(engine, g, np.where(engine.control(g.number) > 0, 1.0, 0.0), firmware=True)
+    engine.steady(*series, interval=0, x=0.0, bounded=True)
+    if not any(np.any(_excess(engine, g)[_is_firmware(g)[:, 0]] > 0) for g in groups):
+        return False
+    for attempt in range(200):
+        engine.steady(*series, interval=0, x=0.0, bounded=True)
+        clocks = {g.number: engine.control(g.number) for g in groups}
+        off = {g.number: _excess(engine, g) for g in groups}
+        worst, dead = 0.0, False
+        for g in groups:
+            low, high = _limits(g)
+            clock, excess = clocks[g.number], off[g.number]
+            free = _is_firmware(g) & (clock > 0) & ~((clock <= low) & (excess > 0)) & ~((clock >= high) & (excess < 0))
+            worst = max(worst, float(np.max(np.abs(excess), where=free, initial=0.0)))
+            T = engine.temperature(g.number) + network.reference
+            for c, k in enumerate(g.controls):
+                gone = (clock[c] <= k.low) & (clock[c] > 0) & (T[k.nodes[0]] >= k.shutdown) if k.kind == FIRMWARE else False
+                dead |= bool(np.any(gone))
+                clock[c] = np.where(gone, 0.0, clock[c])
+            if dead:
+                _set(engine, g, clock, firmware=True)
+        if dead:
+            continue
+        if worst < AT_REST:
+            break
+        for g in groups:
+            _set(engine, g, clocks[g.number] * 0.99, firmware=True)
+        engine.steady(*series, interval=0, x=0.0, bounded=True)
+        damping = 1.0 if attempt < 20 else 0.5
+        for g in groups:
+            clock, excess = clocks[g.number], off[g.number]
+            slope = np.maximum((excess - _excess(engine, g)) / np.maximum(0.01 * clock, 1e-6), 1.0)  # K
+            moved = np.clip(clock - damping * np.clip(excess / slope, -0.2, 0.2), *_limits(g))
+            _set(engine, g, np.where(clock > 0, moved, 0.0), firmware=True)
+    else:
+        raise ConvergenceError(f"no steady state: the clocks of devices at their limits are still {worst:.3g} K from rest; start "
+                               "from a temperature instead, initial=25.0")
+    for g in groups:
+        clock = engine.control(g.number)
+        for c, k in enumerate(g.controls):
+            if k.kind == FIRMWARE:  # on the grid, on its cool side
+                steps = np.ceil((k.high - clock[c]) / k.step - 1e-6)
+                clock[c] = np.where(clock[c] > 0, np.maximum(k.high - k.step * steps, k.low), 0.0)
+        _set(engine, g, clock, firmware=True)
+    return True
+
+
+def _excess(engine: Any, g: Group) -> Floats:
+    """The largest T - target of each controller [K], as [controller, server]."""
+    return np.asarray(engine.control_rise(g.number))
+
+
 def _unrest(engine: Any, g: Group) -> Floats:
-    """How far each controller is from rest, falling with its output: its error [K], or what its curve asks for more [1]."""
+    """How far each fan controller is from rest, falling with its output: its error [K], or what its curve asks for more [1].
+    Zero for firmware, which has its own."""
     rise, output = engine.control_rise(g.number), engine.control(g.number)
-    return np.array([rise[c] if k.curve is None else k.curve(rise[c]) - output[c] for c, k in enumerate(g.controls)])
+    return np.array([np.zeros(g.n_server) if k.kind == FIRMWARE else rise[c] if k.curve is None
+                     else k.curve(rise[c]) - output[c] for c, k in enumerate(g.controls)])
 
 
 def _limits(g: Group) -> tuple[Floats, Floats]:
@@ -163,8 +271,9 @@ def _rest_by_bisection(network: Network, engine: Any, controlled: list[Group]) -
     series, bounds = network.series(), {g.number: _limits(g) for g in controlled}
     for _ in range(BISECTIONS):
         for g in controlled:
-            engine.set_control(g.number, 0.5 * sum(bounds[g.number]))
-        engine.steady(*series, interval=0, x=0.0)
+            low, high = bounds[g.number]
+            _set(engine, g, 0.5 * (low + high))
+        engine.steady(*series, interval=0, x=0.0, bounded=True)
         for g in controlled:
             low, high = bounds[g.number]
             middle, wants_more = 0.5 * (low + high), _unrest(engine, g) > 0
@@ -176,7 +285,7 @@ def _rest_by_newton(network: Network, engine: Any, controlled: list[Group]) -> N
     series, limits = network.series(), {g.number: _limits(g) for g in controlled}
     for attempt in range(2 * BISECTIONS):
         damping = 1.0 if attempt < 15 else 15 / attempt  # a server between two supplies makes the slope jump
-        engine.steady(*series, interval=0, x=0.0)
+        engine.steady(*series, interval=0, x=0.0, bounded=True)
         outputs = {g.number: engine.control(g.number) for g in controlled}
         off = {g.number: _unrest(engine, g) for g in controlled}
         worst = 0.0
@@ -187,12 +296,12 @@ def _rest_by_newton(network: Network, engine: Any, controlled: list[Group]) -> N
         if worst < AT_REST:
             return
         for g in controlled:
-            engine.set_control(g.number, outputs[g.number] * 1.01)
-        engine.steady(*series, interval=0, x=0.0)
+            _set(engine, g, outputs[g.number] * 1.01)
+        engine.steady(*series, interval=0, x=0.0, bounded=True)
         for g in controlled:
             slope = np.minimum((_unrest(engine, g) - off[g.number]) / (0.01 * outputs[g.number]), -1e-3)
             step = damping * np.clip(-off[g.number] / slope, -0.1, 0.1)
-            engine.set_control(g.number, np.clip(outputs[g.number] + step, *limits[g.number]))
+            _set(engine, g, np.clip(outputs[g.number] + step, *limits[g.number]))
     if worst < NEARLY_AT_REST:
         return
     raise ConvergenceError(f"no steady state: after {2 * BISECTIONS} steps a fan controller is still {worst:.3g} K from rest; start "
@@ -203,7 +312,7 @@ def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: floa
                      progress: Callable[[float], None] | None) -> Solution:
     """SciPy's integrator on the compiled right-hand side and its sparse Jacobian, from stop to stop."""
     from scipy.integrate import solve_ivp
-    from scipy.sparse import bmat, csr_array
+    from scipy.sparse import block_diag, bmat, csr_array
 
     series = network.series()
     time, _, linear = series
@@ -217,18 +326,26 @@ def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: floa
                    solver=method, statistics={"evaluations": 0, "jacobians": 0})
     y, capacity = engine.state()
     y_first, dy = y.copy(), np.empty(n)
+    moves = bool(linear.any()) or engine.leaks  # whether signals move between stops
 
     def settled(k: int, x: float, state: Floats) -> float:
         """Leaves the whole network in balance with `state`; returns the power that leaves."""
         return float(engine.derivative(*series, state, dy, interval=k, x=x))
 
+    def as_they_stand() -> Floats:
+        """What comes in, and all recorded signals, one after the other."""
+        return np.concatenate([[engine.entering], *(engine.recorded_signals(g.number).ravel() for g in network.groups)])
+
+    n_means = 1 + sum(s.shape[1] * s.shape[2] for s in out.signals)
+    extra = n_means if engine.leaks else 0  # integrals that have to be states: they follow temperatures
     for k in range(n_time):
         begin, end = time[k], time[min(k + 1, n_time - 1)]
         span = end - begin
-        t, fresh = begin, True
-        means = [np.zeros(s.shape[1:]) for s in out.signals]
+        t, fresh, care_until = begin, True, -np.inf
+        gathered = np.zeros(n_means)
         while True:
-            stop = min(end, engine.next_tick(t, firmware=True))
+            care = t < care_until - 1e-10  # with the ticks of firmware
+            stop = min(end, engine.next_tick(t, firmware=care))
             xl, xr = ((t - begin) / span, (stop - begin) / span) if span > 0 else (0.0, 0.0)
             engine.hold(*series, interval=k, x=0.5 * (xl + xr) if linear.any() else xl)
             settled(k, xl, y)
@@ -238,46 +355,56 @@ def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: floa
                     out.nodes[g][k] = engine.temperature(g)[nodes].T
                 out.shared[k] = engine.border_temperature()
                 out.stored[k] = capacity @ (y - y_first)
-            ends = [(engine.entering, [engine.recorded_signals(g.number) for g in network.groups])]
+            at_left = as_they_stand()
             if span == 0:
-                for g, value in enumerate(ends[0][1]):
-                    out.signals[g][k] = value
+                gathered = at_left
                 break
             jacobian, leaving = _jacobian(network, engine, capacity)
             full = bmat([[jacobian, None], [csr_array(leaving[None, :]), csr_array((1, 1))]], format="csc")
+            if extra:
+                full = block_diag([full, csr_array((extra, extra))], format="csc")
             if method == "LSODA":
                 full = full.toarray()
 
-            # The last state is what left less what came in: with what is stored it adds up to zero at every instant,
-            # which a linear method keeps to rounding. What came in is added again as its exact integral.
+            # The state behind the temperatures is what left less what came in: with what is stored it adds up to zero at
+            # every instant, which a linear method keeps to rounding. What came in is added again.
             def rhs(now: float, state: Floats, k: int = k, begin: float = begin, span: float = span) -> Floats:
-                lost = settled(k, (now - begin) / span, np.ascontiguousarray(state[:-1]))
-                return np.append(dy, lost - engine.entering)
+                lost = settled(k, (now - begin) / span, np.ascontiguousarray(state[:n]))
+                values = as_they_stand() if extra else np.array([engine.entering])
+                return np.concatenate([dy, [lost - values[0]], values if extra else []])
 
             scale = max(float(np.max(capacity)), 1.0)
-            answer = solve_ivp(rhs, (t, stop), np.append(y, 0.0), method=method,
+            answer = solve_ivp(rhs, (t, stop), np.concatenate([y, np.zeros(1 + extra)]), method=method,
                                jac=full if method != "LSODA" else (lambda now, state, full=full: full),
-                               rtol=1e-9, atol=np.append(np.full(n, 0.1 * tolerance), 0.1 * tolerance * scale))
+                               rtol=1e-9, atol=np.append(np.full(n, 0.1 * tolerance), np.full(1 + extra, 0.1 * tolerance * scale)))
             if not answer.success:
                 raise ConvergenceError(f"{method} stopped at t = {answer.t[-1]:g} s: {answer.message}")
-            y = np.ascontiguousarray(answer.y[:-1, -1])
+            if engine.has_firmware and not care:
+                path = np.ascontiguousarray(answer.y[:n])
+                if engine.firmware_acts(path.min(axis=1), path.max(axis=1)):
+                    care_until = stop
+                    continue
+            y = np.ascontiguousarray(answer.y[:n, -1])
             settled(k, xr, y)
-            entering_at_end = engine.entering if linear.any() else ends[0][0]
-            out.energy_out[k] += answer.y[-1, -1] + (stop - t) * 0.5 * (ends[0][0] + entering_at_end)
+            if extra:
+                over = answer.y[n + 1:, -1]
+            else:
+                over = (stop - t) * 0.5 * (at_left + (as_they_stand() if moves else at_left))
+            gathered += over
+            out.energy_out[k] += answer.y[n, -1] + over[0]
             out.statistics["evaluations"] += int(answer.nfev)
             out.statistics["jacobians"] += int(answer.njev)
-            ends.append((entering_at_end, [engine.recorded_signals(g.number) for g in network.groups]))
-            if not linear.any():
-                ends[1] = ends[0]
-            out.energy_in[k] += (stop - t) * 0.5 * (ends[0][0] + ends[1][0])
-            for g, mean in enumerate(means):
-                mean += (stop - t) * 0.5 * (ends[0][1][g] + ends[1][1][g])
-            engine.tick(stop, firmware=True)
+            engine.tick(stop, firmware=care)
             t = stop
             if t >= end - 1e-10:
-                for g, mean in enumerate(means):
-                    out.signals[g][k] = mean / span
+                out.energy_in[k] = gathered[0]
+                gathered /= span
                 break
+        first = 1
+        for signals in out.signals:
+            size = signals[k].size
+            signals[k] = gathered[first:first + size].reshape(signals[k].shape)
+            first += size
         if progress is not None:
             progress((k + 1) / n_time)
     _close(network, engine, out)

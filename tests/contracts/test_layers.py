@@ -13,13 +13,13 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"simulate"},
     {"solve", "output"},
     {"cooling", "power"},
-    {"network", "workload", "generators", "ambient", "traces"},
+    {"firmware", "network", "workload", "generators", "ambient", "traces"},
     {"rack", "formulas", "_files"},
     {"library"},
     {"_kernels", "errors"},
 ]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
-SAME_LEVEL = {("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("traces", "_files"),
+SAME_LEVEL = {("firmware", "network"), ("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("traces", "_files"),
               ("generators", "workload"), ("workload", "generators")}
 
 

@@ -75,7 +75,7 @@ Run run(bool exact, bool controlled, bool tank, bool linear, int threads, double
     thermo::Engine engine({lanes(controlled, tank)}, border, 3);
     const std::vector<double> half(controlled ? kServers : 0, 0.5);
     engine.controls()[0] = thermo::ControlState(engine.groups()[0], half.data());
-    engine.steady(series, 0, 0.0);
+    engine.steady(series, 0, 0.0, false);
     Run r;
     r.nodes.resize(kTime * kServers * 2 * kDevices), r.signals.resize(kTime * kServers);
     for (auto* v : {&r.in, &r.out, &r.stored}) v->resize(kTime * kServers);

@@ -62,9 +62,10 @@ class Engine {
         assembly_->spread_border(part);
     }
 
-    // The steady state of an interval's loads at `x`.
-    void steady(const Series& series, int interval, double x) {
-        numbered([&] { assembly_->steady(series, interval, x, controls_); });
+    // The steady state of an interval's loads at `x`. `bounded`: leakage grows no further once far too hot, so that there is
+    // always one, to be told as too hot.
+    void steady(const Series& series, int interval, double x, bool bounded) {
+        numbered([&] { assembly_->steady(series, interval, x, controls_, bounded); });
     }
     // The largest T - target of each controller of group p, [controller][server].
     void control_rise(std::size_t p, double* out) const {
@@ -74,6 +75,17 @@ class Engine {
                 out[c * static_cast<std::size_t>(part.g.n_server) + static_cast<std::size_t>(v)] =
                     part.rise(part.g.controllers[c], v);
     }
+
+    // Whether the firmware of any device would act, had it ticked anywhere between two states of the differential system.
+    bool firmware_acts(const double* low, const double* high) {
+        std::vector<std::vector<double>> coolest;
+        each_state([&](double& T, double, std::size_t i) { T = low[i]; });
+        for (const auto& part : assembly_->parts) coolest.push_back(part.T);
+        each_state([&](double& T, double, std::size_t i) { T = high[i]; });
+        return assembly_->firmware_acts(controls_, coolest);
+    }
+    bool leaks() const { return assembly_->leaky; }
+    bool has_firmware() const { return assembly_->has_firmware; }
 
     // The state of the differential system: nodes with capacity, [group][node][server], then the border's.
     std::size_t n_state() const {

@@ -142,19 +142,20 @@ class Assembly {
     const Border& border() const { return border_; }
 
     // What the chips leak at temperatures T, for `evaluate`.
-    void leak_at(const std::vector<std::vector<double>>& T) {
-        for (std::size_t p = 0; p < parts.size(); ++p) leak_at(parts[p], T[p]);
+    void leak_at(const std::vector<std::vector<double>>& T, double ceiling = std::numeric_limits<double>::infinity()) {
+        for (std::size_t p = 0; p < parts.size(); ++p) leak_at(parts[p], T[p], ceiling);
     }
     void leak_as_now() {
         if (leaky)
-            for (auto& part : parts) leak_at(part, part.T);
+            for (auto& part : parts) leak_at(part, part.T, std::numeric_limits<double>::infinity());
     }
-    static void leak_at(Part& part, const std::vector<double>& T) {
+    // `ceiling` [K] above its reference: a chip hotter than that leaks no more than there.
+    static void leak_at(Part& part, const std::vector<double>& T, double ceiling) {
         for (std::size_t c = 0; c < part.g.chips.size(); ++c) {
             const Chip& chip = part.g.chips[c];
             if (!(chip.leakage > 0)) continue;
             for (std::size_t v = 0; v < part.lanes; ++v)
-                part.leaks[c * part.lanes + v] = leak(chip, T[part.at(static_cast<int>(v), part.lu.position(chip.node))]);
+                part.leaks[c * part.lanes + v] = leak(chip, std::min(T[part.at(static_cast<int>(v), part.lu.position(chip.node))], chip.reference + ceiling));
         }
     }
     // All signals at `x` of an interval, into each part's `signal`; the ordered supply runs over all servers in order.
@@ -351,7 +352,7 @@ class Assembly {
     // The steady state at `x` of an interval, leakage with it: the coolest there is, reached from below. Newton on a convex
     // balance climbs to it without passing it. Where the climb turns down the loop gain has reached 1 before the balance was
     // met, and unless a cap ends the growth there is none.
-    void steady(const Series& series, int interval, double x, const std::vector<ControlState>& controls) {
+    void steady(const Series& series, int interval, double x, const std::vector<ControlState>& controls, bool bounded) {
         std::vector<std::vector<double>> q, T;
         for (auto& part : parts)
             for (std::size_t c = 0; c < part.g.chips.size(); ++c)
@@ -365,10 +366,11 @@ class Assembly {
         steady(q, T, z);
         if (!leaky) return take(T);
         auto climb = [&](bool newton) {  // one step; the largest rise and the largest fall of a chip's junction
-            leak_at(T);
+            const double ceiling = bounded ? kBound : std::numeric_limits<double>::infinity();
+            leak_at(T, ceiling);
             balance();
             if (newton) {
-                slopes_at(T);
+                slopes_at(T, ceiling);
                 for (std::size_t p = 0; p < parts.size(); ++p)
                     for (const auto& f : parts[p].feedback)
                         for (std::size_t v = 0; v < parts[p].lanes; ++v) {
@@ -393,7 +395,7 @@ class Assembly {
                         if (!std::isfinite(by)) rise = fall = std::numeric_limits<double>::infinity();
                         rise = std::max(rise, by), fall = std::max(fall, -by);
                     }
-            if (fall > 1e-7 + 1e-9 * rise) T = from;
+            if (newton && fall > 1e-7 + 1e-9 * rise) T = from;
             return std::make_pair(rise, fall);
         };
         auto settled = [](std::pair<double, double> moved) { return std::max(moved.first, moved.second) < 1e-10; };
@@ -402,19 +404,17 @@ class Assembly {
             if (settled(moved)) return take(T);
             if (moved.second > 1e-7 + 1e-9 * moved.first) break;
         }
-        const Runaway where = loop_gain(T);
-        for (int i = 0; i < 2000 && where.gain >= 1; ++i) {  // as leakage itself would climb, to where a cap may hold it
+        const Runaway where = loop_gain(T, bounded ? kBound : std::numeric_limits<double>::infinity());
+        const int most = where.gain < 1 || bounded ? 100'000 : 2'000;
+        for (int i = 0; i < most; ++i) {  // as leakage itself would climb, to where a cap may hold it
             if (settled(climb(false))) return take(T);
-            if (hottest_excess(T) > 300) throw where;
+            if (!bounded && hottest_excess(T) > 2 * kBound) throw where;
         }
-        if (where.gain >= 1) throw where;
-        for (int i = 0; i < 20000; ++i)
-            if (settled(climb(false))) return take(T);
         throw where;
     }
     // The largest eigenvalue of K^-1 S at temperatures T, S what leakage gains with temperature, and the chip that is most in it.
-    Runaway loop_gain(const std::vector<std::vector<double>>& T) {
-        slopes_at(T);
+    Runaway loop_gain(const std::vector<std::vector<double>>& T, double ceiling = std::numeric_limits<double>::infinity()) {
+        slopes_at(T, ceiling);
         factor(0.0, 2);
         std::vector<std::vector<double>> v = T;
         for (auto& x : v) std::fill(x.begin(), x.end(), 1.0);
@@ -454,6 +454,25 @@ class Assembly {
         }
         return found;
     }
+    // Whether firmware would act between the temperatures `from` and those at hand.
+    bool firmware_acts(const std::vector<ControlState>& controls, const std::vector<std::vector<double>>& from) const {
+        for (std::size_t p = 0; p < parts.size(); ++p) {
+            const Part& part = parts[p];
+            for (std::size_t c = 0; c < part.g.controllers.size(); ++c) {
+                const Controller& law = part.g.controllers[c];
+                if (law.kind != Controller::kFirmware) continue;
+                for (int v = 0; v < part.g.n_server; ++v) {
+                    const double rise0 = part.rise(law, from[p], v), rise1 = part.rise(law, v);
+                    const std::size_t junction = part.at(v, part.lu.position(law.nodes[0]));
+                    const double T0 = from[p][junction], T1 = part.T[junction];
+                    if (controls[p].would_act(part.g, c, v, std::min(rise0, rise1), std::max(rise0, rise1), std::min(T0, T1),
+                                              std::max(T0, T1)))
+                        return true;
+                }
+            }
+        }
+        return false;
+    }
     // Power that leaves each server [W] at temperatures T: into out[part][server]. `boundary(part, i)` is entry i of the
     // signals at the time of T, [signal][lanes].
     template <class Boundary>
@@ -492,19 +511,19 @@ class Assembly {
     void take(const std::vector<std::vector<double>>& T) {
         for (std::size_t p = 0; p < parts.size(); ++p) parts[p].T = T[p];
     }
-    void slopes_at(const std::vector<std::vector<double>>& T) {  // with the signals as they stand, and their controls
+    static constexpr double kBound = 150;  // K above a chip's reference: nothing lives there
+    void slopes_at(const std::vector<std::vector<double>>& T, double ceiling) {  // with the signals as they stand, and their controls
         for (std::size_t p = 0; p < parts.size(); ++p) {
             Part& part = parts[p];
             for (std::size_t c = 0; c < part.g.chips.size(); ++c) {
                 const Chip& chip = part.g.chips[c];
                 if (!(chip.leakage > 0)) continue;
                 for (int v = 0; v < static_cast<int>(part.lanes); ++v) {
-                    const double more = leak(chip, T[p][part.at(v, part.lu.position(chip.node))]);
-                    const bool answers = drawn(part.g, chip, part.signal.data(), part.lanes, (*controls_)[p].output.data(),
+                    const double rise = T[p][part.at(v, part.lu.position(chip.node))];
+                    const double more = leak(chip, rise);
+                    const bool answers = rise < chip.reference + ceiling && drawn(part.g, chip, part.signal.data(), part.lanes, (*controls_)[p].output.data(),
                                                std::min(v, part.g.n_server - 1), v, more).answers;
-                    const double demand = part.signal[static_cast<std::size_t>(chip.demand) * part.lanes + static_cast<std::size_t>(v)];
-                    part.slope[c * part.lanes + static_cast<std::size_t>(v)] =
-                        answers ? (chip.leakage + more) / chip.scale * std::min(1.0, demand / chip.leakage) : 0.0;
+                    part.slope[c * part.lanes + static_cast<std::size_t>(v)] = answers ? (chip.leakage + more) / chip.scale : 0.0;
                 }
             }
         }
@@ -587,25 +606,6 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
         for (std::size_t p = 0; p < P; ++p)
             next = std::min(next, ControlState::next_tick(a.parts[p].g, t, firmware));
         return next;
-    };
-    // Whether firmware would have acted between the temperatures `from` and those at hand.
-    auto firmware_acts = [&](const Vectors& from) {
-        for (std::size_t p = 0; p < P; ++p) {
-            const auto& part = a.parts[p];
-            for (std::size_t c = 0; c < part.g.controllers.size(); ++c) {
-                const Controller& law = part.g.controllers[c];
-                if (law.kind != Controller::kFirmware) continue;
-                for (int v = 0; v < part.g.n_server; ++v) {
-                    const double rise0 = part.rise(law, from[p], v), rise1 = part.rise(law, v);
-                    const std::size_t junction = part.at(v, part.lu.position(law.nodes[0]));
-                    const double T0 = from[p][junction], T1 = part.T[junction];
-                    if (controls[p].would_act(part.g, c, v, std::min(rise0, rise1), std::max(rise0, rise1), std::min(T0, T1),
-                                              std::max(T0, T1)))
-                        return true;
-                }
-            }
-        }
-        return false;
     };
     struct {
         Vectors T, in, out, mean;
@@ -916,7 +916,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                 done += h;
                 ++a.count.steps;
                 if (stop()) return;
-                if (a.has_firmware && !care && firmware_acts(T_old)) {
+                if (a.has_firmware && !care && a.firmware_acts(controls, T_old)) {
                     back = true;
                     break;
                 }

@@ -247,8 +247,8 @@ struct Group {
             if (c.kind == 1) law_ok(c.curve);
             if (c.kind == Controller::kFirmware &&
                 (!(c.step > 0) || !(c.low > 0) || !(c.high <= 1) || !(c.slowed >= c.low) || !(c.slowed <= c.high) ||
-                 !(c.slowdown > -1e9) || !(c.shutdown >= c.slowdown)))
-                fail("firmware needs a step, clocks in (0, 1] and limits in order");
+                 !(c.slowdown > -1e9) || !(c.shutdown > -1e9)))
+                fail("firmware needs a step, clocks in (0, 1] in order, and limits");
             for (double number : {c.period, c.gain, c.integral_gain, c.low, c.high, c.quantum, c.deadband})
                 if (!std::isfinite(number)) fail("a controller has a number that is not finite");
             for (double target : c.target)

@@ -1196,8 +1196,8 @@ class Propagator::Lanes {
                                  at_mean = level - chip.leakage + 0.5 * level / (s * s) * variance;
                     double &l = leak_left[c * W + w], &r = leak_right[c * W + w];
                     const double f_end = r - at_end, f_mean = 0.5 * (l + r) - at_mean;
-                    const double responds = gain && drawn(g, chip, right.data(), W, control.output.data(), static_cast<int>(lane(w)), w, r).answers
-                                                ? std::min(1.0, right[static_cast<std::size_t>(chip.demand) * W + w] / chip.leakage) : 0.0;
+                    const double responds =
+                        gain && drawn(g, chip, right.data(), W, control.output.data(), static_cast<int>(lane(w)), w, r).answers ? 1.0 : 0.0;
                     const double slope_end = (chip.leakage + at_end) / s * responds, slope_mean = level / s * responds;
                     const double gain_ = gain ? gain[w] : 0.0, ramp_ = gain ? ramp[w] : 0.0, mi = gain ? mean_input[w] : 0.0, mr = gain ? mean_ramp[w] : 0.0;
                     // [df_end/dl, df_end/dr; df_mean/dl, df_mean/dr]
@@ -1215,7 +1215,7 @@ class Propagator::Lanes {
             bool any = false;
             for (int w = 0; w < W; ++w) {
                 if (!open[w]) continue;
-                bad[w] = bad[w] || !(error[w] <= 0.5 * tolerance) || iteration == kMostIterations;
+                bad[w] = bad[w] || !(error[w] <= 0.25 * tolerance) || iteration == kMostIterations;
                 if (bad[w]) open[w] = false;
                 else if (off[w] < 1e-4 * tolerance) open[w] = false;
                 any |= open[w];

@@ -40,18 +40,18 @@ struct Series {
     }
 };
 
-// What chip c leaks at `rise` above what it leaks at its reference temperature, where nothing of it is gated off [W].
+// What chip c leaks at `rise` above what it leaks at its reference temperature [W].
 inline double leak(const Chip& c, double rise) noexcept { return c.leakage * std::expm1((rise - c.reference) / c.scale); }
 
 struct Drawn {
     double power, clock;  // [W], [1]
     bool answers;         // whether more leakage means more power: not while a cap holds it
 };
-// What a chip draws for that demand at that clock of its firmware. It cannot leak more than its demand: an idle part is gated.
+// What a chip draws for that demand at that clock of its firmware. Where nothing at all is asked for, it is off.
 inline Drawn drawn(const Chip& c, double demand, double clock, double cap, double leak) noexcept {
     if (clock <= 0) return {0.0, 0.0, false};
-    const double base = std::min(demand, c.idle), dynamic = demand - base;
-    const double more = c.leakage > 0 ? leak * std::min(1.0, demand / c.leakage) : 0.0;
+    if (demand <= 0) return {0.0, clock, false};
+    const double base = std::min(demand, c.idle), dynamic = demand - base, more = c.leakage > 0 ? leak : 0.0;
     double share = clock < 1 ? c.power_of_clock(clock) : 1.0;
     double power = clock < 1 ? base + share * dynamic + more : demand + more;
     bool answers = true;

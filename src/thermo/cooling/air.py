@@ -30,8 +30,8 @@ from thermo.cooling.control import PI, Curve
 from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop, sink_spreading, sink_warnings
 from thermo.cooling.site import Cooled, Kind, Places, Site
 from thermo.errors import ScenarioError
-from thermo.network import Group, Network, Node, Signal, Table, law_table
-from thermo.rack import CurveSink, Described, Device, Fans, Lane, Mount, Number, PlateFinSink, Server, Share
+from thermo.network import Network, Node, Signal, Table, law_table
+from thermo.rack import CurveSink, Described, Fans, Lane, Mount, Number, PlateFinSink, Server, Share
 
 __all__ = ["Air", "LaneFlows", "lane_flows"]
 
@@ -241,8 +241,7 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
     places = Places()
     flows = lane_flows(server, air)
     low, high = float(flows.duty[0]), 1.0
-    parts = {name: _add_device(group, name, mount, 1.0 if mount.spread is None else mount.spread[k], kind.watts[i], places)
-             for i, (name, mount, k) in enumerate(server.devices)}
+    parts = {name: _add_device(kind, i, places) for i, name in enumerate(server.device_names)}
     if prescribed is not None:
         duty = group.series(prescribed)
     else:
@@ -272,8 +271,8 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
             at = _add_row(rack, kind, parts, row, signal, (0.5 * float(flow.min()), 1.5 * float(flow.max())),
                           np.interp(met, flows.duty, flow), at, places)
         group.stream(at, exhaust, group.coefficient(c_p, signal))
-    if kind.conversion is not None:
-        group.source(exhaust, kind.conversion)
+    if (conversion := kind.conversion()) is not None:
+        group.source(exhaust, conversion)
     places.positions.append("exhaust")
     places.coolant.append(exhaust)
     places.exhaust = exhaust
@@ -372,14 +371,14 @@ class _Part:
     interface: float  # K/W between case and base; 0 where they are one
 
 
-def _add_device(group: Group, name: str, mount: Mount, spread: float, watts: Signal, places: Places) -> _Part:
+def _add_device(kind: Kind, i: int, places: Places) -> _Part:
     """Nodes of one device and its sink's base, with its heat. `multiplicity` parts in parallel make one; `spread` is the
     unit's own factor on its resistances."""
-    d: Device = mount.device
-    n = mount.multiplicity
+    group, (name, mount, k) = kind.group, kind.server.devices[i]
+    d, n, spread = mount.device, mount.multiplicity, 1.0 if mount.spread is None else mount.spread[k]
     if d.junction_resistance is None or d.case_capacity is None:
         lump = group.node(name, n * (d.junction_capacity + mount.sink.capacity))
-        group.source(lump, watts)
+        group.source(lump, kind.powered(i, lump, None))
         places.junction.append(lump)
         places.memory.append(None)
         places.case.append(lump)
@@ -388,18 +387,18 @@ def _add_device(group: Group, name: str, mount: Mount, spread: float, watts: Sig
     case = group.node(f"{name} case", n * d.case_capacity)
     base = group.node(f"{name} sink", n * mount.sink.capacity)
     group.conductance(junction, case, n / (d.junction_resistance * spread))
-    places.junction.append(junction)
-    places.case.append(case)
-    share = 0.0
+    memory = None
     if d.memory_resistance is not None:
-        share = d.memory_power_share
         memory = group.node(f"{name} memory", n * (d.memory_capacity or 0.0))
         group.conductance(memory, case, n / d.memory_resistance)
-        group.source(memory, watts, share)
-        places.memory.append(memory)
-    else:
-        places.memory.append(None)
+    watts = kind.powered(i, junction, memory)
+    share = 0.0 if memory is None else d.memory_power_share
     group.source(junction, watts, 1.0 - share)
+    if memory is not None:
+        group.source(memory, watts, share)
+    places.junction.append(junction)
+    places.case.append(case)
+    places.memory.append(memory)
     return _Part(junction, case, base, (d.interface_resistance or 0.0) * spread / n)
 
 

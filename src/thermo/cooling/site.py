@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermo.ambient import Ambient
-from thermo.network import Group, Network, Signal
+from thermo.firmware import power_up
+from thermo.network import Group, Network, Node, Signal
 from thermo.rack import Server
 
 __all__ = ["Cooled", "CoolingDesign", "Kind", "Places", "Site"]
@@ -25,13 +26,36 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class Kind:
-    """Servers of one kind in the network: their group, and the electrical power of each device as signals."""
+    """Servers of one kind in the network: their group, and what the work asks of each device as signals.
+
+    A design makes the nodes of each device and has it powered (`powered`), then takes the `conversion` heat."""
 
     server: Server
     group: Group
     first: int  # index of the first of them in the rack
-    watts: list[Signal]  # in the order of ``server.devices``
-    conversion: Signal | None  # loss of power supplies and regulators
+    demand: list[Signal]  # W at full clock and the reference temperature, in the order of ``server.devices``
+    caps: list[Signal | None]  # W, the same
+    leaks: list[bool]  # whether the device leaks more than its demand says: not where that was measured
+    power: list[int | None] = field(default_factory=list)  # column of what each device draws; None: its demand
+    clock: list[int | None] = field(default_factory=list)
+    _drawn: list[Signal] = field(default_factory=list)
+
+    def powered(self, i: int, junction: Node, memory: Node | None) -> Signal:
+        """What device `i` draws and turns into heat [W], once its nodes are there. Devices in the server's order."""
+        name, mount, _ = self.server.devices[i]
+        power, clock = power_up(self.group, name, mount.device, count=mount.multiplicity, demand=self.demand[i], junction=junction,
+                                memory=memory, cap=self.caps[i], leaks=self.leaks[i])
+        self._drawn.append(power)
+        self.power.append(None if clock is None else self.group.record_signal(power))
+        self.clock.append(None if clock is None else self.group.record_signal(clock))
+        return power
+
+    def conversion(self) -> Signal | None:
+        """Loss of power supplies and regulators [W], once all devices are powered; None where there is none."""
+        loss, slope = self.server.conversion_loss, self.server.conversion_slope
+        if not loss and not slope:
+            return None
+        return self.group.total([self.group.series(1.0), *self._drawn], [loss, *[slope] * len(self._drawn)])
 
     def own(self, values: Floats) -> Floats:
         """What of a rack's set point concerns these servers: its columns where it has one a server."""
