@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 TSD, TSP, TS, T = ("time", "server", "device"), ("time", "server", "position"), ("time", "server"), ("time",)
 LONGEST_SERIES = 50_000  # numbers of a series that the result repeats
 WARMEST_AIR = 100.0  # degC, to which the formulas of moist air vouch
+FULL_CLOCK = 1 - 1e-9
 MEAN, POINT = "time: mean (over the interval that begins at the sample)", "time: point"
 
 # name: (dims, units, long name, cell methods)
@@ -246,13 +247,24 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
     }
 
 
-def _mean_over_interval(power: Floats, linear: bool) -> Floats:
-    """Interval means of a series along its first axis; the last value stands for itself."""
-    if not linear or power.ndim == 0:
-        return power
-    out = power.copy()
-    out[:-1] = 0.5 * (power[:-1] + power[1:])
-    return out
+def _of_devices(assembly: Assembly, solution: Solution, names: list[str]) -> tuple[Floats, Floats]:
+    """Power and clock of all devices, ``(time, server, device)``; NaN where a server has no such device. The powers of one kind
+    of server are a view."""
+    kinds = assembly.site.kinds
+    n_time, n_server = solution.signals[0].shape[0], sum(kind.group.n_server for kind in kinds)
+    shape = n_time, n_server, len(names)
+    power = solution.signals[0][:, :, kinds[0].power_columns] if len(kinds) == 1 else np.full(shape, np.nan)
+    clock = np.ones(shape) if len(kinds) == 1 else np.full(shape, np.nan)
+    for kind, signals in zip(kinds, solution.signals, strict=True):
+        here = slice(kind.first, kind.first + kind.group.n_server)
+        columns = [names.index(name) for name in kind.server.device_names]
+        if len(kinds) > 1:
+            power[:, here, columns] = signals[:, :, kind.power_columns]
+            clock[:, here, columns] = 1.0
+        clocks = signals[:, :, kind.clock_columns]
+        if np.any(clocks < FULL_CLOCK):  # a mean of ones is one
+            clock[:, here, [columns[i] for i in kind.clocks]] = np.where(clocks < FULL_CLOCK, clocks, 1.0)
+    return power, clock
 
 
 def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[str, Any]:
@@ -260,23 +272,11 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     seconds = scenario.seconds
     n_time, n_server = seconds.size, scenario.rack.n_server
     names = _device_names(assembly)
-    shape = (n_time, n_server, len(names))
-    device, clock = np.full(shape, np.nan), np.full(shape, np.nan)
-    conversion, it = np.zeros(n_time), np.zeros(n_time)
-    for kind, power, signals in zip(kinds, assembly.power, solution.signals, strict=True):
-        here, n = slice(kind.first, kind.first + kind.group.n_server), kind.group.n_server
-        parts = np.zeros(n_time)
-        for i, name in enumerate(kind.server.device_names):
-            column, of_clock = kind.power[i], kind.clock[i]
-            if column is not None:
-                mean = signals[:, :, column]
-            else:
-                mean = _mean_over_interval(power.devices[i], power.linear)
-                mean = mean[:, None] if mean.ndim == 1 else mean
-            device[:, here, names.index(name)] = mean
-            clock[:, here, names.index(name)] = 1.0 if of_clock is None else signals[:, :, of_clock]
-            parts += mean.sum(axis=1) if np.ndim(mean) == 2 and mean.shape[1] == n else np.ravel(mean) * n
-        loss = n * kind.server.conversion_loss + kind.server.conversion_slope * parts
+    device, clock = _of_devices(assembly, solution, names)
+    it, conversion = np.zeros(n_time), np.zeros(n_time)
+    for kind, signals in zip(kinds, solution.signals, strict=True):
+        parts = signals[:, :, kind.power_columns].sum(axis=(1, 2))
+        loss = kind.group.n_server * kind.server.conversion_loss + kind.server.conversion_slope * parts
         conversion += loss
         it += parts + loss
 
@@ -306,7 +306,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     assembly.site.warnings.extend(flows.warnings)
     return {
         "device_power": device,
-        "clock_fraction": np.where(clock > 1 - 1e-9, 1.0, clock),  # a mean of ones is one
+        "clock_fraction": clock,
         "it_power": it, "conversion_loss": conversion, "fan_power": fan, "pump_power": pump,
         "heat_rejection_power": rejection, "stage_loss": stage_loss, "utility_power": utility, "heat_to_air": air,
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,

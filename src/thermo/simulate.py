@@ -67,7 +67,6 @@ class Assembly:
     network: Network
     site: Site
     cooled: Cooled
-    power: list[DevicePower]
 
 
 def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any = None,
@@ -518,7 +517,10 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     site = Site(kinds, scenario.ambient, _over_time(scenario))
     _warn_of_peaks(scenario, watts, site)
     site.warnings += scenario.power.doubts(scenario.rack)
-    return Assembly(network, site, scenario.cooling.add_to(network, site), watts)
+    cooled = scenario.cooling.add_to(network, site)
+    for kind in kinds:
+        kind.keep()
+    return Assembly(network, site, cooled)
 
 
 def _over_time(scenario: Scenario) -> Callable[..., Floats]:

@@ -102,7 +102,7 @@ class Propagator {
         std::vector<Op> ops;
         std::vector<int> read;     // core nodes that are read (index into nodes)
         std::vector<int> watched;  // dynamic nodes whose mean over a step is asked for (index among the dynamic)
-        std::vector<int> answering;  // inputs that follow the temperature of a chip (index into inputs)
+        std::vector<std::pair<int, std::size_t>> answering;  // inputs that follow a chip's temperature: into inputs, among all such
         std::size_t watched_at = 0;  // where its means stand among those of all blocks
         int twin = -1;          // an earlier block of the same shape; equal numbers need not be computed again
         std::size_t added = 0;  // where its part of the direct outflow stands in the scratch
@@ -188,7 +188,7 @@ class Propagator {
     template <int W>
     double mean_of(std::size_t node, const double* number, const double* before, const double* input, const double* change, int w) const;
     template <int W>
-    void correct(const double* number, const double* left, const double* right, const double* new_left, const double* new_right,
+    void correct(const double* number, const double* old_left, const double* old_right, const double* left, const double* right,
                  double* value, double* out, double* way) const;
 };
 
@@ -361,7 +361,8 @@ inline void Propagator::analyse() {
             if (watched[b.nodes[static_cast<std::size_t>(b.n_core + r)]]) b.watched.push_back(r);
         for (int c = 0; c < b.m; ++c)
             if (b.inputs[static_cast<std::size_t>(c)] < g.n_signal() && answers[static_cast<std::size_t>(b.inputs[static_cast<std::size_t>(c)])])
-                b.answering.push_back(c);
+                b.answering.emplace_back(c, static_cast<std::size_t>(
+                    std::find(answering.begin(), answering.end(), b.inputs[static_cast<std::size_t>(c)]) - answering.begin()));
         b.watched_at = n_watched, n_watched += b.watched.size();
         const auto n = static_cast<std::size_t>(b.n), m = static_cast<std::size_t>(b.m), reads = b.read.size();
         b.phi = at, at += n * n;
@@ -726,18 +727,19 @@ double Propagator::mean_of(std::size_t node, const double* number, const double*
     return 0;
 }
 
-// What new values of the answering inputs make of a step that was taken with the old ones: its end, what left, its means.
+// What new values of the answering inputs make of a step that was taken with the old ones ([answering][W]): its end, what
+// left, its means.
 template <int W>
-void Propagator::correct(const double* number, const double* left, const double* right, const double* new_left,
-                         const double* new_right, double* value, double* out, double* way) const {
+void Propagator::correct(const double* number, const double* old_left, const double* old_right, const double* left,
+                         const double* right, double* value, double* out, double* way) const {
     for (const auto& b : blocks)
-        for (int c : b.answering) {
+        for (const auto& [c, slot] : b.answering) {
             const auto at = static_cast<std::size_t>(b.inputs[static_cast<std::size_t>(c)]) * W, column = static_cast<std::size_t>(c),
-                       m = static_cast<std::size_t>(b.m);
+                       m = static_cast<std::size_t>(b.m), was = slot * W;
             double level[W], change[W];
             for (int w = 0; w < W; ++w) {
-                level[w] = new_left[at + w] - left[at + w];
-                change[w] = new_right[at + w] - right[at + w] - level[w];
+                level[w] = left[at + w] - old_left[was + w];
+                change[w] = right[at + w] - old_right[was + w] - level[w];
             }
             auto add = [&](double* to, std::size_t in, std::size_t ramp) {
                 for (int w = 0; w < W; ++w) to[w] += number[in * W + w] * level[w] + number[ramp * W + w] * change[w];
@@ -819,7 +821,7 @@ class Propagator::Lanes {
           ramps(linear || leaky), value(L * W), start(L * W), capacity(L * W), before(L * W), left(U * W), right(U * W), middle(U * W),
           change(U * W), coefficient(g.coefficients.size() * W), number(F * W), scratch(o.n_scratch * W), one(F),
           one_coefficient(g.coefficients.size()), one_capacity(L), leak_left(g.chips.size() * W), leak_right(g.chips.size() * W),
-          way(o.n_watched * W), mean(g.record_signals.size() * W), in(W), out(W), varies(U, 0) {
+          old_left(o.answering.size() * W), old_right(o.answering.size() * W), way(o.n_watched * W), mean(g.record_signals.size() * W), in(W), out(W), varies(U, 0) {
         for (std::size_t i = 0; i < L; ++i)
             for (int w = 0; w < W; ++w) {
                 value[i * W + w] = start[i * W + w] = T[i * S + lane(w)];
@@ -872,6 +874,7 @@ class Propagator::Lanes {
     std::vector<double> left, right, middle, change;     // [input][W], at the ends and the middle of a step
     std::vector<double> coefficient, number, scratch, one, one_coefficient, one_capacity;
     std::vector<double> leak_left, leak_right;  // [chip][W]
+    std::vector<double> old_left, old_right;    // [answering][W], before a correction
     std::vector<double> way;                    // [watched][W], mean temperatures of the step
     std::vector<double> mean, in, out;          // of the interval
     std::vector<char> varies;                   // [input], from sample to sample; the rest changes with a controller only
@@ -1166,7 +1169,6 @@ class Propagator::Lanes {
         o.means<W>(current, before.data(), left.data(), change.data(), way.data());
         bool open[W];
         for (int w = 0; w < W; ++w) open[w] = true;
-        std::vector<double>&new_left = spare_left, &new_right = spare_right;
         bool bad[W] = {};
         for (int iteration = 0;; ++iteration) {
             double off[W] = {}, error[W] = {};
@@ -1217,15 +1219,18 @@ class Propagator::Lanes {
                 if (!open[w]) continue;
                 bad[w] = bad[w] || !(error[w] <= 0.25 * tolerance) || iteration == kMostIterations;
                 if (bad[w]) open[w] = false;
-                else if (off[w] < 1e-4 * tolerance) open[w] = false;
+                else if (off[w] < 0.02 * tolerance) open[w] = false;  // Newton: what is left is its square
                 any |= open[w];
             }
             // what changed comes in, and leads to new ends and means; lanes that are closed see their own values again
-            new_left = left, new_right = right;
-            evaluate_answers(k, xl, new_left, leak_left);
-            evaluate_answers(k, xr, new_right, leak_right);
-            o.correct<W>(current, left.data(), right.data(), new_left.data(), new_right.data(), value.data(), out.data(), way.data());
-            left.swap(new_left), right.swap(new_right);
+            for (std::size_t i = 0; i < o.answering.size(); ++i) {
+                const std::size_t at = static_cast<std::size_t>(o.answering[i]) * W;
+                std::copy_n(left.data() + at, W, old_left.data() + i * W);
+                std::copy_n(right.data() + at, W, old_right.data() + i * W);
+            }
+            evaluate_answers(k, xl, left, leak_left);
+            evaluate_answers(k, xr, right, leak_right);
+            o.correct<W>(current, old_left.data(), old_right.data(), left.data(), right.data(), value.data(), out.data(), way.data());
             if (!any) break;
         }
         if (o.has_firmware)
@@ -1262,7 +1267,6 @@ class Propagator::Lanes {
         held = h;
         settle_accounts();
     }
-    std::vector<double> spare_left, spare_right;
 };
 
 // Points `current` at the numbers for the signals in `at` and the step. Servers in step share whole packs, ready made;

@@ -36,26 +36,35 @@ class Kind:
     demand: list[Signal]  # W at full clock and the reference temperature, in the order of ``server.devices``
     caps: list[Signal | None]  # W, the same
     leaks: list[bool]  # whether the device leaks more than its demand says: not where that was measured
-    power: list[int | None] = field(default_factory=list)  # column of what each device draws; None: its demand
-    clock: list[int | None] = field(default_factory=list)
-    _drawn: list[Signal] = field(default_factory=list)
+    drawn: list[Signal] = field(default_factory=list)  # W, once devices are powered
+    clocks: dict[int, Signal] = field(default_factory=dict)  # of the devices whose clock can move
+    power_columns: slice = field(default_factory=lambda: slice(0))  # of all devices, side by side, once kept
+    clock_columns: slice = field(default_factory=lambda: slice(0))  # of `clocks`, in its order
 
     def powered(self, i: int, junction: Node, memory: Node | None) -> Signal:
         """What device `i` draws and turns into heat [W], once its nodes are there. Devices in the server's order."""
         name, mount, _ = self.server.devices[i]
         power, clock = power_up(self.group, name, mount.device, count=mount.multiplicity, demand=self.demand[i], junction=junction,
                                 memory=memory, cap=self.caps[i], leaks=self.leaks[i])
-        self._drawn.append(power)
-        self.power.append(None if clock is None else self.group.record_signal(power))
-        self.clock.append(None if clock is None else self.group.record_signal(clock))
+        self.drawn.append(power)
+        if clock is not None:
+            self.clocks[i] = clock
         return power
+
+    def keep(self) -> None:
+        """Has the means of all powers and clocks recorded."""
+        def kept(signals: list[Signal]) -> slice:
+            columns = [self.group.record_signal(s) for s in signals]
+            return slice(columns[0], columns[-1] + 1) if columns else slice(0)
+
+        self.power_columns, self.clock_columns = kept(self.drawn), kept(list(self.clocks.values()))
 
     def conversion(self) -> Signal | None:
         """Loss of power supplies and regulators [W], once all devices are powered; None where there is none."""
         loss, slope = self.server.conversion_loss, self.server.conversion_slope
         if not loss and not slope:
             return None
-        return self.group.total([self.group.series(1.0), *self._drawn], [loss, *[slope] * len(self._drawn)])
+        return self.group.total([self.group.series(1.0), *self.drawn], [loss, *[slope] * len(self.drawn)])
 
     def own(self, values: Floats) -> Floats:
         """What of a rack's set point concerns these servers: its columns where it has one a server."""
