@@ -232,7 +232,7 @@ def test_a_vendors_points_become_a_curve():
 
 def test_above_its_limit_a_device_is_named():
     """Nothing throttles yet, so a device beyond its limit must be said, not shown at full clocks in silence."""
-    with pytest.warns(ValidityWarning, match="above the limit: gpu.*clock_fraction stays 1"):
+    with pytest.warns(ValidityWarning, match="above the limit: gpu.*no firmware here"):
         result = simulate(700.0, duty=0.3, ambient={"air_temperature": 40.0})
     assert "above the limit" in result.attrs["warnings"]
 

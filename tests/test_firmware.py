@@ -141,7 +141,8 @@ def test_memory_can_bind_first():
         return rack.with_servers(1).map_servers(lambda s: s.replace(mounts=mounts))
     free = thermo.simulate_rack(limited(), watts(400.0), cooling=thermo.cooling.Air(fan_speed=0.8))
     memory = float(free.memory_temperature.max())
-    held = thermo.simulate_rack(limited(memory_limit_temperature=memory - 3.0), watts(400.0), cooling=thermo.cooling.Air(fan_speed=0.8))
+    with pytest.warns(thermo.errors.ValidityWarning, match="slowed down: gpu"):
+        held = thermo.simulate_rack(limited(memory_limit_temperature=memory - 3.0), watts(400.0), cooling=thermo.cooling.Air(fan_speed=0.8))
     assert float(free.clock_fraction.min()) == 1.0
     assert float(held.memory_temperature.max()) <= memory - 3.0
     assert float(held.memory_temperature.max()) == pytest.approx(memory - 3.0, abs=0.5)
@@ -199,7 +200,8 @@ def test_a_rated_device_does_not_draw_more_than_its_limit_when_hot():
 @pytest.mark.parametrize("workload", [0.9, "watts", "mixed"])
 def test_a_racks_cap_holds(workload):
     """IT power stays at the cap where more is asked for, for equal and unequal devices, and nobody is cut who asks for little."""
-    ours = rack.map_servers(lambda s: s.replace(mounts=tuple(m.replace(device=m.device.replace(firmware=Firmware()))
+    ours = rack.map_servers(lambda s: s.replace(mounts=tuple(m.replace(device=m.device.replace(
+        firmware=Firmware(), max_operating_temperature=None, slowdown_temperature=None, shutdown_temperature=None))
                                                              if m.device.kind == "gpu" else m for m in s.mounts)))
     if isinstance(workload, str) and workload == "watts":
         workload = watts(650.0)
@@ -305,3 +307,26 @@ def test_a_resident_context_idles_higher():
     r = thermo.simulate_rack(resident, 0.0, ambient={"air_temperature": 25.0})
     bare = thermo.simulate_rack("dgx-h100", 0.0, ambient={"air_temperature": 25.0})
     assert float(r.device_power.sel(device="gpu0")[0, 0] - bare.device_power.sel(device="gpu0")[0, 0]) == pytest.approx(142.5 - 72, abs=5)
+
+
+def test_work_lost_is_counted():
+    """Two devices at 30 % and 90 % load whose clocks are known: weighted by load, and by the slowest."""
+    slow = rack.with_servers(1).map_servers(lambda s: s.replace(mounts=tuple(
+        m.replace(device=m.device.replace(firmware=Firmware(), power_cap=400.0)) if m.device.kind == "gpu" else m for m in s.mounts)))
+    u = np.array([0.3, 0.9] * 4) * np.ones((3, 1))
+    load = xr.DataArray(u, dims=("time", "device"), coords={"time": [0.0, 60.0, 120.0]}, attrs={"units": "1"})
+    r = thermo.simulate_rack(slow, load, cooling=thermo.cooling.Air(fan_speed=1.0))
+    clock = float(clock_of_power((400.0 - 72.0) / (0.9 * 628.0), 0.6))
+    assert r.clock_fraction.values[:, 0, :8] == pytest.approx(np.array([1.0, clock] * 4) * np.ones((3, 1)), abs=1e-6)
+    assert r.work_lost.values == pytest.approx(0.9 * (1 - clock) / 1.2, abs=1e-6)
+    assert r.work_lost_in_step.values == pytest.approx(1 - clock, abs=1e-6)
+
+
+def test_what_happened_to_devices_is_said():
+    weak = rack.with_servers(1).map_servers(lambda s: s.replace(mounts=tuple(
+        m.replace(device=m.device.replace(firmware=Firmware(), slowdown_temperature=None, max_operating_temperature=None,
+                                          shutdown_temperature=55.0)) if m.device.kind == "gpu" else m for m in s.mounts)))
+    with pytest.warns(thermo.errors.ValidityWarning, match=r"shut down: gpu0 of server 0 and 7 more"):
+        r = thermo.simulate_rack(weak, watts(600.0), cooling=thermo.cooling.Air(fan_speed=0.5), initial=25.0)
+    assert float(r.device_power.isel(time=-1, device=0).item()) == 0 and float(r.clock_fraction[-1, 0, 0]) == 0
+    assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.max())

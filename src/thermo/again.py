@@ -78,4 +78,7 @@ def _workload(result: xr.Dataset, told: dict[str, Any]) -> xr.DataArray:
     attrs = told["attrs"]
     if "values" in told or attrs.get("units") != "W" or attrs.get("interpolation", "constant") != "constant":
         return _array(told, "workload")
+    if float(result["clock_fraction"].min()) < 1:
+        raise ScenarioError("workload: it was too long to be kept in the result, and devices were slowed down, so that what they drew "
+                            "is not what was asked of them; give it to simulate_rack")
     return result["device_power"].assign_attrs(units="W", interpolation="constant")

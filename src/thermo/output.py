@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from thermo.errors import ValidityWarning
-from thermo.rack import Described, as_mapping
+from thermo.rack import Described, Device, as_mapping
 from thermo.solve import Solution
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "coolant_temperature": (TSP, "degC", "fluid behind each position along its path", POINT),
     "device_power": (TSD, "W", "electrical power of the device", MEAN),
     "clock_fraction": (TSD, "1", "clock over the clock asked for", MEAN),
+    "work_lost": (T, "1", "share of the work asked of the accelerators that clocks left undone, each on its own", MEAN),
+    "work_lost_in_step": (T, "1", "the same where all wait for the slowest, as a synchronous job does", MEAN),
     "supply_temperature": (T, "degC", "primary coolant supplied to the rack", POINT),
     "return_temperature": (T, "degC", "primary coolant that leaves the servers, mixed", POINT),
     "mass_flow": (TS, "kg/s", "primary coolant through the server", MEAN),
@@ -100,27 +102,49 @@ def _device_names(assembly: Assembly) -> list[str]:
 
 
 def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
-    """Says which devices ran hotter than they may: this version does not slow them down, so `clock_fraction` stays 1."""
+    """Says which devices were slowed down or shut down, and which ran hotter than they may because no firmware is told for them."""
     names = _device_names(assembly)
-    hot = []
-    for variable in ("junction_temperature", "memory_temperature"):
-        peaks = np.fmax.reduce(data[variable], axis=0)  # (server, device), NaN only where there is no such device
-        for kind in assembly.site.kinds:
-            for name, mount, _ in kind.server.devices:
-                d = mount.device
+    hot, slow, off = [], [], []
+    for kind in assembly.site.kinds:
+        here = slice(kind.first, kind.first + kind.group.n_server)
+        for name, mount, _ in kind.server.devices:
+            d, at = mount.device, names.index(name)
+            clock = data["clock_fraction"][:, here, at]
+            if d.firmware is not None:
+                lowest = float(np.min(clock))
+                if lowest == 0:
+                    off.append(f"{name} of server {kind.first + int(np.argmin(clock.min(axis=0)))}")
+                elif lowest < 1 and _at_limit(d, data, here, at):  # a power cap is nothing to warn of
+                    slow.append((lowest, f"{name} ran at down to {lowest:.0%} of its clock"))
+                continue
+            for variable in ("junction_temperature", "memory_temperature"):
                 limit = d.memory_limit_temperature if variable == "memory_temperature" else (
                     d.slowdown_temperature or d.max_operating_temperature)
-                peak = float(np.max(peaks[kind.first:kind.first + kind.group.n_server, names.index(name)]))
+                peak = float(np.max(data[variable][:, here, at])) if limit is not None else -np.inf
                 if limit is not None and peak > limit:
                     hot.append((peak - limit, f"{name} {variable.split('_')[0]} {peak:.1f} degC, its limit is {limit:g}"))
     warmest = float(np.fmax.reduce(data["coolant_temperature"], axis=None))
+    said = assembly.site.warnings
     if assembly.cooled.heat_in_air and warmest > WARMEST_AIR:
-        assembly.site.warnings.append(f"air: its laws hold up to {WARMEST_AIR:g} degC, here it reaches {warmest:.0f} degC: no rack runs "
-                                      "so; raise supply_flow or fan_speed, or lower recirculation")
+        said.append(f"air: its laws hold up to {WARMEST_AIR:g} degC, here it reaches {warmest:.0f} degC: no rack runs "
+                    "so; raise supply_flow or fan_speed, or lower recirculation")
     if hot:
-        more = f" and {len(hot) - 1} more" if len(hot) > 1 else ""
-        assembly.site.warnings.append(f"above the limit: {max(hot)[1]}{more}. Firmware would slow these devices down; this version "
-                                      "does not, so clock_fraction stays 1 and temperatures are those of full clocks")
+        said.append(f"above the limit: {max(hot)[1]}{_more(hot)}. It has no firmware here (firmware=None), so nothing slowed it down")
+    if off:
+        said.append(f"shut down: {off[0]}{_more(off)} reached shutdown_temperature and stayed off; cool better or ask for less")
+    if slow:
+        said.append(f"slowed down: {min(slow)[1]}{_more(slow)}; work_lost says what that cost")
+
+
+def _at_limit(d: Device, data: dict[str, Any], here: slice, at: int) -> bool:
+    """Whether a device was ever as hot as where its firmware slows it down."""
+    reach = 0.0 if d.firmware is None else d.firmware.hysteresis
+    limits = (("junction_temperature", d.max_operating_temperature or d.slowdown_temperature), ("memory_temperature", d.memory_limit_temperature))
+    return any(limit is not None and float(np.max(data[name][:, here, at])) >= limit - reach for name, limit in limits)
+
+
+def _more(found: list[Any]) -> str:
+    return f" and {len(found) - 1} more" if len(found) > 1 else ""
 
 
 def scenario_json(scenario: Scenario) -> str:
@@ -267,6 +291,26 @@ def _of_devices(assembly: Assembly, solution: Solution, names: list[str]) -> tup
     return power, clock
 
 
+def _work_lost(assembly: Assembly, clock: Floats, names: list[str]) -> dict[str, Floats]:
+    """What clocks below full left undone of the work asked for, weighted by utilisation."""
+    n_time = clock.shape[0]
+    asked, undone, slowest = np.zeros(n_time), np.zeros(n_time), np.ones(n_time)
+    if np.fmin.reduce(clock, axis=None) == 1.0:
+        return {"work_lost": np.zeros(n_time), "work_lost_in_step": np.zeros(n_time)}
+    for kind, power in zip(assembly.site.kinds, assembly.asked, strict=True):
+        for i in kind.server.accelerators:
+            name, mount, _ = kind.server.devices[i]
+            c, d = clock[:, kind.first:kind.first + kind.group.n_server, names.index(name)], mount.device
+            u = np.clip((power.devices[i] / mount.multiplicity - d.idle_power) / (d.max_power - d.idle_power), 0.0, 1.0)
+            u = np.broadcast_to(u[:, None] if u.ndim == 1 else u, c.shape)
+            if power.linear:
+                u = np.append(0.5 * (u[:-1] + u[1:]), u[-1:], axis=0)
+            asked += u.sum(axis=1)
+            undone += (u * (1.0 - c)).sum(axis=1)
+            slowest = np.minimum(slowest, np.where(u > 0, c, 1.0).min(axis=1))
+    return {"work_lost": np.divide(undone, asked, out=np.zeros(n_time), where=asked > 0), "work_lost_in_step": 1.0 - slowest}
+
+
 def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[str, Any]:
     kinds, places = assembly.site.kinds, assembly.cooled.places
     seconds = scenario.seconds
@@ -306,7 +350,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     assembly.site.warnings.extend(flows.warnings)
     return {
         "device_power": device,
-        "clock_fraction": clock,
+        "clock_fraction": clock, **_work_lost(assembly, clock, names),
         "it_power": it, "conversion_loss": conversion, "fan_power": fan, "pump_power": pump,
         "heat_rejection_power": rejection, "stage_loss": stage_loss, "utility_power": utility, "heat_to_air": air,
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,

@@ -313,6 +313,9 @@ class CurveSink(Described):
 Sink = Annotated[PlateFinSink | CurveSink, Field(discriminator="kind")]
 
 
+CLOCKED = ("gpu", "accelerator", "cpu")  # kinds of device whose clocks firmware moves
+
+
 class Firmware(Described):
     """How a device's firmware moves its clock; see `thermo.firmware`. All defaults are estimates(0.5) unless said.
 
@@ -350,7 +353,7 @@ class Device(Described):
     shutdown_temperature: Celsius | None = None
     memory_limit_temperature: Celsius | None = None
     power_cap: Positive | None = None  # W, that firmware holds the device to by its clock; None: max_power, but for measured power
-    firmware: Firmware | None = Field(default_factory=Firmware)  # None: nothing moves its clock, as where its power was measured
+    firmware: Firmware | None = None  # not given: that of a processor; None: nothing moves its clock
     memory_power_share: Share = 0.0
     junction_capacity: Positive
     junction_resistance: Positive | None = None
@@ -365,6 +368,13 @@ class Device(Described):
     form_factor: str = ""
     cooling_supported: tuple[str, ...] = ()
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _processors_have_firmware(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "firmware" not in data and data.get("kind") in CLOCKED:
+            return data | {"firmware": Firmware()}
+        return data
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -67,6 +67,7 @@ class Assembly:
     network: Network
     site: Site
     cooled: Cooled
+    asked: list[DevicePower]  # of each kind of server
 
 
 def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any = None,
@@ -520,7 +521,7 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     cooled = scenario.cooling.add_to(network, site)
     for kind in kinds:
         kind.keep()
-    return Assembly(network, site, cooled)
+    return Assembly(network, site, cooled, watts)
 
 
 def _over_time(scenario: Scenario) -> Callable[..., Floats]:

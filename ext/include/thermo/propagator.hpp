@@ -821,7 +821,7 @@ class Propagator::Lanes {
           ramps(linear || leaky), value(L * W), start(L * W), capacity(L * W), before(L * W), left(U * W), right(U * W), middle(U * W),
           change(U * W), coefficient(g.coefficients.size() * W), number(F * W), scratch(o.n_scratch * W), one(F),
           one_coefficient(g.coefficients.size()), one_capacity(L), leak_left(g.chips.size() * W), leak_right(g.chips.size() * W),
-          old_left(o.answering.size() * W), old_right(o.answering.size() * W), way(o.n_watched * W), mean(g.record_signals.size() * W), in(W), out(W), varies(U, 0) {
+          old_left(o.answering.size() * W), old_right(o.answering.size() * W), way(o.n_watched * W), mean(g.record_signals.size() * W), only(mean.size()), in(W), out(W), varies(U, 0) {
         for (std::size_t i = 0; i < L; ++i)
             for (int w = 0; w < W; ++w) {
                 value[i * W + w] = start[i * W + w] = T[i * S + lane(w)];
@@ -876,7 +876,8 @@ class Propagator::Lanes {
     std::vector<double> leak_left, leak_right;  // [chip][W]
     std::vector<double> old_left, old_right;    // [answering][W], before a correction
     std::vector<double> way;                    // [watched][W], mean temperatures of the step
-    std::vector<double> mean, in, out;          // of the interval
+    std::vector<double> mean, only, in, out;    // of the interval; `only`: the level of its last piece
+    int pieces = 0;
     std::vector<char> varies;                   // [input], from sample to sample; the rest changes with a controller only
     bool coefficients_vary = false, driven_vary = false;
     std::vector<int> movers;  // signals that decide the coefficients
@@ -998,8 +999,12 @@ class Propagator::Lanes {
         if (held == 0) return;
         auto level = [&](std::size_t at) { return ramps ? 0.5 * (left[at] + right[at]) : left[at]; };
         for (std::size_t q = 0; q < g.record_signals.size(); ++q)
-            for (int w = 0; w < W; ++w)
-                mean[q * W + w] += held * level(static_cast<std::size_t>(g.record_signals[q]) * W + w);
+            for (int w = 0; w < W; ++w) {
+                const double here = level(static_cast<std::size_t>(g.record_signals[q]) * W + w);
+                mean[q * W + w] += held * here;
+                only[q * W + w] = here;
+            }
+        ++pieces;
         for (const auto& s : g.sources)
             for (int w = 0; w < W; ++w) in[w] += held * s.fraction * level(static_cast<std::size_t>(s.signal) * W + w);
         const double* direct = current + o.direct_at * W;
@@ -1012,10 +1017,8 @@ class Propagator::Lanes {
         const std::size_t n_mean = g.record_signals.size();
         for (int w = 0; w < n; ++w) {
             const std::size_t at = static_cast<std::size_t>(k) * S + lane(w);
-            const double span = last ? 1.0 : series.time[k + 1] - series.time[k];
             for (std::size_t q = 0; q < n_mean; ++q)
-                record.signals[at * n_mean + q] =
-                    last ? left[static_cast<std::size_t>(g.record_signals[q]) * W + w] : mean[q * W + w] / span;
+                record.signals[at * n_mean + q] = last ? left[static_cast<std::size_t>(g.record_signals[q]) * W + w] : mean[q * W + w];
             record.energy_in[at] = in[w];
             record.energy_out[at] = out[w];
         }
@@ -1052,6 +1055,7 @@ class Propagator::Lanes {
         const bool last = k + 1 == series.n_time;
         const double begin = series.time[k], end = last ? begin : series.time[k + 1], span = end - begin;
         std::fill(mean.begin(), mean.end(), 0.0);
+        pieces = 0;
         std::fill(in.begin(), in.end(), 0.0);
         std::fill(out.begin(), out.end(), 0.0);
         // Durations without the rounding of the clock: equal steps get equal bits, and their exponentials are found again.
@@ -1097,6 +1101,7 @@ class Propagator::Lanes {
             }
         } while (t < end - 1e-10);
         settle_accounts();
+        for (std::size_t i = 0; i < mean.size() && !last; ++i) mean[i] = pieces == 1 ? only[i] : mean[i] / span;  // one is exact
         return true;
     }
     static double rise(const Controller& law, const std::vector<double>& T, int w) {
