@@ -1,4 +1,6 @@
 """A power chain over time: batteries empty and fill, generators start, stages fail; against closed forms."""
+import importlib
+
 import numpy as np
 import pytest
 
@@ -367,6 +369,95 @@ def test_an_outage_of_each_library_chain(name, fate):
     closes(supply)
 
 
+# ------------------------------------------------------------------------------------------------------- in a result
+
+@pytest.fixture
+def with_faults(monkeypatch):
+    """A scenario with these faults in it, as events put them there."""
+    door = importlib.import_module("thermo.simulate")
+
+    def put(*faults):
+        plain = door.checked
+
+        def checked(*args, **more):
+            scenario = plain(*args, **more)
+            object.__setattr__(scenario, "faults", faults)
+            return scenario
+        monkeypatch.setattr(door, "checked", checked)
+    return put
+
+
+def hour(swing=0.3):
+    import xarray as xr
+
+    t = np.arange(0.0, 3601.0, 20.0)
+    return xr.DataArray(0.5 + swing * np.sin(t / 100.0), dims="time", coords={"time": t},
+                        attrs={"units": "1", "interpolation": "constant"})
+
+
+def test_an_outage_in_a_result(with_faults):
+    """Battery, generator and refill show in the result, the balance closes, and every joule is in the Sankey table."""
+    with_faults(UtilityOutage(605.0, 1805.0))
+    rack = thermo.Rack.from_library("dgx-h100")
+    c = PowerChain.from_library("ac-ups-480v").replace(generator=Generator(start_delay=60.0)).for_rack(rack)
+    result = thermo.simulate_rack(rack, hour(), power=c)
+    parts = result.it_power + result.fan_power + result.pump_power + result.heat_rejection_power
+    given = result.utility_power + result.generator_power + result.battery_power
+    residual = given - parts - result.stage_loss.sum("stage")
+    assert float(abs(residual).max()) <= 1e-9 * float(result.it_power.max())
+    assert float(result.battery_charge.min()) < 0.95 and float(result.battery_charge[-1]) == 1.0
+    assert np.all(result.utility_power.sel(time=slice(620, 1780)) == 0)
+    assert np.all(result.heat_rejection_power.sel(time=slice(620, 640)) == 0), "off until the generator carries"
+    table = thermo.power.sankey(result)
+    into, out = table.groupby("to")["energy"].sum(), table.groupby("from")["energy"].sum()
+    for node in set(into.index) & set(out.index) - {"utility"}:
+        assert into[node] == pytest.approx(out[node], rel=1e-9), node
+    bought = thermo.power.metrics.energy(result, "utility_power")
+    assert out["utility"] == pytest.approx(bought + into["utility"]), "what the generator gives goes in there"
+    assert out["generator"] == pytest.approx(float(result.generator_power[:-1].sum()) * 20.0)
+
+
+def test_a_lost_load_is_said(with_faults):
+    """A chain without a battery: the result says when and why."""
+    with_faults(UtilityOutage(605.0, 1805.0))
+    with pytest.warns(thermo.errors.ValidityWarning, match="load lost at 605 s: no utility, and nothing behind it stores"):
+        result = thermo.simulate_rack("dgx-h100", hour(), power="ideal")
+    assert "battery_charge" not in result and "generator_power" not in result
+
+
+def test_how_hard_the_utility_swings():
+    """The ramp of a result is that of its power, sample by sample; the spectrum takes power or result alike."""
+    result = thermo.simulate_rack("dgx-h100", hour(), power="ac-ups-480v")
+    ramp = result.utility_ramp_rate
+    assert ramp.dims == ("time",) and ramp.attrs["units"] == "W/s"
+    np.testing.assert_array_equal(ramp[1:-1], np.diff(result.utility_power)[:-1] / 20.0)
+    assert float(abs(ramp).max()) == float(thermo.power.utility_ramp_rate(result.utility_power))
+    whole, power = (thermo.power.swing_spectrum(x) for x in (result, result.utility_power))
+    assert whole.identical(power)
+    assert float(whole.dominant_frequency) == pytest.approx(1 / (200 * np.pi), abs=1 / 3600)
+    assert np.all(result.battery_charge == 1) and np.all(result.generator_power == 0)
+
+
+def test_a_plant_with_a_transformer_of_its_own():
+    """At 800 V DC the plant hangs beside the chain: its transformer loses by the plant alone, and the table closes."""
+    c = PowerChain.from_library("hvdc-800v").sized(40e3, servers=4)
+    flows, bare = (c.flows(np.array([40e3]), plant=plant) for plant in (10e3, 0.0))
+    own = c.stages[0]
+    room = flows.heat("electrical-room")[0] / c.room_cop
+    assert flows.stage_loss[0, 0] == pytest.approx(own.loss(np.array([10e3 + room]))[0])
+    np.testing.assert_array_equal(flows.stage_loss[0, 1:], bare.stage_loss[0, 1:])
+    assert flows.utility_power[0] == pytest.approx(40e3 + 10e3 + room + flows.stage_loss.sum(), rel=1e-13)
+    assert own.installed * own.rated_power == pytest.approx(1.25 * 0.4 * 40e3 / 0.95, rel=0.05)
+    rack = thermo.Rack.from_library("dgx-h100").map_servers(
+        lambda s: s.replace(conversion_loss=0.0, conversion_slope=0.0))
+    result = thermo.simulate_rack(rack, thermo.workload.constant(0.7), power="hvdc-800v")
+    table = thermo.power.sankey(result)
+    into, out = table.groupby("to")["energy"].sum(), table.groupby("from")["energy"].sum()
+    for node in set(into.index) & set(out.index):
+        assert into[node] == pytest.approx(out[node], rel=1e-12), node
+    assert out["utility"] == pytest.approx(thermo.power.metrics.energy(result, "utility_power"), rel=1e-12)
+
+
 @pytest.mark.parametrize("make, says", [
     (lambda: UtilityOutage(5.0, 5.0), "UtilityOutage.end is 5 s, expected after begin, 5 s"),
     (lambda: UtilityOutage(np.nan), "UtilityOutage.begin is nan s"),
@@ -385,6 +476,10 @@ def test_an_outage_of_each_library_chain(name, fate):
     (lambda: ups(bypass_load_fraction=(0.5,), bypass_efficiency=(0.9,)), "give none or two and more"),
     (lambda: Shelf(name="s", load_fraction=(0.5, 1.0), efficiency=(0.9, 0.9), smoothing=Smoothing()),
      "needs an energy_store"),
+    (lambda: PowerChain.from_library("hvdc-800v").sized(1e4).over_time(
+        np.ones(2), np.arange(2.0), faults=[UnitsFailed(0.0, stage="transformer-plant")]), "feeds the plant alone"),
+    (lambda: Fixed(name="f", fixed_efficiency=0.9, carries="plant"), "needs feeds_plant"),
+    (lambda: PowerChain(stages=("transformer-plant",)), "no stage carries the load"),
     (lambda: PowerChain(generator="disel"), "did you mean 'diesel'?"),
     (lambda: Generator(start_delay=-1.0), "start_delay is -1.0 s"),
 ])

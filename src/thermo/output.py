@@ -47,7 +47,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "heat_rejection_power": (T, "W", "room air handlers, chillers and what else removes the heat, the electrical room's too", MEAN),
     "stage_loss": (("time", "stage"), "W", "loss of each stage of the power chain", MEAN),
     "utility_power": (T, "W", "power drawn from the utility", MEAN),
-    "utility_ramp_rate": (T, "W/s", "change of utility power from the sample before, over the time between them", POINT),
+    "utility_ramp_rate": (T, "W/s", "change of utility power since the sample before, over the time between them; 0 at the first and last", POINT),
     "generator_power": (T, "W", "power drawn from the generator, where the power chain has one", MEAN),
     "battery_power": (T, "W", "power out of batteries and energy stores of the power chain; negative while they are filled", MEAN),
     "battery_charge": (T, "1", "charge of the power chain's batteries, where it has any", POINT),
@@ -92,6 +92,8 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "workload_interpolation": str(load.get("interpolation", "constant")),
              "reference_temperature": assembly.network.reference, "final_step": state["step"], "plant_feed": scenario.power.plant_feed or "utility",
              "room_cop": scenario.power.room_cop,
+             "plant_branch": next((s.name for s in scenario.power.stages if s.carries == "plant"), ""),
+             "battery_stage": next((s.name for s in scenario.power.stages if s.carrier is not None), ""),
              "warnings": json.dumps(assembly.site.warnings)}
     if scenario.start is not None:
         attrs["time_origin"] = str(scenario.start)

@@ -1,4 +1,5 @@
 """Power chains: stages from the utility to the chips' regulators, composed, sized and followed over time."""
+from thermo.generators import ramp_rate, swing_spectrum, utility_ramp_rate
 from thermo.power.battery import Battery
 from thermo.power.busway import Busway
 from thermo.power.chain import Flows, PowerChain, rated_power
@@ -14,4 +15,5 @@ from thermo.power.ups import Ups
 
 __all__ = ["Battery", "Busway", "Coefficients", "Converter", "EnergyStore", "Fault", "Fixed", "Flows", "Generator",
            "LoadDropped", "Offset", "PowerChain", "Shelf", "Smoothing", "Stage", "Supply", "Transformer", "UnitsFailed",
-           "Ups", "UpsBypass", "UtilityOutage", "ppue", "pue", "rated_power", "sankey", "summary"]
+           "Ups", "UpsBypass", "UtilityOutage", "ppue", "pue", "ramp_rate", "rated_power", "sankey", "summary",
+           "swing_spectrum", "utility_ramp_rate"]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Flows", "PowerChain", "rated_power", "series", "walk"]
 
 Floats = NDArray[np.float64]
+PLANT_SHARE = 0.4  # of the chain's power: what a stage that carries the plant alone is sized for, estimate(0.5)
 CHUNK = 16_384  # samples walked through the chain at a time, so that they stay in cache
 
 
@@ -92,6 +93,10 @@ class PowerChain(Described):
         names = self.stage_names
         if len(set(names)) != len(names):
             raise ValueError(f"stage names repeat: {sorted({n for n in names if names.count(n) > 1})}")
+        if sum(stage.carries == "plant" for stage in self.stages) > 1:
+            raise ValueError('one stage at most can have carries = "plant"')
+        if all(stage.carries == "plant" for stage in self.stages):
+            raise ValueError("no stage carries the load")
         inside = [stage.behind_inlet for stage in self.stages]
         if inside != sorted(inside):
             raise ValueError("stages behind the servers' inlets come last; utility first")
@@ -105,7 +110,8 @@ class PowerChain(Described):
     @property
     def plant_feed(self) -> str | None:
         """The stage at whose output fans of the room, chillers and outside pumps join; None: at the utility."""
-        return next((s.name for s in reversed(self.stages) if s.feeds_plant), None)
+        feeds = [s for s in reversed(self.stages) if s.feeds_plant]
+        return next((s.name for s in feeds if s.carries == "plant"), feeds[0].name if feeds else None)
 
     @classmethod
     def from_library(cls, name: str) -> PowerChain:
@@ -126,6 +132,9 @@ class PowerChain(Described):
             raise ScenarioError(f"power is {power:g} W, expected the largest load at the end of the chain, above 0 W")
         stages: list[Stage] = []
         for stage in reversed(self.stages):
+            if stage.carries == "plant":
+                stages.append(stage.sized(PLANT_SHARE * power))
+                continue
             stage = stage.sized(power, servers, devices)
             power += float(stage.loss(np.array([power]))[0])
             stages.append(stage)
@@ -290,6 +299,9 @@ def walk(stages: Sequence[Stage | Reduced], load: Floats, n: int, *, joins: Mapp
         room = np.zeros_like(P)
         for i in range(len(stages) - 1, -1, -1):
             stage = stages[i]
+            beside = P if stage.carries == "plant" else None
+            if beside is not None:
+                P = np.zeros_like(P)
             if plant is not None and stage.name == feed:
                 P += part(plant, here)
                 room /= room_cop
@@ -302,6 +314,8 @@ def walk(stages: Sequence[Stage | Reduced], load: Floats, n: int, *, joins: Mapp
                 outputs[stage.name][here] = P
             loss = losses[i, here] = stage.loss(P)
             P += loss
+            if beside is not None:
+                P += beside
             if burned and (heat := burned.get(stage.name)) is not None:
                 loss = losses[i, here] = loss + part(heat, here)
             if stage.heat_to == "electrical-room":

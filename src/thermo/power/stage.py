@@ -81,6 +81,7 @@ class Reduced:
     heat_to: Heat
     terms: Coefficients
     capacity: float | None
+    carries: Literal["all", "plant"] = "all"
 
     def loss(self, P: Floats) -> Floats:
         """Loss of the whole stage [W] at its output `P` [W]."""
@@ -115,6 +116,7 @@ class Stage(Described):
     heat_to: Heat = "electrical-room"
     behind_inlet: bool = False  # inside the servers or their shelf, not upstream of the servers' inlets
     feeds_plant: bool = False  # fans of the room, chillers, pumps outside join at its output
+    carries: Literal["all", "plant"] = "all"  # "plant": beside the others, it feeds the plant and nothing else
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -123,6 +125,8 @@ class Stage(Described):
 
     @model_validator(mode="after")
     def _units_make_sense(self) -> Self:
+        if self.carries == "plant" and not self.feeds_plant:
+            raise ValueError('carries = "plant" needs feeds_plant = true')
         if self.whole_units and self.units is not None and self.units != round(self.units):
             raise ValueError(f"units is {self.units:g}; whole units come in whole numbers")
         if self.smallest_on is not None and not self.whole_units:

@@ -146,6 +146,9 @@ def _happenings(chain: PowerChain, faults: Sequence[Fault]) -> _Happenings:
             if fault.stage not in names:
                 raise ScenarioError(f"UnitsFailed.stage: power chain {chain.name!r} has no stage {shown(fault.stage)}"
                                     + nearest(str(fault.stage), names))
+            if chain.stages[names.index(fault.stage)].carries == "plant":
+                raise ScenarioError(f"UnitsFailed.stage: {fault.stage!r} feeds the plant alone, its units cannot fail here; "
+                                    "lower the plant instead")
             out.failed.append((fault, names.index(fault.stage)))
         elif not isinstance(fault, LoadDropped):
             raise ScenarioError(f"faults: {shown(fault)} is no fault of a power chain; expected UtilityOutage, UpsBypass, "
@@ -412,10 +415,11 @@ class _Run:
                 asked = stored / self.carriers[k].charge_efficiency
                 out.battery[:] -= stored
                 burned[self.names[k]] = burned.get(self.names[k], 0.0) + np.full(1, asked - stored)
-                if k == 0:
-                    drawn = asked
+                before = next((self.names[b] for b in range(k - 1, -1, -1) if way.stages[b].carries == "all"), None)
+                if before is None:
+                    drawn += asked
                 else:
-                    joins[self.names[k - 1]] = joins.get(self.names[k - 1], 0.0) + np.full(1, asked)
+                    joins[before] = joins.get(before, 0.0) + np.full(1, asked)
             plant_on = self.feed < way.top
             P, out.losses[:way.top], cooling, more = walk(
                 way.stages[:way.top], load if whole else np.zeros(n), n, joins=joins, plant=plant if plant_on else None,
