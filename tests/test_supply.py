@@ -259,6 +259,15 @@ def test_a_battery_behind_the_gap_carries():
     closes(supply)
 
 
+def test_a_plant_behind_the_gap_is_off():
+    """The switch before the plant's feed fails: battery for the load, nothing for the plant."""
+    c = PowerChain(stages=(Fixed(name="switch", fixed_efficiency=0.99, units=1.0), *chain().stages))
+    t = np.arange(0.0, 301.0, 60.0)
+    supply = c.over_time(np.full(t.size, 50e3), t, plant=5e3, faults=[UnitsFailed(60.0, 180.0, stage="switch")])
+    assert np.all(supply.plant == [5e3, 0, 0, 5e3, 5e3, 5e3]) and supply.load_lost_at is None
+    closes(supply)
+
+
 def test_units_that_fail_take_their_batteries_with_them():
     """Half of a UPS's units gone, the other half's batteries last as at twice the load."""
     half = ups(rated_power=50e3, units=1.0, redundancy="2N")
