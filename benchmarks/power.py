@@ -17,6 +17,7 @@ class Year:
     def setup(self, chain):
         self.chain = thermo.PowerChain.from_library(chain).sized(40e3, servers=4)
         self.load = np.random.default_rng(SEED).uniform(8e3, 40e3, YEAR)
+        self.seconds = 60.0 * np.arange(YEAR)
         utility, loss = self.chain.input_power(self.load)
         if not np.allclose(utility, self.load + loss.sum(axis=1), rtol=1e-12):
             raise NotImplementedError("the chain does not close: nothing to time")
@@ -26,6 +27,12 @@ class Year:
 
     def time_flows(self, chain):
         self.chain.flows(self.load, plant=4e3)
+
+    def time_over_time(self, chain):
+        self.chain.over_time(self.load, self.seconds, plant=4e3)
+
+    def time_outage(self, chain):
+        self.chain.over_time(self.load, self.seconds, plant=4e3, faults=[thermo.power.UtilityOutage(1e6, 1e6 + 3600.0)])
 
     def track_balance(self, chain):
         """Largest part of the utility's power that is not accounted for."""

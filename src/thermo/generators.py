@@ -695,16 +695,12 @@ def smoothed(power: Any, *, storage: Storage, ramp_limit: float | tuple[float, f
         load = _workload.resample(load, load["time"].values)
     dt = np.diff(_workload._seconds(load))
     dt = np.append(dt, dt[-1])
-    averaging_time = require_between("averaging_time", averaging_time, 0.0, MAX_TIME, "s")
-    weight = -np.expm1(-dt / averaging_time) if averaging_time > INSTANT else np.ones_like(dt)
     x = np.ascontiguousarray(load.values.reshape(len(dt), -1))
-    out = np.empty((6, *x.shape))
-    smoothing.store_pass(
-        dt, weight, x, capacity=storage.capacity, set_point=storage.set_point * storage.capacity,
-        charge_efficiency=storage.charge_efficiency, discharge_efficiency=storage.discharge_efficiency,
-        recharge_time=storage.recharge_time, ramp_up=up, ramp_down=down, out=out,
+    out = through_store(
+        dt, x, storage=storage, ramp_up=up, ramp_down=down,
         floor=0.0 if floor is None else require_between("floor", floor, 0.0, _workload.MAX_POWER, "W"),
-        floor_hold=_until("floor_hold", floor_hold, 0.0))
+        floor_hold=_until("floor_hold", floor_hold, 0.0),
+        averaging_time=require_between("averaging_time", averaging_time, 0.0, MAX_TIME, "s"))
     grid, stored, held, burned, loss, excess = out
     joules = {name: dt[:-1, None] * y[:-1] for name, y in
               (("floor_energy", held), ("burned_energy", burned), ("lost_energy", loss))}
@@ -731,13 +727,43 @@ def smoothed(power: Any, *, storage: Storage, ramp_limit: float | tuple[float, f
         attrs={"capacity": storage.capacity, "ramp_up": up, "ramp_down": down, "source": "thermo.generators.smoothed"})
 
 
-def ramp_rate(power: xr.DataArray) -> xr.DataArray:
+def through_store(dt: Array, load: Array, *, storage: Storage, ramp_up: float, ramp_down: float, floor: float,
+                  floor_hold: float, averaging_time: float) -> Array:
+    """The pass behind `smoothed` on plain arrays, for callers that have checked their numbers.
+
+    Parameters
+    ----------
+    dt : ndarray, shape (n,)
+        Length of each sample. [s]
+    load : ndarray, shape (n, c)
+        Power of the chips, one column for each store. [W]
+    storage, ramp_up, ramp_down, floor, floor_hold, averaging_time
+        As for `smoothed`; no limit is inf [W/s], no floor is 0 [W].
+
+    Returns
+    -------
+    out : ndarray, shape (6, n, c)
+        Grid power, energy in the store at the begin of each sample [J], drawn for the floor, burned for the ramp, lost in
+        the store, and grid power above the ramp. [W]
+    """
+    weight = -np.expm1(-dt / averaging_time) if averaging_time > INSTANT else np.ones_like(dt)
+    out = np.empty((6, *load.shape))
+    smoothing.store_pass(
+        dt, weight, load, capacity=storage.capacity, set_point=storage.set_point * storage.capacity,
+        charge_efficiency=storage.charge_efficiency, discharge_efficiency=storage.discharge_efficiency,
+        recharge_time=storage.recharge_time, ramp_up=ramp_up, ramp_down=ramp_down, floor=floor, floor_hold=floor_hold,
+        out=out)
+    return out
+
+
+def ramp_rate(power: xr.DataArray | xr.Dataset) -> xr.DataArray:
     """Largest rate at which a power changes from sample to sample, up or down.
 
     Parameters
     ----------
     power : DataArray, dim time and any other
-        [W]. Where its ``interpolation`` is ``"constant"`` the closing sample has no duration and does not count.
+        [W]. Where its ``interpolation`` is ``"constant"``, or a result says that it holds means over intervals, the
+        closing sample has no duration and does not count. Of a whole result: its ``utility_power``.
 
     Returns
     -------
@@ -754,8 +780,9 @@ def ramp_rate(power: xr.DataArray) -> xr.DataArray:
     >>> float(ramp_rate(p))
     150.0
     """
+    power = _power_of(power)
     t, values = _signal(power)
-    if power.attrs.get("interpolation") == "constant":
+    if _held(power):
         t, values = t[:-1], values[:-1]
     steps = np.abs(np.diff(values, axis=0)) / np.diff(t).reshape(-1, *[1] * (values.ndim - 1))
     name = f"{str(power.name or 'power').removesuffix('power')}ramp_rate"
@@ -767,14 +794,14 @@ def ramp_rate(power: xr.DataArray) -> xr.DataArray:
 utility_ramp_rate = ramp_rate  # of result["utility_power"]
 
 
-def swing_spectrum(power: xr.DataArray, *, segment: float | None = None,
+def swing_spectrum(power: xr.DataArray | xr.Dataset, *, segment: float | None = None,
                    band: tuple[float, float] = SWING_BAND) -> xr.Dataset:
     """At which frequencies a power swings, and how far.
 
     Parameters
     ----------
     power : DataArray, dim time (even steps) and any other
-        [W]
+        [W]; ``result.utility_power`` as it comes from `thermo.simulate_rack`, or the whole result, which means the same.
     segment : float, optional
         Welch's method: root mean square over segments of this length, half overlapping, each without its mean and under
         a Hann window. Default: the whole trace at once, without a window, exact where it holds whole periods. [s]
@@ -789,7 +816,7 @@ def swing_spectrum(power: xr.DataArray, *, segment: float | None = None,
 
     Notes
     -----
-    Where ``interpolation`` is ``"constant"`` the amplitude is that of the held signal, the samples' transform times
+    Where the samples are means over intervals (``interpolation`` "constant", powers of a result) the amplitude is that of the held signal, the samples' transform times
     ``sinc(f dt)``, and the closing sample does not count. A square wave of swing H that is high for the share d then
     has its fundamental at ``(2 H / pi) sin(pi d)``, as in the textbook, if its edges fall on samples.
 
@@ -800,8 +827,9 @@ def swing_spectrum(power: xr.DataArray, *, segment: float | None = None,
     >>> float(swing_spectrum(square)["dominant_frequency"])
     2.0
     """
+    power = _power_of(power)
     t, values = _signal(power)
-    held = power.attrs.get("interpolation") == "constant"
+    held = _held(power)
     if held:
         values = values[:-1]  # the closing sample ends the last one
     n, steps = len(values), np.diff(t)
@@ -840,6 +868,21 @@ def swing_spectrum(power: xr.DataArray, *, segment: float | None = None,
                                 {"units": "Hz", "long_name": "frequency of the largest swing"})},
         coords={"frequency": ("frequency", frequency, {"units": "Hz", "long_name": "frequency"})}
         | {k: c for k, c in power.coords.items() if "time" not in c.dims})
+
+
+def _power_of(power: xr.DataArray | xr.Dataset) -> xr.DataArray:
+    """The power itself; of a result, that of the utility."""
+    if isinstance(power, xr.Dataset):
+        if "utility_power" not in power:
+            raise ScenarioError("power is a Dataset without utility_power, expected a result of simulate_rack, or a DataArray")
+        return power["utility_power"]
+    return power
+
+
+def _held(power: xr.DataArray) -> bool:
+    """Whether samples are means over the intervals that begin there."""
+    return (power.attrs.get("interpolation") == "constant"
+            or str(power.attrs.get("cell_methods", "")).startswith("time: mean"))
 
 
 def _signal(power: xr.DataArray) -> tuple[Array, Array]:

@@ -17,6 +17,7 @@ from thermo.solve import Solution
 
 if TYPE_CHECKING:
     from thermo.network import Network
+    from thermo.power import Supply
     from thermo.simulate import Assembly, Scenario
 
 __all__ = ["VARIABLES", "dataset", "state_labels"]
@@ -49,12 +50,16 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "heat_rejection_power": (T, "W", "room air handlers, chillers and what else removes the heat, the electrical room's too", MEAN),
     "stage_loss": (("time", "stage"), "W", "loss of each stage of the power chain", MEAN),
     "utility_power": (T, "W", "power drawn from the utility", MEAN),
+    "utility_ramp_rate": (T, "W/s", "change of utility power since the sample before, over the time between them; 0 at the first and last", POINT),
+    "generator_power": (T, "W", "power drawn from the generator, where the power chain has one", MEAN),
+    "battery_power": (T, "W", "power out of batteries and energy stores of the power chain; negative while they are filled", MEAN),
+    "battery_charge": (T, "1", "charge of the power chain's batteries, where it has any", POINT),
     "heat_to_air": (T, "W", "heat that leaves the rack in air", MEAN),
     "heat_to_liquid": (T, "W", "heat that leaves the rack in liquid", MEAN),
     "stored_energy": (T, "J", "heat stored since the first sample", POINT),
     "energy_residual": (T, "W", "everything in, minus everything out, minus what is stored", MEAN),
-    "pue": (T, "1", "utility power over IT power", MEAN),
-    "pue_mean": ((), "1", "utility energy over IT energy", ""),
+    "pue": (T, "1", "power from utility and generator over IT power", MEAN),
+    "pue_mean": ((), "1", "energy from utility and generator over IT energy", ""),
     "final_node_temperature": (("node", "server"), "K", "state at the end, rise above reference_temperature", ""),
     "final_control_output": (("controller", "server"), "1", "controller outputs at the end", ""),
     "final_control_integral": (("controller", "server"), "1", "controller integrals at the end", ""),
@@ -90,6 +95,8 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "workload_interpolation": str(load.get("interpolation", "constant")),
              "reference_temperature": assembly.network.reference, "final_step": state["step"], "plant_feed": scenario.power.plant_feed or "utility",
              "room_cop": scenario.power.room_cop,
+             "plant_branch": next((s.name for s in scenario.power.stages if s.carries == "plant"), ""),
+             "battery_stage": next((s.name for s in scenario.power.stages if s.carrier is not None), ""),
              "warnings": json.dumps(assembly.site.warnings)}
     if scenario.start is not None:
         attrs["time_origin"] = str(scenario.start)
@@ -344,18 +351,38 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     chain = scenario.power
     shelf = chain.flows(load) if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages) else None
     removed = out if shelf is None else out + shelf.heat("server-air") + shelf.heat("rack-liquid")
-    flows = chain.flows(load, plant=scenario.cooling.heat_rejection_power(removed))
-    utility, stage_loss = flows.utility_power, flows.stage_loss
-    rejection = scenario.cooling.heat_rejection_power(removed) + flows.room_cooling_power
-    assembly.site.warnings.extend(flows.warnings)
+    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed),
+                             faults=getattr(scenario, "faults", ()))
+    bought = supply.utility_power if supply.generator_power is None else supply.utility_power + supply.generator_power
+    assembly.site.warnings.extend(supply.warnings)
+    if supply.load_lost_at is not None:
+        assembly.site.warnings.append(f"power: load lost at {supply.load_lost_at:g} s: {supply.why}")
     return {
         "device_power": device,
         "clock_fraction": clock, **_work_lost(assembly, clock, names),
         "it_power": it, "conversion_loss": conversion, "fan_power": fan, "pump_power": pump,
-        "heat_rejection_power": rejection, "stage_loss": stage_loss, "utility_power": utility, "heat_to_air": air,
+        "heat_rejection_power": supply.plant + supply.room_cooling_power, "stage_loss": supply.stage_loss,
+        "utility_power": supply.utility_power, "heat_to_air": air,
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,
-        "pue": _over(utility, it), "pue_mean": float(_over(np.array(utility[:-1] @ span), np.array(it[:-1] @ span))),
+        "pue": _over(bought, it), "pue_mean": float(_over(np.array(bought[:-1] @ span), np.array(it[:-1] @ span))),
+        **_from_stores(supply, seconds),
     }
+
+
+def _from_stores(supply: Supply, seconds: Floats) -> dict[str, Floats]:
+    """How fast the utility's power changes; what generator and stores give, where the chain has them."""
+    ramp = np.zeros(seconds.size)
+    ramp[1:] = np.diff(supply.utility_power) / np.diff(seconds)
+    if seconds.size > 1:  # the closing sample has no duration: it steps with the one before
+        ramp[-1] = 0.0
+    out = {"utility_ramp_rate": ramp}
+    if supply.generator_power is not None:
+        out["generator_power"] = supply.generator_power
+    if supply.battery_charge is not None:
+        out["battery_charge"] = supply.battery_charge
+    if supply.battery_charge is not None or np.any(supply.battery_power):
+        out["battery_power"] = supply.battery_power
+    return out
 
 
 def _over(utility: Floats, it: Floats) -> Floats:

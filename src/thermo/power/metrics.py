@@ -97,8 +97,23 @@ def sankey(result: xr.Dataset) -> pd.DataFrame:
     plant = {"utility": first}
     plant[feed] = plant.get(feed, 0.0) + energy(result, "heat_rejection_power") - first
     flow, source = energy(result, "utility_power"), "utility"
+    if "generator_power" in result:
+        rows.append(("generator", "utility", generated := energy(result, "generator_power")))
+        flow += generated
+    given = energy(result, "battery_power") if "battery_power" in result else 0.0
     for stage, place, loss in zip(stages, heat_to, lost, strict=True):
+        if stage == result.attrs.get("plant_branch"):  # beside the others
+            rows += [("utility", stage, plant[stage] + loss), (stage, "heat rejection", plant[stage]),
+                     (stage, f"heat: {place}", loss)]
+            flow -= plant.pop(stage) + loss
+            continue
         flow -= plant.get(source, 0.0)
+        if stage == result.attrs.get("battery_stage"):
+            rows.append(("battery", stage, given) if given > 0 else (stage, "battery", -given))
+            rows += [(source, "heat rejection", plant.get(source, 0.0)), (source, stage, flow)]
+            rows.append((stage, f"heat: {place}", loss))
+            flow, source = flow + given - loss, stage
+            continue
         rows += [(source, "heat rejection", plant.get(source, 0.0)), (source, stage, flow)]
         rows.append((stage, f"heat: {place}", loss))
         flow, source = flow - loss, stage
