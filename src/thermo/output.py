@@ -321,7 +321,7 @@ def _work_lost(assembly: Assembly, clock: Floats, names: list[str]) -> dict[str,
 def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[str, Any]:
     kinds, places = assembly.site.kinds, assembly.cooled.places
     seconds = scenario.seconds
-    n_time, n_server = seconds.size, scenario.rack.n_server
+    n_time = seconds.size
     names = _device_names(assembly)
     device, clock = _of_devices(assembly, solution, names)
     it, conversion = np.zeros(n_time), np.zeros(n_time)
