@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from thermo.errors import ValidityWarning
+from thermo.events import to_mapping
 from thermo.rack import Described, as_mapping
 from thermo.solve import Solution
 
@@ -35,7 +36,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "coolant_temperature": (TSP, "degC", "fluid behind each position along its path", POINT),
     "device_power": (TSD, "W", "electrical power of the device", MEAN),
     "clock_fraction": (TSD, "1", "clock over the clock asked for", MEAN),
-    "supply_temperature": (T, "degC", "primary coolant supplied to the rack", POINT),
+    "supply_temperature": (T, "degC", "primary coolant supplied to the rack; room air while no cold air comes", POINT),
     "return_temperature": (T, "degC", "primary coolant that leaves the servers, mixed", POINT),
     "mass_flow": (TS, "kg/s", "primary coolant through the server", MEAN),
     "fan_duty": (TS, "1", "fan speed over rated speed", MEAN),
@@ -134,6 +135,7 @@ def scenario_json(scenario: Scenario) -> str:
         "rack": as_mapping(scenario.rack), "cooling": cooling, "power": as_mapping(scenario.power), "ambient": ambient,
         "workload": _series(scenario.workload), "solver": scenario.solver, "tolerance": scenario.tolerance,
         "initial": scenario.initial if isinstance(scenario.initial, str | float) else "an earlier result",
+        "events": [to_mapping(event) for event in scenario.events],
     })
 
 
@@ -233,6 +235,9 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
     if supply.ndim == 2:  # one a server: what they draw together
         supply = np.sum(supply * mass, axis=1) / np.sum(mass, axis=1)
     supply = np.broadcast_to(supply, mass.shape[:1]).copy()
+    enclosed = assembly.site.timeline.without_cooling()
+    if cooled.room is not None and enclosed is not None:  # servers breathe the room
+        supply = np.where(enclosed != 0, solution.shared[:, cooled.room] + assembly.network.reference, supply)
     return {
         "junction_temperature": _columns(names, solution, [list(p.junction) for p in places]),
         "memory_temperature": _columns(names, solution, [p.memory for p in places]),
@@ -264,17 +269,23 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     device = np.empty(shape) if len(kinds) == 1 else np.full(shape, np.nan)
     conversion, it = np.zeros(n_time), np.zeros(n_time)
 
+    off = assembly.site.timeline.off()
+
     def of_all(mean: Floats, n: int) -> Floats:
         return np.asarray(mean.sum(axis=1) if mean.ndim == 2 else mean * n)
+
+    def drawn(power: Floats, linear: bool) -> Floats:
+        mean = _mean_over_interval(power, linear)
+        return mean if off is None else np.where((off if mean.ndim < 2 else off[:, None]) != 0, 0.0, mean)
 
     for kind, power in zip(kinds, assembly.power, strict=True):
         here = slice(kind.first, kind.first + kind.group.n_server)
         for name, watts in zip(kind.server.device_names, power.devices, strict=True):
-            mean = _mean_over_interval(watts, power.linear)
+            mean = drawn(watts, power.linear)
             device[:, here, names.index(name)] = mean[:, None] if mean.ndim == 1 else mean
             it += of_all(mean, kind.group.n_server)
         if power.conversion is not None:
-            mean = _mean_over_interval(power.conversion, power.linear)
+            mean = drawn(power.conversion, power.linear)
             conversion += of_all(mean, kind.group.n_server)
     it += conversion
 
@@ -322,7 +333,7 @@ def state_labels(network: Network) -> dict[str, list[str]]:
 
     Where there are several kinds of server, rows of all kinds one after the other, each with its kind's number."""
     several = len(network.groups) > 1
-    out: dict[str, list[str]] = {"node": [], "controller": []}
+    out: dict[str, list[str]] = {"node": [], "controller": [], "shared_node": list(network.shared_names)}
     for k, g in enumerate(network.groups):
         before = f"{k}/" if several else ""
         out["node"] += [f"{before}{i}: {name}" for i, name in enumerate(g.names)]

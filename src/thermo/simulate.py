@@ -4,7 +4,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from functools import partial
 from typing import Any
 
@@ -16,13 +17,14 @@ from thermo import workload as _workload
 from thermo.ambient import Ambient, is_number, over_time
 from thermo.cooling.site import Cooled, CoolingDesign, Kind, Site
 from thermo.errors import LimitError, ScenarioError, nearest, require_between, shown
+from thermo.events import Event, Fault, Timeline, timeline
 from thermo.network import Network
 from thermo.output import dataset, state_labels
-from thermo.power import PowerChain
+from thermo.power import PowerChain, rated_power
 from thermo.rack import Rack, Server
 from thermo.solve import SOLVERS, Solution, integrate, steady_start
 
-__all__ = ["Assembly", "Scenario", "assemble", "checked", "device_power", "simulate_rack", "solved"]
+__all__ = ["Assembly", "Scenario", "assemble", "checked", "device_power", "simulate_rack", "solved", "without_load"]
 
 Floats = NDArray[np.float64]
 LARGEST_OUTPUT = 64e9  # bytes: more than this is refused before anything is allocated
@@ -46,6 +48,13 @@ class Scenario:
     tolerance: float
     seconds: Floats
     start: np.datetime64 | None
+    events: tuple[Event, ...] = ()
+    timeline: Timeline = field(default_factory=Timeline)  # of the events, over `seconds`
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What events tell the power chain."""
+        return self.timeline.faults
 
 
 @dataclass(frozen=True)
@@ -93,8 +102,9 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
         Room and facility supply; default 25 degC at sea level.
     time_step : float, optional
         Resample the workload to this step, keeping its energy [s].
-    events : sequence
-        Things that happen; none are known yet.
+    events : sequence of thermo.events.Event
+        Things that happen, in any order; see `thermo.events`. The instants at which they begin and end become samples of
+        the run, beside those of the workload.
     initial : "steady", float or Dataset
         Steady state of the first sample, one temperature for all [degC], or a result to go on from: one of the same
         servers under the same kind of cooling, whose last time is the workload's first (a workload in seconds from 0 has a
@@ -176,10 +186,6 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
         ambient = Ambient.from_mapping(ambient, "ambient")
     if not isinstance(ambient, Ambient):
         raise ScenarioError(f"ambient is {shown(ambient)}, expected an Ambient or a mapping of its fields")
-    if isinstance(events, str | bytes) or not isinstance(events, Sequence):
-        raise ScenarioError(f"events is {shown(events)}, expected a sequence of events; leave it out, or give ()")
-    if len(events):
-        raise ScenarioError(f"events: {shown(events[0])} is not an event that this version knows; leave events empty")
     if not isinstance(solver, str) or solver not in SOLVERS:
         raise ScenarioError(f"solver is {shown(solver)}{nearest(str(solver)[:40], SOLVERS)}")
     tolerance = _number("tolerance", tolerance, 1e-9, 10.0, "K")
@@ -194,9 +200,32 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     load = _check_dims(rack, load)
     _check_size(rack, load)
     seconds, start = _clock(load, initial)
+    goes_on = isinstance(initial, xr.Dataset)
+    happens = timeline(events, start, float(seconds[0]), float(seconds[-1]), servers=rack.n_server, goes_on=goes_on,
+                       takes=getattr(design, "takes_events", ()), setpoints=getattr(design, "setpoints", ()),
+                       design=type(design).__name__, restart_delay=getattr(design, "restart_delay", 0.0))
+    load, seconds = _sampled_at_instants(load, seconds, start, happens)
+    happens = happens.on(seconds)
+    _check_size(rack, load)
     over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature",
               low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?", servers=rack.n_server)
-    return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start)
+    return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start, tuple(events), happens)
+
+
+def _sampled_at_instants(load: xr.DataArray, seconds: Floats, start: np.datetime64 | None, happens: Timeline
+                         ) -> tuple[xr.DataArray, Floats]:
+    """The workload with samples where something begins or ends, and its times on the run's clock."""
+    inside = np.array([x for x in happens.instants if seconds[0] < x < seconds[-1]])
+    if inside.size:  # what all but falls on a sample is that sample
+        near = np.minimum(np.searchsorted(seconds, inside - SAME_TIME), seconds.size - 1)
+        inside = inside[np.abs(seconds[near] - inside) > SAME_TIME]
+    if not inside.size:
+        return load, seconds
+    inside = inside[np.append(True, np.diff(inside) > SAME_TIME)]
+    new = inside if start is None else start + np.rint(inside * 1e6).astype("m8[us]")
+    load = _workload.sampled_too(load, new)
+    times = load["time"].to_numpy()
+    return load, np.asarray(times, np.float64) if start is None else (times - start) / np.timedelta64(1, "ns") * 1e-9
 
 
 def _require_number(name: str, value: Any, expected: str) -> None:
@@ -398,6 +427,28 @@ def _clock(load: xr.DataArray, initial: Any) -> tuple[Floats, np.datetime64 | No
     return (times - start) / np.timedelta64(1, "ns") * 1e-9, start
 
 
+def without_load(scenario: Scenario, lost_at: float, back_at: float = np.inf) -> Scenario:
+    """The scenario with devices and fans of the rack without power for a while; both instants become samples.
+
+    What came before is the same: nothing before `lost_at` depends on it. When power is back the workload goes on as if it
+    had run all the time; what a restart takes is not in it. Some air still moves through the standing fans: what they would
+    draw at a fifth of their least duty.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        As `checked` gives it.
+    lost_at, back_at : float
+        From when to when, on the run's clock. [s]
+    """
+    if not lost_at < back_at or not scenario.seconds[0] < lost_at < scenario.seconds[-1]:
+        raise ScenarioError(f"lost_at is {lost_at:g} s and back_at {back_at:g} s, expected one after the other, the first inside the "
+                            f"run, {scenario.seconds[0]:g} to {scenario.seconds[-1]:g} s")
+    happens = scenario.timeline.without_power(lost_at, back_at)
+    load, seconds = _sampled_at_instants(scenario.workload, scenario.seconds, scenario.start, happens)
+    return changed(scenario, workload=load, seconds=seconds, timeline=happens.on(seconds))
+
+
 # ------------------------------------------------------------------------------------------------------ 2 device power
 
 def device_power(scenario: Scenario) -> list[DevicePower]:
@@ -468,9 +519,14 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
         group = network.group(slot.count)
         signals = [group.series(p, linear=power.linear) for p in power.devices]
         conversion = None if power.conversion is None else group.series(power.conversion, linear=power.linear)
+        if (off := scenario.timeline.off()) is not None:
+            signals = [group.choice(signal, group.series(0.0), group.series(off)) for signal in signals]
+            conversion = None if conversion is None else group.choice(conversion, group.series(0.0), group.series(off))
         kinds.append(Kind(slot.server, group, first, signals, conversion))
         first += slot.count
-    site = Site(kinds, scenario.ambient, _over_time(scenario))
+    earlier = scenario.initial
+    in_room = isinstance(earlier, xr.Dataset) and "room" in earlier.coords.get("shared_node", xr.DataArray([])).values
+    site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack), in_room)
     _warn_of_peaks(scenario, watts, site)
     site.warnings += scenario.power.doubts(scenario.rack)
     return Assembly(network, site, scenario.cooling.add_to(network, site), watts)
