@@ -37,7 +37,7 @@ UNITS: dict[str, str] = {
     "setpoint": "degC", "margin": "K", "gain": "1/K", "integral_gain": "1/(K s)", "period": "s", "resolution": "1",
     "deadband": "K", "temperature": "degC", "output": "1",
     # events
-    "t": "s", "duration": "s", "generator_start": "s", "change": "K", "fan": "1",
+    "t": "s", "duration": "s", "change": "K", "fan": "1",
 }
 
 

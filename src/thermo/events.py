@@ -10,8 +10,8 @@ instants at which an event begins or ends become samples of the run, beside thos
 What each does:
 
 ================  ==========================================================================================================
-utility outage    the plant that cools is off until the utility or a generator is back and it has restarted; a fault of the
-                  power chain
+utility outage    the plant that cools is off until the utility is back, or the chain's generator has started, and it has
+                  restarted; a fault of the power chain
 UPS bypass        a fault of the power chain
 supply failure    a fault of the power chain
 fan failure       that many fans of a server stand still behind closed flaps (no air flows back through them); the others
@@ -33,12 +33,12 @@ from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from thermo.errors import ScenarioError, nearest, shown
 from thermo.rack import Celsius, Count, Described, Number, Positive, as_mapping
 
-__all__ = ["KINDS", "CoolingLoss", "Event", "FanFailure", "Fault", "InletStep", "PsuFailure", "Setpoint", "Timeline", "UpsBypass",
+__all__ = ["KINDS", "CoolingLoss", "Event", "FanFailure", "Fault", "InletStep", "Plant", "PsuFailure", "Setpoint", "Timeline", "UpsBypass",
            "UtilityOutage", "cooling_loss", "fan_failure", "inlet_step", "psu_failure", "setpoint", "ups_bypass", "utility_outage"]
 
 Floats = NDArray[np.float64]
@@ -73,11 +73,7 @@ def _a_duration(value: Any) -> Any:
     return value
 
 
-def _as_json(value: float | np.datetime64) -> float | str:
-    return str(value) if isinstance(value, np.datetime64) else value
-
-
-Instant = Annotated[Any, BeforeValidator(_an_instant), PlainSerializer(_as_json)]
+Instant = Annotated[Any, BeforeValidator(_an_instant)]  # s, or datetime64
 Duration = Annotated[Positive, BeforeValidator(_a_duration)]  # s
 
 
@@ -90,7 +86,15 @@ class Fault:
     end: float  # s; infinite where it stays
     units: int = 0  # of power supplies that fail
     server: int | None = None  # whose; None: each server's
-    generator_start: float | None = None  # s after `begin`
+
+
+@dataclass(frozen=True)
+class Plant:
+    """What cools, as events see it."""
+
+    restart_delay: float = 0.0  # s from power to cold air again
+    generator_start: float | None = None  # s from the begin of an outage to power from a generator
+    on_battery: bool = False  # fed behind a battery: outages do not stop it
 
 
 class Event(Described):
@@ -108,7 +112,7 @@ class Event(Described):
         """What the power chain is told, where the event is one of the power chain."""
         return None
 
-    def ends_without_cooling(self, begin: float, restart_delay: float) -> float | None:
+    def without_cooling(self, begin: float, plant: Plant) -> float | None:
         """Until when it stops the cooling [s]; None where it does not."""
         return None
 
@@ -123,19 +127,17 @@ class UtilityOutage(Event):
 
     kind = "utility-outage"
     duration: Duration  # s
-    generator_start: Duration | None = None  # s after `t`
 
     def fault(self, begin: float) -> Fault:
         """What the power chain is told."""
-        return Fault(self.kind, begin, self.end(begin), generator_start=self.generator_start)
+        return Fault(self.kind, begin, self.end(begin))
 
-    def back(self, begin: float) -> float:
-        """When the site has power again [s], from the utility or a generator."""
-        return min(self.end(begin), begin + (np.inf if self.generator_start is None else self.generator_start))
-
-    def ends_without_cooling(self, begin: float, restart_delay: float) -> float:
+    def without_cooling(self, begin: float, plant: Plant) -> float | None:
         """Power back, and the plant restarted [s]."""
-        return self.back(begin) + restart_delay
+        if plant.on_battery:
+            return None
+        by_generator = np.inf if plant.generator_start is None else begin + plant.generator_start
+        return float(min(self.end(begin), by_generator)) + plant.restart_delay
 
 
 class UpsBypass(Event):
@@ -179,7 +181,7 @@ class CoolingLoss(Event):
 
     kind = "cooling-loss"
 
-    def ends_without_cooling(self, begin: float, restart_delay: float) -> float:
+    def without_cooling(self, begin: float, plant: Plant) -> float:
         """When cold air comes again [s]."""
         return self.end(begin)
 
@@ -212,7 +214,7 @@ KINDS: dict[str, type[Event]] = {e.kind: e for e in (UtilityOutage, UpsBypass, P
 
 # ------------------------------------------------------------------------------------------------------------- making them
 
-def utility_outage(t: Any, duration: Any, *, generator_start: Any = None) -> UtilityOutage:
+def utility_outage(t: Any, duration: Any) -> UtilityOutage:
     """The utility fails.
 
     Parameters
@@ -221,13 +223,12 @@ def utility_outage(t: Any, duration: Any, *, generator_start: Any = None) -> Uti
         When. [s]
     duration : float or timedelta
         Until the utility is back. [s]
-    generator_start : float or timedelta, optional
-        After so long a generator carries the site; none by default. [s]
 
     Notes
     -----
-    The plant that cools (room air handlers, chiller) is off from `t` until there is power again and, behind that, for the
-    cooling design's `restart_delay`. Servers and their fans run on from the chain's battery, as long as it lasts.
+    The plant that cools (room air handlers, chiller) is off from `t` until the utility is back or the chain's generator has
+    started and, behind that, for the cooling design's `restart_delay`; a plant that the chain feeds behind a battery goes on.
+    Servers and their fans run on from the battery.
 
     Raises
     ------
@@ -239,7 +240,7 @@ def utility_outage(t: Any, duration: Any, *, generator_start: Any = None) -> Uti
     >>> utility_outage(600.0, 300.0).duration
     300.0
     """
-    return UtilityOutage.from_mapping(_given(t=t, duration=duration, generator_start=generator_start), "utility_outage")
+    return UtilityOutage.from_mapping(_given(t=t, duration=duration), "utility_outage")
 
 
 def ups_bypass(t: Any, duration: Any = None) -> UpsBypass:
@@ -349,7 +350,8 @@ def _given(**values: Any) -> dict[str, Any]:
 
 def to_mapping(event: Event) -> dict[str, Any]:
     """An event as plain numbers and texts, ready for JSON; `from_mapping` makes it again."""
-    return {"kind": event.kind, **{k: v for k, v in as_mapping(event).items() if v is not None}}
+    told = {k: v for k, v in as_mapping(event).items() if v is not None}
+    return {"kind": event.kind, **told, "t": str(event.t) if isinstance(event.t, np.datetime64) else event.t}
 
 
 def from_mapping(data: Mapping[str, Any], where: str) -> Event:
@@ -369,18 +371,18 @@ class Timeline:
     """Events on the clock of a run: what holds at each sample. Made by `timeline`, then put `on` the samples."""
 
     begins: tuple[tuple[Event, float], ...] = ()  # with the instant at which it begins [s], in that order
-    restart_delay: float = 0.0  # s, of the plant that cools
+    plant: Plant = field(default_factory=Plant)
     lost: tuple[float, float] | None = None  # s: from when to when the rack has no power
     seconds: Floats = field(default_factory=lambda: np.zeros(1))  # the run's samples
     servers: int = 1
 
     def on(self, seconds: Floats) -> Timeline:
         """The same events over these samples."""
-        return Timeline(self.begins, self.restart_delay, self.lost, seconds, self.servers)
+        return Timeline(self.begins, self.plant, self.lost, seconds, self.servers)
 
     def without_power(self, begin: float, end: float) -> Timeline:
         """The same events, and the rack without power from `begin` to `end` [s]."""
-        return Timeline(self.begins, self.restart_delay, (begin, end), self.seconds, self.servers)
+        return Timeline(self.begins, self.plant, (begin, end), self.seconds, self.servers)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -393,9 +395,7 @@ class Timeline:
         found: set[float] = set(self.lost or ())
         for event, begin in self.begins:
             found |= {begin, event.end(begin)}
-            if isinstance(event, UtilityOutage):
-                found.add(event.back(begin))
-            if (end := event.ends_without_cooling(begin, self.restart_delay)) is not None:
+            if (end := event.without_cooling(begin, self.plant)) is not None:
                 found.add(end)
         return sorted(x for x in found if np.isfinite(x))
 
@@ -413,12 +413,12 @@ class Timeline:
     @property
     def stops_cooling(self) -> bool:
         """Whether any event stops the cooling."""
-        return any(event.ends_without_cooling(begin, 0.0) is not None for event, begin in self.begins)
+        return any(event.without_cooling(begin, self.plant) is not None for event, begin in self.begins)
 
     def without_cooling(self) -> Floats | None:
         """1 while no cold air comes, ``(time,)``; None where it always does."""
         return self._while((begin, end) for event, begin in self.begins
-                           if (end := event.ends_without_cooling(begin, self.restart_delay)) is not None)
+                           if (end := event.without_cooling(begin, self.plant)) is not None)
 
     def off(self) -> Floats | None:
         """1 while the rack has no power, ``(time,)``; None where it always has."""
@@ -459,7 +459,7 @@ class Timeline:
 
 
 def timeline(events: Any, start: np.datetime64 | None, first: float, last: float, *, servers: int, goes_on: bool,
-             takes: Sequence[str], setpoints: Sequence[str], design: str, restart_delay: float) -> Timeline:
+             takes: Sequence[str], setpoints: Sequence[str], design: str, plant: Plant) -> Timeline:
     """Events checked against a run.
 
     Parameters
@@ -478,8 +478,8 @@ def timeline(events: Any, start: np.datetime64 | None, first: float, last: float
         Kinds of events that the cooling design answers to, and the set points that it lets be moved.
     design : str
         Its name, for refusals.
-    restart_delay : float
-        Of the plant that cools. [s]
+    plant : Plant
+        What cools.
 
     Raises
     ------
@@ -508,7 +508,7 @@ def timeline(events: Any, start: np.datetime64 | None, first: float, last: float
             raise ScenarioError(f"{where}: cooling by {design} does not answer to it; it takes {', '.join(takes) or 'no events'}")
         if isinstance(event, Setpoint) and event.name not in setpoints:
             raise ScenarioError(f"{where}: name is {shown(event.name)}{nearest(event.name, setpoints)}; set points of {design}")
-        stops = event.ends_without_cooling(begin, 0.0) is not None
+        stops = event.without_cooling(begin, plant) is not None
         if stops and "cooling-loss" not in takes:
             raise ScenarioError(f"{where}: cooling by {design} cannot be followed without its plant; it takes "
                                 f"{', '.join(takes) or 'no events'}")
@@ -516,7 +516,7 @@ def timeline(events: Any, start: np.datetime64 | None, first: float, last: float
             raise ScenarioError(f"{where}: a run that begins without cooling has no state to begin from; begin the workload "
                                 f"before it, or let t be after {first:g} s")
         found.append((event, begin))
-    return Timeline(tuple(sorted(found, key=lambda pair: pair[1])), restart_delay, servers=servers)
+    return Timeline(tuple(sorted(found, key=lambda pair: pair[1])), plant, servers=servers)
 
 
 def _seconds(event: Event, start: np.datetime64 | None, where: str) -> float:

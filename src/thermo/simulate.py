@@ -17,14 +17,15 @@ from thermo import workload as _workload
 from thermo.ambient import Ambient, is_number, over_time
 from thermo.cooling.site import Cooled, CoolingDesign, Kind, Site
 from thermo.errors import LimitError, ScenarioError, nearest, require_between, shown
-from thermo.events import Event, Fault, Timeline, timeline
+from thermo.events import Event, Fault, Plant, Timeline, timeline
 from thermo.network import Network
 from thermo.output import dataset, state_labels
 from thermo.power import PowerChain, rated_power
 from thermo.rack import Rack, Server
 from thermo.solve import SOLVERS, Solution, integrate, steady_start
 
-__all__ = ["Assembly", "Scenario", "assemble", "checked", "device_power", "simulate_rack", "solved", "without_load"]
+__all__ = ["Assembly", "Scenario", "assemble", "checked", "device_power", "simulate_rack", "simulated", "solved",
+           "without_load"]
 
 Floats = NDArray[np.float64]
 LARGEST_OUTPUT = 64e9  # bytes: more than this is refused before anything is allocated
@@ -143,6 +144,11 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     _check_progress(progress)
     scenario = checked(rack, workload, cooling=cooling, power=power, ambient=ambient, time_step=time_step, events=events,
                        initial=initial, solver=solver, tolerance=tolerance)
+    return simulated(scenario, progress)
+
+
+def simulated(scenario: Scenario, progress: bool | Callable[[float], None] = False) -> xr.Dataset:
+    """The result of a checked scenario, which may be one `without_load`."""
     watts = device_power(scenario)
     assembly = assemble(scenario, watts)
     solution, state = solved(scenario, assembly, progress)
@@ -203,13 +209,22 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     goes_on = isinstance(initial, xr.Dataset)
     happens = timeline(events, start, float(seconds[0]), float(seconds[-1]), servers=rack.n_server, goes_on=goes_on,
                        takes=getattr(design, "takes_events", ()), setpoints=getattr(design, "setpoints", ()),
-                       design=type(design).__name__, restart_delay=getattr(design, "restart_delay", 0.0))
+                       design=type(design).__name__, plant=_plant(design, chain))
     load, seconds = _sampled_at_instants(load, seconds, start, happens)
     happens = happens.on(seconds)
     _check_size(rack, load)
     over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature",
               low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?", servers=rack.n_server)
     return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start, tuple(events), happens)
+
+
+def _plant(design: CoolingDesign, chain: PowerChain) -> Plant:
+    """What cools: how long it takes to start again, when a generator feeds it, whether a battery does."""
+    generator = getattr(chain, "generator", None)
+    starts = None if generator is None or generator.fails_to_start else float(generator.start_delay)
+    batteries = [i for i, stage in enumerate(chain.stages) if getattr(stage, "battery", None) is not None]
+    fed = chain.plant_feed is not None and bool(batteries) and chain.stage_names.index(chain.plant_feed) >= batteries[0]
+    return Plant(float(getattr(design, "restart_delay", 0.0)), starts, fed)
 
 
 def _sampled_at_instants(load: xr.DataArray, seconds: Floats, start: np.datetime64 | None, happens: Timeline

@@ -43,7 +43,20 @@ from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop
 from thermo.cooling.site import Cooled, Kind, Places, SetPoint, Site, Step, stepped
 from thermo.errors import ScenarioError
 from thermo.network import Group, Network, Node, Signal, Table, law_table
-from thermo.rack import CurveSink, Described, Device, Fans, Lane, Mount, NotNegative, Number, PlateFinSink, Positive, Server, Share
+from thermo.rack import (
+    CurveSink,
+    Described,
+    Device,
+    Fans,
+    Lane,
+    Mount,
+    NotNegative,
+    Number,
+    PlateFinSink,
+    Positive,
+    Server,
+    Share,
+)
 
 __all__ = ["Air", "LaneFlows", "lane_flows"]
 
@@ -116,10 +129,9 @@ class Air(Described):
         # Laws are made for the air at the start of the run; later air comes in as factors, so that the past does not depend
         # on what is still to come, and a run in two parts is the run in one.
         air = AirState.at(network.reference, ambient.air_pressure, ambient.relative_humidity)
-        flows = {"low": 1e-6, "high": MOST_FLOW, "unit": "m3/s"}
         flow = None if self.supply_flow is None else site.set_point(
-            self.supply_flow, "supply_flow", name="cooling.supply_flow", **flows)
-        limits = site.steps("supply_flow", np.zeros(()), **flows) if flow is None else ()
+            self.supply_flow, "supply_flow", name="cooling.supply_flow", low=1e-6, high=MOST_FLOW, unit="m3/s")
+        limits = site.steps("supply_flow", np.zeros(()), low=1e-6, high=MOST_FLOW, unit="m3/s") if flow is None else ()
         enclosed = site.timeline.stops_cooling or site.goes_on_in_room or self.room_capacity is not None
         capacity = (ROOM_CAPACITY * site.rated_power if self.room_capacity is None else self.room_capacity) if enclosed else 0.0
         shared = flow is not None or bool(limits) or self.recirculation > 0 or enclosed
@@ -276,12 +288,12 @@ class _Rack:
         """Numbers of fans that stand still in some server, and when: ``(time, server)``, 1 while it is that many."""
         if self.stopped_fans is None:
             return []
-        own, fans = kind.own(self.stopped_fans), kind.server.fans
+        own, fans = kind.own(self.stopped_fans.astype(np.float64)), kind.server.fans
         out = []
         for count in np.unique(own[own > 0]):
             if count >= fans.count:
                 k, server = np.argwhere(own >= fans.count)[0]
-                raise ScenarioError(f"events: fan-failure: {own[k, server]} fans of server {kind.first + server} stand still at "
+                raise ScenarioError(f"events: fan-failure: {own[k, server]:g} fans of server {kind.first + server} stand still at "
                                     f"{self.network.time[k]:g} s, it has {fans.count}; leave one at least, for without any the "
                                     "laws of its air do not hold")
             out.append((int(count), (own == count).astype(np.float64)))

@@ -1,0 +1,278 @@
+"""How long a rack goes on when power or cooling fails, and what trips first."""
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from thermo import events as _events
+from thermo import workload as _workload
+from thermo.ambient import is_number
+from thermo.errors import ScenarioError, ValidityWarning, nearest, require_between, shown
+from thermo.power import PowerChain, Ups
+from thermo.simulate import checked, simulated
+
+__all__ = ["Trip", "battery_empty", "ride_through", "trips"]
+
+Floats = NDArray[np.float64]
+INLET_LIMIT = 35.0  # degC, allowable air at the inlets of class A2 (ASHRAE TC 9.9, Thermal Guidelines)
+FOREVER = 1e9  # s
+COLUMNS = {  # name: unit
+    "event": "", "workload": "", "duration": "s", "it_power": "W", "first": "", "first_after": "s", "first_where": "",
+    "electrical_ride_through": "s", "thermal_ride_through": "s", "inlet_above_limit_after": "s", "inlet_above_limit_where": "",
+    "throttles_after": "s", "throttles_where": "", "shuts_down_after": "s", "shuts_down_where": "", "above_before": "",
+    "peak_inlet": "degC", "peak_junction": "degC",
+}
+MADE: dict[str, Callable[[Any, float], _events.Event]] = {
+    "utility_outage": _events.utility_outage,
+    "cooling_loss": _events.cooling_loss,
+    "fan_failure": lambda t, duration: _events.fan_failure(t, server=0, duration=duration),
+}
+
+
+@dataclass(frozen=True)
+class Trip:
+    """Something that reaches its limit."""
+
+    what: str  # "battery empty", "inlet above limit", "device throttles", "device shuts down"
+    after: float  # s, from the event; infinite where it never does
+    where: str = ""
+
+
+def ride_through(rack: Any, workload: Any = 1.0, *,
+                 event: str | Sequence[str] | Mapping[str, Sequence[_events.Event]] = "utility_outage",
+                 duration: float | Sequence[float] | None = None, at: float | None = None, horizon: float = 1800.0,
+                 time_step: float = 5.0, inlet_limit: float = INLET_LIMIT, cooling: Any = None, power: Any = None,
+                 ambient: Any = None, initial: Any = "steady", solver: str = "auto", tolerance: float = 0.01) -> pd.DataFrame:
+    """What trips first when something fails, when, and how long the rack could have gone on.
+
+    Every event is put against every workload and every duration; each is one run and one row.
+
+    Parameters
+    ----------
+    rack : Rack or str
+        As `simulate_rack` takes it.
+    workload : number, trace, or a list of them
+        A number is a utilisation that lasts for the `horizon`; a trace is followed to its end. [1]
+    event : str, sequence of str, or mapping
+        ``"utility_outage"``, ``"cooling_loss"``, ``"fan_failure"`` (one fan of the lowest server), or a mapping from the name
+        of a case to its events, whose instants are the run's own; times are counted from the first of them.
+    duration : float or sequence of float, optional
+        Of an event given by its name; default beyond the end of the run. [s]
+    at : float, optional
+        When an event given by its name begins, from the first sample on; default one `time_step`. [s]
+    horizon, time_step : float
+        Of workloads that are numbers. What happens between samples is read off straight lines. [s]
+    inlet_limit : float
+        Highest temperature of the air that servers may breathe; default that of class A2. [degC]
+    cooling, power, ambient, initial, solver, tolerance
+        As `simulate_rack` takes them.
+
+    Returns
+    -------
+    table : DataFrame
+        One row a case; units of the columns are in ``table.attrs["units"]``, what the runs warned of in
+        ``table.attrs["warnings"]``. Times are counted from the event, infinite where
+        nothing happened within the run. `electrical_ride_through` is how long the chain's battery carries the rack while no
+        power comes from outside, 0 where it has none; `thermal_ride_through` how long air and devices stay within their
+        limits while the load is carried. Each is known whatever the other is: the run does not end where the battery does.
+
+    Devices that were above a limit already when the event began are not its doing: they are left out, and named in
+    `above_before`.
+
+    Notes
+    -----
+    A battery is drained by ``1 / runtime(load)`` each second, `Battery.runtime` at the load of that moment. A device
+    throttles where its clock falls below what was asked for, or, in a run that does not slow devices down, where silicon or
+    memory passes the highest temperature of operation; it shuts down where its clock is 0, or silicon passes that limit.
+
+    Raises
+    ------
+    ScenarioError
+        If an argument cannot be what was meant.
+
+    Examples
+    --------
+    >>> import thermo
+    >>> table = thermo.ride_through("t4-server", 0.5, event="cooling_loss", horizon=600.0)
+    >>> table["first"].tolist()
+    ['inlet above limit']
+    """
+    horizon = require_between("horizon", horizon, 1.0, 1e7, "s")
+    time_step = require_between("time_step", time_step, 1e-3, 0.5 * horizon, "s")
+    inlet_limit = require_between("inlet_limit", inlet_limit, -20.0, 100.0, "degC", "is it in kelvin?")
+    rows: list[dict[str, Any]] = []
+    said: dict[str, None] = {}
+    for load in workload if isinstance(workload, list | tuple) else [workload]:
+        trace = _workload.constant(load, duration=horizon + time_step, time_step=time_step) if is_number(load) else (
+            _workload.as_workload(load))
+        named = f"{float(load):g}" if is_number(load) else str(trace.attrs.get("source") or trace.name or "trace")
+        for name, lasts, happens in _cases(event, duration, trace["time"].to_numpy()[0], time_step if at is None else at):
+            scenario = checked(rack, trace, cooling=cooling, power=power, ambient=ambient, events=happens, initial=initial,
+                               solver=solver, tolerance=tolerance)
+            begin = scenario.timeline.begins[0][1]
+            with warnings.catch_warnings(record=True) as caught:  # limits are passed on purpose: said once, in the table
+                warnings.simplefilter("always", ValidityWarning)
+                result = simulated(scenario)
+            said |= dict.fromkeys(f"{name}: {warning.message}" for warning in caught)
+            found, above = trips(result, scenario.seconds, begin, inlet_limit=inlet_limit)
+            carried = np.asarray(result["it_power"] + result["fan_power"] + result["pump_power"], dtype=np.float64)
+            generator = scenario.timeline.plant.generator_start
+            empty = min((battery_empty(scenario.power, carried, scenario.seconds, fault.begin,
+                                       min(fault.end, np.inf if generator is None else fault.begin + generator))
+                         for fault in scenario.faults if fault.kind == "utility-outage"), default=np.inf)
+            rows.append({"event": name, "workload": named, "duration": lasts,
+                         "above_before": ", ".join(above), **_row(result, scenario.seconds, begin, found, empty - begin)})
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table.attrs.update(units=dict(COLUMNS), inlet_limit=inlet_limit, warnings=list(said))
+    return table
+
+
+def _cases(event: Any, duration: Any, start: Any, at: Any) -> Iterator[tuple[str, float, Sequence[_events.Event]]]:
+    """Name, duration and events of each case."""
+    if isinstance(event, Mapping):
+        if duration is not None or not event:
+            raise ScenarioError("event is a mapping: give it at least one case, and durations in its events")
+        for name, happens in event.items():
+            if isinstance(happens, _events.Event):
+                happens = [happens]
+            if not isinstance(happens, Sequence) or not happens:
+                raise ScenarioError(f"event: case {shown(name)} has {shown(happens)}, expected its events in a list")
+            lengths = [e.duration for e in happens if isinstance(e, _events.Event)]
+            yield str(name), max(np.inf if d is None else d for d in lengths or [None]), happens
+        return
+    names = [event] if isinstance(event, str) else event
+    if not isinstance(names, Sequence) or not names:
+        raise ScenarioError(f"event is {shown(event)}, expected one or more of {', '.join(MADE)}, or a mapping")
+    at = require_between("at", at, 1e-3, FOREVER, "s")
+    begins = start + np.timedelta64(round(at * 1e6), "us") if isinstance(start, np.datetime64) else float(start) + at
+    for name in names:
+        if not isinstance(name, str) or name not in MADE:
+            raise ScenarioError(f"event is {shown(name)}{nearest(str(name)[:40], MADE)}")
+        for lasts in duration if isinstance(duration, Sequence | np.ndarray) and not isinstance(duration, str) else [duration]:
+            length = np.inf if lasts is None else require_between("duration", lasts, 1e-3, FOREVER, "s")
+            yield name, length, [MADE[name](begins, min(length, FOREVER))]
+
+
+def _row(result: xr.Dataset, seconds: Floats, begin: float, found: Sequence[Trip], battery: float) -> dict[str, Any]:
+    before = max(int(np.searchsorted(seconds, begin - 1e-6)) - 1, 0)
+    every = [Trip("battery empty", battery), *found]
+    first = min(every, key=lambda trip: trip.after)
+    of = {trip.what: trip for trip in found}
+    out = {"it_power": float(result["it_power"][before]), "first": first.what if np.isfinite(first.after) else "nothing",
+           "first_after": first.after, "first_where": first.where, "electrical_ride_through": battery,
+           "thermal_ride_through": min(trip.after for trip in found),
+           "peak_inlet": float(result["coolant_temperature"].sel(position="inlet").max()),
+           "peak_junction": float(result["junction_temperature"].max())}
+    for what, column in (("inlet above limit", "inlet_above_limit"), ("device throttles", "throttles"),
+                         ("device shuts down", "shuts_down")):
+        out |= {f"{column}_after": of[what].after, f"{column}_where": of[what].where}
+    return out
+
+
+def trips(result: xr.Dataset, seconds: Floats, begin: float, *, inlet_limit: float = INLET_LIMIT
+          ) -> tuple[list[Trip], list[str]]:
+    """The first time that air or a device passes each of its limits, from an event on.
+
+    Parameters
+    ----------
+    result : Dataset
+        Of a run.
+    seconds : ndarray, shape (time,)
+        Its samples. [s]
+    begin : float
+        When the event begins; what is above its limit by then is not the event's doing. [s]
+    inlet_limit : float
+        Highest temperature of the air that servers may breathe. [degC]
+
+    Returns
+    -------
+    trips : list of Trip
+        Of inlet air, throttling and shutdown, in that order.
+    above_before : list of str
+        Devices, and ``"inlet"``, that were above a limit when the event began.
+    """
+    clock = result["clock_fraction"].values
+    junction, memory = result["junction_temperature"].values, result["memory_temperature"].values
+
+    def limit(name: str) -> Floats:
+        return np.asarray(result[name].values, dtype=np.float64)
+
+    hot = np.fmax(junction - np.fmin(limit("max_operating_temperature"), limit("slowdown_temperature")),
+                  memory - limit("memory_limit_temperature"))
+    too_hot = junction - limit("shutdown_temperature")
+    if np.nanmin(clock) < 1.0:  # the run itself slowed them down, at its samples
+        hot, too_hot = np.where(clock < 1.0, np.inf, -np.inf), np.where(clock == 0.0, np.inf, -np.inf)
+    warm = result["coolant_temperature"].sel(position="inlet").values[:, :, None] - inlet_limit
+    names = [str(name) for name in result["device"].values]
+    k0 = int(np.searchsorted(seconds, begin - 1e-6))
+    already = [name for d, name in enumerate(names) if np.any(hot[k0, :, d] > 0)] + (["inlet"] if np.any(warm[k0] > 0) else [])
+
+    def trip(what: str, excess: Floats, parts: Sequence[str]) -> Trip:
+        after, server, part = _first_above(excess[k0:], seconds[k0:])
+        if not np.isfinite(after):
+            return Trip(what, np.inf)
+        return Trip(what, after, f"server {server}{parts[part] and ', '}{parts[part]}")
+
+    return [trip("inlet above limit", warm, [""]), trip("device throttles", hot, names),
+            trip("device shuts down", too_hot, names)], already
+
+
+def _first_above(excess: Floats, seconds: Floats) -> tuple[float, int, int]:
+    """When the first of ``(time, server, part)`` passes 0 on a straight line between samples [s after the first], and which.
+
+    What is above 0 at the first sample is left out; what jumps to infinity does so at the sample."""
+    above = (excess > 0) & ~(excess[:1] > 0)  # NaN is not
+    if not above.any():
+        return np.inf, 0, 0
+    k = np.maximum(np.argmax(above, axis=0), 1) if excess.shape[0] > 1 else np.zeros(excess.shape[1:], np.int64)
+    j, m = np.indices(k.shape)
+    at, before = excess[k, j, m], excess[k - 1, j, m]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(np.isfinite(at) & np.isfinite(before), before / (before - at), 1.0)
+    when = np.where(above.any(axis=0), seconds[k - 1] + share * (seconds[k] - seconds[k - 1]) - seconds[0], np.inf)
+    server, part = np.unravel_index(int(np.argmin(when)), when.shape)
+    return float(when[server, part]), int(server), int(part)
+
+
+def battery_empty(chain: PowerChain, load: Floats, seconds: Floats, begin: float, end: float = np.inf) -> float:
+    """When the battery of a chain is empty that carries a load from `begin` to `end` [s]; infinite where it is not.
+
+    Parameters
+    ----------
+    chain : PowerChain
+        Sized. Of several batteries the one nearest to the load counts. Without any, the load is lost at `begin`.
+    load : ndarray, shape (time,)
+        At the chain's end, held from each sample to the next. [W]
+    seconds : ndarray, shape (time,)
+        The samples. [s]
+    begin, end : float
+        From when to when no power comes from outside. [s]
+
+    Notes
+    -----
+    ``d(charge)/dt = -1 / runtime(P / P_rated)`` with the power `P` that the UPS delivers and what its installed
+    units are rated for together: each has its battery. What cools the room is not on it. Beyond the last sample its load is held.
+    """
+    held = [i for i, stage in enumerate(chain.stages) if isinstance(stage, Ups) and stage.battery is not None]
+    if not held:
+        return begin
+    stage = chain.stages[held[-1]]
+    assert isinstance(stage, Ups) and stage.battery is not None
+    delivered = load + chain.flows(load).stage_loss[:, held[-1] + 1:].sum(axis=1)
+    rating = stage.capacity or stage.rating()
+    drain = np.array([0.0 if x <= 0 else 1.0 / stage.battery.runtime(x) for x in delivered / rating])
+    stop = min(end, begin + FOREVER)
+    edges = np.concatenate([[begin], seconds[(seconds > begin) & (seconds < stop)], [stop]])
+    rate = drain[np.maximum(np.searchsorted(seconds, edges[:-1] + 1e-9, side="right") - 1, 0)]
+    used = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
+    if used[-1] < 1.0:
+        return np.inf
+    k = int(np.searchsorted(used, 1.0)) - 1
+    return float(edges[k] + (1.0 - used[k]) / rate[k])
