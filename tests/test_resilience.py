@@ -63,8 +63,9 @@ def test_a_battery_by_hand():
     t = np.array([0.0, 100.0, 200.0, 10_000.0])
     half = 300.0 * 2**1.1
     assert battery_empty(chain, np.full(4, 5e3), t, 50.0) == pytest.approx(50.0 + half, rel=1e-12)
-    stepped = 200.0 + (1 - 50.0 / half - 100.0 / 300.0) * half
-    assert battery_empty(chain, np.array([5e3, 10e3, 5e3, 5e3]), t, 50.0) == pytest.approx(stepped, rel=1e-12)
+    last = 300.0 * 0.8**-1.1
+    stepped = 200.0 + (1 - 50.0 / half - 100.0 / 300.0) * last
+    assert battery_empty(chain, np.array([5e3, 10e3, 8e3, 8e3]), t, 50.0) == pytest.approx(stepped, rel=1e-12)
     assert battery_empty(chain, np.full(4, 5e3), t, 50.0, 50.0 + half - 1.0) == np.inf
     assert battery_empty(chain, np.full(4, 0.0), t, 50.0) == np.inf
     assert battery_empty(thermo.PowerChain(), np.full(4, 5e3), t, 50.0) == 50.0  # nothing carries it
