@@ -406,6 +406,8 @@ def test_power_events_are_told_to_the_chain():
     scenario = simulate.checked(small_rack.rack, steady_load(300.0, 600.0), cooling=Air(fan_speed=0.8), events=ALL)
     assert scenario.faults == (ev.Fault("ups-bypass", 50.0, 70.0), ev.Fault("utility-outage", 60.0, 90.0),
                                ev.Fault("psu-failure", 70.0, np.inf, units=2, server=1))
+    result = simulate.simulated(scenario)
+    assert any("ups-bypass, utility-outage, psu-failure: the load is carried" in text for text in json.loads(result.attrs["warnings"]))
 
 
 # ------------------------------------------------------------------------------------------------------------- drawn events

@@ -544,6 +544,10 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack), in_room)
     _warn_of_peaks(scenario, watts, site)
     site.warnings += scenario.power.doubts(scenario.rack)
+    if scenario.faults:
+        site.warnings.append(f"events: {', '.join(dict.fromkeys(fault.kind for fault in scenario.faults))}: the load is carried all "
+                             "the time, stage_loss and utility_power are those of a chain in which nothing fails; "
+                             "thermo.ride_through says how long the battery lasts")
     return Assembly(network, site, scenario.cooling.add_to(network, site), watts)
 
 
