@@ -28,6 +28,9 @@ UNITS: dict[str, str] = {
     "stated_efficiency": "1", "stated_load": "1", "core_share": "1", "phases": "1", "voltage": "V", "rated_current": "A",
     "resistance_per_length": "ohm/m", "conductor_temperature": "degC", "temperature_coefficient": "1/K",
     "full_load_runtime": "s", "energy_per_device": "J", "peukert": "1", "room_cop": "1",
+    "discharge_efficiency": "1", "charge_efficiency": "1", "recharge_time": "s", "capacity_temperature": "degC",
+    "capacity_factor": "1", "bypass_load_fraction": "1", "bypass_efficiency": "1", "start_delay": "s", "devices": "1",
+    "set_point": "1", "ramp_up": "W/s", "ramp_down": "W/s", "floor_power": "W", "floor_hold": "s", "averaging_time": "s",
     # surroundings
     "air_temperature": "degC", "facility_water_temperature": "degC", "pressure": "Pa", "altitude": "m",
     "relative_humidity": "1",

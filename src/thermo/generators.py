@@ -695,16 +695,12 @@ def smoothed(power: Any, *, storage: Storage, ramp_limit: float | tuple[float, f
         load = _workload.resample(load, load["time"].values)
     dt = np.diff(_workload._seconds(load))
     dt = np.append(dt, dt[-1])
-    averaging_time = require_between("averaging_time", averaging_time, 0.0, MAX_TIME, "s")
-    weight = -np.expm1(-dt / averaging_time) if averaging_time > INSTANT else np.ones_like(dt)
     x = np.ascontiguousarray(load.values.reshape(len(dt), -1))
-    out = np.empty((6, *x.shape))
-    smoothing.store_pass(
-        dt, weight, x, capacity=storage.capacity, set_point=storage.set_point * storage.capacity,
-        charge_efficiency=storage.charge_efficiency, discharge_efficiency=storage.discharge_efficiency,
-        recharge_time=storage.recharge_time, ramp_up=up, ramp_down=down, out=out,
+    out = through_store(
+        dt, x, storage=storage, ramp_up=up, ramp_down=down,
         floor=0.0 if floor is None else require_between("floor", floor, 0.0, _workload.MAX_POWER, "W"),
-        floor_hold=_until("floor_hold", floor_hold, 0.0))
+        floor_hold=_until("floor_hold", floor_hold, 0.0),
+        averaging_time=require_between("averaging_time", averaging_time, 0.0, MAX_TIME, "s"))
     grid, stored, held, burned, loss, excess = out
     joules = {name: dt[:-1, None] * y[:-1] for name, y in
               (("floor_energy", held), ("burned_energy", burned), ("lost_energy", loss))}
@@ -729,6 +725,35 @@ def smoothed(power: Any, *, storage: Storage, ramp_limit: float | tuple[float, f
            for name, y in sums.items()},
         coords={"time": load["time"]} | coords,
         attrs={"capacity": storage.capacity, "ramp_up": up, "ramp_down": down, "source": "thermo.generators.smoothed"})
+
+
+def through_store(dt: Array, load: Array, *, storage: Storage, ramp_up: float, ramp_down: float, floor: float,
+                  floor_hold: float, averaging_time: float) -> Array:
+    """The pass behind `smoothed` on plain arrays, for callers that have checked their numbers.
+
+    Parameters
+    ----------
+    dt : ndarray, shape (n,)
+        Length of each sample. [s]
+    load : ndarray, shape (n, c)
+        Power of the chips, one column for each store. [W]
+    storage, ramp_up, ramp_down, floor, floor_hold, averaging_time
+        As for `smoothed`; no limit is inf [W/s], no floor is 0 [W].
+
+    Returns
+    -------
+    out : ndarray, shape (6, n, c)
+        Grid power, energy in the store at the begin of each sample [J], drawn for the floor, burned for the ramp, lost in
+        the store, and grid power above the ramp. [W]
+    """
+    weight = -np.expm1(-dt / averaging_time) if averaging_time > INSTANT else np.ones_like(dt)
+    out = np.empty((6, *load.shape))
+    smoothing.store_pass(
+        dt, weight, load, capacity=storage.capacity, set_point=storage.set_point * storage.capacity,
+        charge_efficiency=storage.charge_efficiency, discharge_efficiency=storage.discharge_efficiency,
+        recharge_time=storage.recharge_time, ramp_up=ramp_up, ramp_down=ramp_down, floor=floor, floor_hold=floor_hold,
+        out=out)
+    return out
 
 
 def ramp_rate(power: xr.DataArray) -> xr.DataArray:

@@ -59,7 +59,8 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "racks": Kind("thermo.rack:Rack", {"server": "servers"}),
     "cooling": Kind("thermo.cooling:Air"),
     "stages": Kind("thermo.power:Stage"),
-    "power": Kind("thermo.power:PowerChain", {"stages": "stages"}),
+    "generators": Kind("thermo.power:Generator"),
+    "power": Kind("thermo.power:PowerChain", {"stages": "stages", "generator": "generators"}),
 }
 
 

@@ -3,6 +3,7 @@
     chain = PowerChain(stages=(transformer, ups, psu))
     chain = PowerChain(stages=("transformer-mv-lv", "ups-modern", "psu-titanium")).sized(40e3, servers=4)
     utility_power, stage_loss = chain.input_power(load)
+    supply = chain.over_time(load, seconds, faults=[UtilityOutage(600.0, 900.0)])  # see thermo.power.supply
 
 Where the load stands. `simulate_rack` feeds a chain with `it_power` plus fans and pumps: power at the servers' inlets.
 Servers of the library that take AC have their supplies' and regulators' loss inside (`Server.conversion_loss`), so
@@ -18,19 +19,24 @@ A rack takes its share of what is larger than itself. Ratings that are given sta
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from thermo.errors import ScenarioError, shown
-from thermo.power.stage import Stage
+from thermo.power.generator import Generator
+from thermo.power.stage import Reduced, Stage
 from thermo.rack import Described, Identifier, Number, Provenance, Rack, Server
 
-__all__ = ["Flows", "PowerChain", "rated_power"]
+if TYPE_CHECKING:
+    from thermo.power.faults import Fault
+    from thermo.power.supply import Supply
+
+__all__ = ["Flows", "PowerChain", "rated_power", "series", "walk"]
 
 Floats = NDArray[np.float64]
 CHUNK = 16_384  # samples walked through the chain at a time, so that they stay in cache
@@ -44,6 +50,10 @@ def _a_stage(value: Any) -> Any:
     if not isinstance(value, Stage) or type(value) is Stage:
         raise ValueError(f"expected a stage or the name of one, got {shown(value)}")
     return value
+
+
+def _a_generator(value: Any) -> Any:
+    return Generator.from_library(value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ class PowerChain(Described):
     stages: tuple[Annotated[SerializeAsAny[Stage], BeforeValidator(_a_stage)], ...] = Field(
         default=("ideal",), validate_default=True, min_length=1, max_length=64)
     room_cop: Annotated[Number, Field(gt=0.1, le=1000)] = 4.0  # heat out of the electrical room over the power it takes
+    generator: Annotated[Generator | None, BeforeValidator(_a_generator)] = None  # in the utility's place in an outage
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="after")
@@ -106,20 +117,25 @@ class PowerChain(Described):
 
     # --------------------------------------------------------------------------------------------------------- sizes
 
-    def sized(self, power: float, servers: float = 1.0) -> Self:
-        """The same chain with all ratings and numbers of units, for `power` [W] at its end and so many servers."""
+    def sized(self, power: float, servers: float = 1.0, devices: float | None = None) -> Self:
+        """The same chain with all ratings and numbers of units, for `power` [W] at its end and so many servers.
+
+        `devices` are the accelerators in them; only a shelf with an energy store for each asks for their number.
+        """
         if not power > 0:
             raise ScenarioError(f"power is {power:g} W, expected the largest load at the end of the chain, above 0 W")
         stages: list[Stage] = []
         for stage in reversed(self.stages):
-            stage = stage.sized(power, servers)
+            stage = stage.sized(power, servers, devices)
             power += float(stage.loss(np.array([power]))[0])
             stages.append(stage)
-        return self.replace(stages=tuple(reversed(stages)))
+        found = {} if self.generator is None else {"generator": self.generator.sized(power)}
+        return self.replace(stages=tuple(reversed(stages)), **found)
 
     def for_rack(self, rack: Rack) -> Self:
         """The chain sized for a rack."""
-        return self.sized(rated_power(rack), rack.n_server)
+        return self.sized(rated_power(rack), rack.n_server, float(sum(slot.count * _accelerators(slot.server)
+                                                                      for slot in rack.slots)))
 
     def doubts(self, rack: Rack) -> list[str]:
         """What there is to say about the chain and a rack together: supplies that would count twice."""
@@ -146,7 +162,7 @@ class PowerChain(Described):
         >>> round(float(loss.sum()), 6)
         8473.046617
         """
-        P, losses, _ = self._walk(_series(load), {}, None)
+        P, losses, _ = self._walk(series(load), {}, None)
         return P, losses
 
     def flows(self, load: Floats, *, plant: Floats | float = 0.0,
@@ -168,62 +184,135 @@ class PowerChain(Described):
         Heat in the electrical room costs `heat / room_cop`, drawn with the plant. What stages before the plant's feed
         lose there is removed on the utility's account, so that nothing has to be iterated.
         """
-        load = _series(load)
         joins = {}
         for name, power in (taps or {}).items():
             if name not in self.stage_names:
                 raise ScenarioError(f"taps: the chain has no stage {shown(name)}; it has {', '.join(self.stage_names)}")
-            joins[name] = _series(power)
+            joins[name] = series(power)
+        return self._flows(series(load), joins, series(plant), {})
+
+    def over_time(self, load: Floats, seconds: Floats, *, plant: Floats | float = 0.0, faults: Sequence[Fault] = (),
+                  temperature: float = 25.0) -> Supply:
+        """Power through the chain while things fail: outages, bypass, failed units; batteries and generator step in.
+
+        Parameters
+        ----------
+        load, plant : array_like, shape (time,)
+            Power asked for, as means over the intervals that begin at `seconds`, as in `flows`; the plant may be a
+            number. [W]
+        seconds : array_like, shape (time,)
+            When the intervals begin; the last sample begins none and says what holds at that instant. [s]
+        faults : sequence
+            Of `UtilityOutage`, `UpsBypass`, `UnitsFailed`, `LoadDropped`.
+        temperature : float
+            Of the batteries. [degC]
+
+        Returns
+        -------
+        supply : Supply
+            As from `flows`, and what generator and batteries gave, when the load was lost, and why.
+
+        Raises
+        ------
+        ScenarioError
+            If the series do not fit each other, a fault names what the chain does not have, or a size is missing.
+
+        Notes
+        -----
+        How each is modelled stands in `thermo.power.supply`. Without faults, and without smoothing in a shelf, the
+        numbers are those of `flows`.
+        """
+        from thermo.power.supply import over_time
+
+        return over_time(self, load, seconds, plant=plant, faults=faults, temperature=temperature)
+
+    def _flows(self, load: Floats, joins: Mapping[str, Floats], plant: Floats, burned: Mapping[str, Floats]) -> Flows:
         outputs: dict[str, Floats] = {}
-        P, losses, cooling = self._walk(load, joins, _series(plant), outputs)
+        P, losses, cooling = self._walk(load, joins, plant, outputs, burned)
         said = [text for stage in self.stages if (text := stage.overload(outputs[stage.name]))]
         inside = next((i for i, s in enumerate(self.stages) if s.behind_inlet), None)
         inlet = load if inside is None else outputs[self.stages[inside].name] + losses[:, inside]
         return Flows(P, losses, cooling, inlet, said, tuple(s.heat_to for s in self.stages))
 
     def _walk(self, load: Floats, joins: Mapping[str, Floats], plant: Floats | None,
-              outputs: dict[str, Floats] | None = None) -> tuple[Floats, Floats, Floats]:
+              outputs: dict[str, Floats] | None = None, burned: Mapping[str, Floats] | None = None,
+              ) -> tuple[Floats, Floats, Floats]:
         """From the end to the utility: power there, losses (time, stage), power that cools the electrical room.
 
         `plant` None: nothing joins, no room is cooled. `outputs` receives what leaves each stage.
         """
+        feed = self.plant_feed
         n = max([load.size, *(x.size for x in joins.values()), 1 if plant is None else plant.size])
-        feed, names = self.plant_feed, self.stage_names
-        utility, cooling = np.empty(n), np.zeros(n)
-        losses = np.empty((len(names), n))  # a stage's losses side by side, and the transposed view outside
-        if outputs is not None:
-            outputs |= {name: np.empty(n) for name in names}
-        for first in range(0, n, CHUNK):
-            here = slice(first, min(first + CHUNK, n))
-            P = np.array(np.broadcast_to(load[here] if load.size > 1 else load, here.stop - first))
-            room = np.zeros_like(P)
-            for i in range(len(names) - 1, -1, -1):
-                stage = self.stages[i]
-                if plant is not None and stage.name == feed:
-                    P += plant[here] if plant.size > 1 else plant
-                    room /= self.room_cop
-                    P += room
-                    cooling[here] += room
-                    room[:] = 0.0
-                if (extra := joins.get(stage.name)) is not None:
-                    P += extra[here] if extra.size > 1 else extra
-                if outputs is not None:
-                    outputs[stage.name][here] = P
-                loss = losses[i, here] = stage.loss(P)
-                P += loss
-                if stage.heat_to == "electrical-room":
-                    room += loss
-            if plant is not None:
-                if feed is None:
-                    P += plant[here] if plant.size > 1 else plant
-                room /= self.room_cop
+        P, losses, cooling, room = walk(self.stages, load, n, joins=joins, plant=plant, feed=feed,
+                                        room_cop=self.room_cop, outputs=outputs, burned=burned)
+        if plant is not None:
+            if feed is None:
+                P += plant
+            room /= self.room_cop
+            P += room
+            cooling += room
+        return P, losses.T, cooling
+
+
+def walk(stages: Sequence[Stage | Reduced], load: Floats, n: int, *, joins: Mapping[str, Floats], plant: Floats | None,
+         feed: str | None, room_cop: float, outputs: dict[str, Floats] | None = None,
+         burned: Mapping[str, Floats] | None = None) -> tuple[Floats, Floats, Floats, Floats]:
+    """Through stages in series, from the last to the first, in `n` samples. Loads are series of `n` or of one number [W].
+
+    Parameters
+    ----------
+    joins : mapping
+        Loads that join at the output of the stage of that name.
+    plant, feed
+        Joins at the output of the stage `feed`, with what cools the electrical room for the stages behind it.
+    outputs : dict, optional
+        Receives what leaves each stage.
+    burned : mapping, optional
+        Heat in the stage of that name that is no loss of its own curve; what feeds it is in `joins`.
+
+    Returns
+    -------
+    P, losses, cooling, room : ndarray
+        Into the first stage; of each stage, shape (stage, n); cooling of the electrical room that was drawn at `feed`; heat
+        in that room that nothing removes yet. [W]
+    """
+    P_in, cooling, room_left = np.empty(n), np.zeros(n), np.empty(n)
+    losses = np.empty((len(stages), n))  # a stage's losses side by side
+    if outputs is not None:
+        outputs |= {stage.name: np.empty(n) for stage in stages}
+
+    def part(x: Floats, here: slice) -> Floats:
+        return x[here] if x.size > 1 else x
+
+    for first in range(0, n, CHUNK):
+        here = slice(first, min(first + CHUNK, n))
+        P = np.array(np.broadcast_to(part(load, here), here.stop - first))
+        room = np.zeros_like(P)
+        for i in range(len(stages) - 1, -1, -1):
+            stage = stages[i]
+            if plant is not None and stage.name == feed:
+                P += part(plant, here)
+                room /= room_cop
                 P += room
                 cooling[here] += room
-            utility[here] = P
-        return utility, losses.T, cooling
+                room[:] = 0.0
+            if (extra := joins.get(stage.name)) is not None:
+                P += part(extra, here)
+            if outputs is not None:
+                outputs[stage.name][here] = P
+            loss = losses[i, here] = stage.loss(P)
+            P += loss
+            if burned and (heat := burned.get(stage.name)) is not None:
+                loss = losses[i, here] = loss + part(heat, here)
+            if stage.heat_to == "electrical-room":
+                room += loss
+        P_in[here] = P
+        room_left[here] = room
+    return P_in, losses, cooling, room_left
 
 
-def _series(power: Floats | float) -> Floats:
+def series(power: Floats | float) -> Floats:
+    """A power [W] as a series over time, checked."""
     P = np.atleast_1d(np.asarray(power, dtype=np.float64))
     if P.ndim != 1:
         raise ScenarioError(f"power through a chain is a number or a series over time, got the shape {P.shape}")
@@ -235,6 +324,10 @@ def _series(power: Floats | float) -> Floats:
 def rated_power(rack: Rack) -> float:
     """What a rack's servers draw at most [W]: as their data sheets say, else parts, fans and conversion at full."""
     return sum(slot.count * (slot.server.rated_power or _full_power(slot.server)) for slot in rack.slots)
+
+
+def _accelerators(server: Server) -> int:
+    return sum(len(m.names) * m.multiplicity for m in server.mounts if m.device.kind in ("gpu", "accelerator"))
 
 
 def _full_power(server: Server) -> float:

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from thermo.power.stage import Coefficients, EfficiencyPoint, LoadPoint, Stage
 from thermo.rack import NotNegative, Number
 
-__all__ = ["Converter", "Fixed", "Offset", "fitted"]
+__all__ = ["Converter", "Fixed", "Offset", "fitted", "scaled"]
 
 POWERS = (0, 1, 2, 4)  # of the load fraction
 
@@ -106,9 +106,18 @@ class Converter(Stage):
 
     def coefficients(self) -> Coefficients:
         """The fitted curve, scaled to the rating; the load fraction is that of the apparent power."""
-        S, f = self.rating(), self.power_factor
-        a, b, c, d = (float(k) for k in self.curve)
-        return Coefficients(S * a, b / f, c / (S * f**2), d / (S**3 * f**4))
+        return _scaled(self.curve, self.rating(), self.power_factor)
+
+
+def _scaled(curve: NDArray[np.float64], S: float, f: float) -> Coefficients:
+    a, b, c, d = (float(k) for k in curve)
+    return Coefficients(S * a, b / f, c / (S * f**2), d / (S**3 * f**4))
+
+
+def scaled(load_fraction: tuple[float, ...], efficiency: tuple[float, ...], rating: float,
+           power_factor: float = 1.0) -> Coefficients:
+    """Loss of a unit of that rating [W, VA] by efficiencies at fractions of its rated output."""
+    return _scaled(_fitted_once(load_fraction, efficiency), rating, power_factor)
 
 
 class Fixed(Stage):

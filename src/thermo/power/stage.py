@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from pydantic import Field, model_validator
 from thermo.errors import ScenarioError, nearest, shown
 from thermo.rack import Count, Described, Identifier, Number, Positive, Provenance
 
-__all__ = ["Coefficients", "Heat", "Stage"]
+__all__ = ["Carrier", "Coefficients", "Heat", "Reduced", "Stage"]
 
 Floats = NDArray[np.float64]
 Heat = Literal["server-air", "rack-liquid", "electrical-room", "outdoors"]
@@ -50,6 +51,40 @@ class Coefficients(NamedTuple):
         out *= P
         out += self.A
         return out
+
+
+class Carrier(Protocol):
+    """What carries the load behind a stage when nothing arrives at it: a battery, or an energy store."""
+
+    @property
+    def charge_efficiency(self) -> float:
+        """Stored over drawn. [1]"""
+
+    def drain(self, P: Floats, rating: float, temperature: float) -> Floats:
+        """How fast the charge falls [1/s] while `P` [W] leaves units of that rating [W]."""
+
+    def taken(self, P: Floats) -> Floats:
+        """Power out of the store [W] for `P` that leaves the stage."""
+
+    def filling(self, rating: float) -> float:
+        """Power into the store [W] while it is filled."""
+
+    def doubts(self, P: Floats, rating: float, temperature: float) -> str:
+        """What its law does not vouch for; empty where it does."""
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A stage as a fault leaves it: its loss, and what it can still carry before it trips [W]."""
+
+    name: str
+    heat_to: Heat
+    terms: Coefficients
+    capacity: float | None
+
+    def loss(self, P: Floats) -> Floats:
+        """Loss of the whole stage [W] at its output `P` [W]."""
+        return self.terms.loss(P)
 
 
 class Stage(Described):
@@ -130,6 +165,11 @@ class Stage(Described):
         return self.groups * {"N": n, "N+1": n + 1, "2N": 2 * n}[self.redundancy]
 
     @property
+    def carrier(self) -> Carrier | None:
+        """What carries the load when nothing arrives; None where there is nothing."""
+        return None
+
+    @property
     def unit_rating(self) -> float | None:
         """Rating of one unit [W, VA with a power factor]; None where it is not known."""
         return self.rated_power
@@ -158,6 +198,24 @@ class Stage(Described):
             least = np.where(enough, np.minimum(least, unit.shared(n * self.groups).loss(P)), least)
         return least
 
+    def reduced(self, failed: float = 0.0, groups: float = 1.0, unit: Coefficients | None = None) -> Reduced | None:
+        """The stage without `failed` units in each of so many of its groups; None where such a group has none left.
+
+        The others share that group's part of the load, all of them on. What it can carry is limited by its weakest
+        group. `unit` is the loss of one unit, where it is not that of `coefficients`.
+        """
+        self.require_size()
+        unit, G, n = unit or self.coefficients(), self.groups, self.installed / self.groups
+        hit, left = min(groups, G), n - failed
+        if left <= n * 1e-9:
+            return None
+        healthy, weak = unit.shared(n), unit.shared(left)
+        terms = Coefficients(*(((G - hit) * h + hit * w) / G**power for h, w, power in
+                               zip(healthy, weak, (0, 1, 2, 4), strict=True)))
+        rating = self.unit_rating
+        return Reduced(self.name, self.heat_to, terms,
+                       None if rating is None else G * left * rating * self.power_factor)
+
     def rating(self) -> float:
         """The rating of a unit [W or VA], or a refusal that says how to give one."""
         if (rating := self.unit_rating) is None:
@@ -171,8 +229,11 @@ class Stage(Described):
             raise ScenarioError(f"power: stage {self.name!r} has units for each {self.servers_per_group:g} servers; "
                                 "say how many there are: chain.sized(power, servers=...)")
 
-    def sized(self, power: float, servers: float = 1.0) -> Self:
-        """The same stage with a rating and a number of units that carry `power` [W] in all. What is given stays."""
+    def sized(self, power: float, servers: float = 1.0, devices: float | None = None) -> Self:
+        """The same stage with a rating and a number of units that carry `power` [W] in all. What is given stays.
+
+        `devices` are the accelerators behind it, where they are known.
+        """
         found: dict[str, Any] = {}
         groups = self.groups
         if self.servers_per_group is not None:
