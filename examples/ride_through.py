@@ -23,16 +23,20 @@ INLET_LIMIT = 35.0  # degC, class A2
 BEGIN = 60.0  # s, of the outage in the run that is drawn
 
 
+def chain(generator: str | None = None) -> thermo.PowerChain:
+    """The usual chain, as long as no generator has started: so the battery is seen to its end."""
+    return thermo.PowerChain.from_library("ac-ups-480v").replace(generator=generator)
+
+
 def sweep(loads=LOADS) -> pd.DataFrame:
     """One outage, longer than the run, at each load."""
-    return thermo.ride_through(RACK, list(loads), event="utility_outage", power="ac-ups-480v", inlet_limit=INLET_LIMIT,
-                               horizon=1800.0)
+    return thermo.ride_through(RACK, list(loads), event="utility_outage", power=chain(), inlet_limit=INLET_LIMIT, horizon=1800.0)
 
 
 def run(load: float = 1.0, minutes: float = 8.0):
     """The outage itself at one load."""
     trace = thermo.workload.constant(load, duration=BEGIN + 60.0 * minutes, time_step=2.0)
-    return thermo.simulate_rack(RACK, trace, power="ac-ups-480v", events=[thermo.events.utility_outage(BEGIN, 3600.0)])
+    return thermo.simulate_rack(RACK, trace, power=chain(), events=[thermo.events.utility_outage(BEGIN, 3600.0)])
 
 
 def main() -> pd.DataFrame:

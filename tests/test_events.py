@@ -24,10 +24,12 @@ from thermo.cooling.air import ROOM_CAPACITY, lane_flows
 from thermo.cooling.heat_sink import AirState
 from thermo.errors import ScenarioError
 from thermo.power import rated_power
+from thermo.power.faults import UnitsFailed, UpsBypass, UtilityOutage
 from thermo.rack import CurveSink, Device, Fans, Lane, Mount, Rack, Server, Slot
 
 pytestmark = pytest.mark.filterwarnings("ignore::thermo.errors.ValidityWarning")
 AIR = AirState.at(25.0, 101_325.0, 0.4)
+CHAIN = thermo.PowerChain(name="chain", stages=("ups-modern", "psu-titanium"))
 FANS = Fans(count=4, rated_speed=10_000, curve_flow=(0, 0.02, 0.04, 0.06), curve_pressure=(600, 520, 300, 0), rated_power=40,
             power_exponent=2.7, system_flow=0.12, system_duty=0.8, minimum_duty=0.2, upstream=False)
 CHIP = Device(name="chip", kind="gpu", max_power=1000, idle_power=50, junction_capacity=1e-3, max_operating_temperature=80,
@@ -129,7 +131,7 @@ def test_the_room_changes_nothing_while_there_is_cold_air():
 
 def test_an_outage_takes_the_plant_until_it_has_restarted():
     """Off from t to the utility's return and the restart behind it; server fans go on."""
-    r = thermo.simulate_rack(small_rack.rack, steady_load(300.0, 900.0), cooling=Air(fan_speed=0.8, restart_delay=123.0),
+    r = thermo.simulate_rack(small_rack.rack, steady_load(300.0, 900.0), cooling=Air(fan_speed=0.8, restart_delay=123.0), power=CHAIN,
                              events=[ev.utility_outage(100.0, 61.5)])
     warm = r.time.values[r.supply_temperature.values > 25.0 + 1e-6]
     assert warm[0] == 110.0 and {100.0, 161.5, 284.5} <= set(r.time.values)
@@ -325,7 +327,7 @@ ALL = [ev.utility_outage(60.0, 30.0), ev.ups_bypass(50.0, 20.0), ev.psu_failure(
 
 def test_rerun_carries_events(tmp_path):
     """The run again, from a file: every variable to the bit, and events that equal those given."""
-    r = thermo.simulate_rack(small_rack.rack, steady_load(300.0, 600.0), cooling=Air(fan_speed=PI(setpoint=70.0)), events=ALL)
+    r = thermo.simulate_rack(small_rack.rack, steady_load(300.0, 600.0), cooling=Air(fan_speed=PI(setpoint=70.0)), power=CHAIN, events=ALL)
     thermo.store.write(r, tmp_path / "r.nc")
     read = thermo.store.read(tmp_path / "r.nc")
     again = thermo.rerun(read)
@@ -403,11 +405,40 @@ def test_the_instants_of_a_lost_load_are_checked():
 
 def test_power_events_are_told_to_the_chain():
     """In seconds of the run, with what failed and whose."""
-    scenario = simulate.checked(small_rack.rack, steady_load(300.0, 600.0), cooling=Air(fan_speed=0.8), events=ALL)
-    assert scenario.faults == (ev.Fault("ups-bypass", 50.0, 70.0), ev.Fault("utility-outage", 60.0, 90.0),
-                               ev.Fault("psu-failure", 70.0, np.inf, units=2, server=1))
-    result = simulate.simulated(scenario)
-    assert any("ups-bypass, utility-outage, psu-failure: the load is carried" in text for text in json.loads(result.attrs["warnings"]))
+    scenario = simulate.checked(small_rack.rack, steady_load(300.0, 600.0), cooling=Air(fan_speed=0.8), power=CHAIN, events=ALL)
+    assert scenario.timeline.faults == (ev.Fault("ups-bypass", 50.0, 70.0), ev.Fault("utility-outage", 60.0, 90.0),
+                                        ev.Fault("psu-failure", 70.0, np.inf, units=2, server=1))
+    assert scenario.faults == (UpsBypass(50.0, 70.0), UtilityOutage(60.0, 90.0), UnitsFailed(70.0, np.inf, "psu-titanium", 2.0, 1.0))
+    everywhere = simulate.checked(small_rack.rack, steady_load(300.0, 600.0), cooling=Air(fan_speed=0.8), power=CHAIN,
+                                  events=[ev.psu_failure(70.0)])
+    assert everywhere.faults == (UnitsFailed(70.0, np.inf, "psu-titanium", 1.0, 4.0),)
+    for event, words in ((ev.ups_bypass(10.0), "no UPS"), (ev.psu_failure(10.0), "no supplies")):
+        with pytest.raises(ScenarioError, match=words):
+            simulate.checked(small_rack.rack, steady_load(300.0, 600.0), cooling=Air(fan_speed=0.8), events=[event])
+
+
+def test_an_outage_beyond_the_battery():
+    """The battery carries the rack, then all is off: instants, charge and powers, by hand from the chain alone."""
+    ups = thermo.power.Stage.from_library("ups-modern")
+    chain = thermo.PowerChain(stages=(ups.replace(battery=ups.battery.replace(full_load_runtime=60.0)),))
+    load = steady_load(300.0, 900.0)
+    r = thermo.simulate_rack(small_rack.rack, load, cooling=Air(fan_speed=0.8), power=chain, events=[ev.utility_outage(205.0, 600.0)])
+    lost = r.attrs["load_lost_at"]
+    stage = chain.for_rack(small_rack.rack).stages[0]
+    drawn = float(r.it_power[0] + r.fan_power[0])
+    assert lost == pytest.approx(205.0 + stage.battery.runtime(drawn / stage.capacity), rel=1e-9) and "empty" in r.attrs["load_lost_why"]
+    t = r.time.values
+    on_battery, off = (t >= 205.0) & (t < lost - 1e-6), t >= lost - 1e-6
+    assert lost in t and np.all(r.utility_power.values[on_battery] == 0) and np.all(r.battery_power.values[on_battery] > drawn)
+    assert np.allclose(r.battery_charge.values[on_battery], 1 - (t[on_battery] - 205.0) / (lost - 205.0), atol=1e-9)
+    for name in ("it_power", "fan_power", "stage_loss", "heat_rejection_power"):
+        assert np.all(np.abs(r[name].values[off & (t < 805.0)]) <= 1e-9), name
+    assert np.all(r.it_power.values[off] == 0) and residual(r) <= 1e-9
+    whole = thermo.simulate_rack(small_rack.rack, load, cooling=Air(fan_speed=0.8), power=chain,
+                                 events=[ev.utility_outage(205.0, 20.0)])
+    assert "load_lost_at" not in whole.attrs and np.all(whole.it_power.values > 0)
+    np.testing.assert_array_equal(whole.junction_temperature.sel(time=slice(0, 220)), r.junction_temperature.sel(time=slice(0, 220)))
+    assert np.all(whole.pue.values >= 1.0 - 1e-12)
 
 
 # ------------------------------------------------------------------------------------------------------------- drawn events
@@ -438,7 +469,7 @@ def test_whatever_happens(events, design, linear):
     load = watts(300.0 + 80 * np.cos(times / 50), times, "linear" if linear else "constant")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        r = thermo.simulate_rack(small_rack.rack, load, cooling=design, events=events)
+        r = thermo.simulate_rack(small_rack.rack, load, cooling=design, power=CHAIN, events=events)
         again = thermo.rerun(r)
     assert residual(r) <= 1e-9 and np.all(np.diff(r.time.values) > 0)
     assert set(times) <= set(r.time.values)

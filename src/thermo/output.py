@@ -47,12 +47,15 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "heat_rejection_power": (T, "W", "room air handlers, chillers and what else removes the heat, the electrical room's too", MEAN),
     "stage_loss": (("time", "stage"), "W", "loss of each stage of the power chain", MEAN),
     "utility_power": (T, "W", "power drawn from the utility", MEAN),
+    "generator_power": (T, "W", "power from the generator", MEAN),
+    "battery_power": (T, "W", "power out of batteries and energy stores, negative while they are filled", MEAN),
+    "battery_charge": (T, "1", "charge of the batteries by their energy, over full", POINT),
     "heat_to_air": (T, "W", "heat that leaves the rack in air", MEAN),
     "heat_to_liquid": (T, "W", "heat that leaves the rack in liquid", MEAN),
     "stored_energy": (T, "J", "heat stored since the first sample", POINT),
     "energy_residual": (T, "W", "everything in, minus everything out, minus what is stored", MEAN),
-    "pue": (T, "1", "utility power over IT power", MEAN),
-    "pue_mean": ((), "1", "utility energy over IT energy", ""),
+    "pue": (T, "1", "power from utility, generator and batteries over IT power", MEAN),
+    "pue_mean": ((), "1", "energy from utility, generator and batteries over IT energy", ""),
     "final_node_temperature": (("node", "server"), "K", "state at the end, rise above reference_temperature", ""),
     "final_control_output": (("controller", "server"), "1", "controller outputs at the end", ""),
     "final_control_integral": (("controller", "server"), "1", "controller integrals at the end", ""),
@@ -89,6 +92,8 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "reference_temperature": assembly.network.reference, "final_step": state["step"], "plant_feed": scenario.power.plant_feed or "utility",
              "room_cop": scenario.power.room_cop,
              "warnings": json.dumps(assembly.site.warnings)}
+    for lost_at, why in assembly.lost:
+        attrs |= {"load_lost_at": lost_at, "load_lost_why": why}
     if scenario.start is not None:
         attrs["time_origin"] = str(scenario.start)
     return xr.Dataset(variables, coords=coords, attrs=attrs)
@@ -307,11 +312,23 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     liquid = np.zeros(n_time) if assembly.cooled.heat_in_air else out
     # What the rack's own supplies lose leaves with the rack's heat; what the electrical room takes up costs cooling there.
     chain = scenario.power
-    shelf = chain.flows(load) if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages) else None
+    faults = scenario.faults
+    shelf = None
+    if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
+        shelf = chain.over_time(load, seconds, faults=faults)
     removed = out if shelf is None else out + shelf.heat("server-air") + shelf.heat("rack-liquid")
-    flows = chain.flows(load, plant=scenario.cooling.heat_rejection_power(removed))
+    flows = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed), faults=faults)
     utility, stage_loss = flows.utility_power, flows.stage_loss
-    rejection = scenario.cooling.heat_rejection_power(removed) + flows.room_cooling_power
+    rejection = flows.plant + flows.room_cooling_power
+    drawn_in = utility + flows.battery_power
+    given: dict[str, Any] = {}
+    if flows.generator_power is not None:
+        drawn_in = drawn_in + flows.generator_power
+        given["generator_power"] = flows.generator_power
+    if flows.battery_charge is not None:
+        given |= {"battery_power": flows.battery_power, "battery_charge": flows.battery_charge}
+    if flows.load_lost_at is not None:
+        assembly.lost.append((flows.load_lost_at, flows.why))
     assembly.site.warnings.extend(flows.warnings)
     return {
         "device_power": device,
@@ -319,7 +336,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
         "it_power": it, "conversion_loss": conversion, "fan_power": fan, "pump_power": pump,
         "heat_rejection_power": rejection, "stage_loss": stage_loss, "utility_power": utility, "heat_to_air": air,
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,
-        "pue": _over(utility, it), "pue_mean": float(_over(np.array(utility[:-1] @ span), np.array(it[:-1] @ span))),
+        "pue": _over(drawn_in, it), "pue_mean": float(_over(np.array(drawn_in[:-1] @ span), np.array(it[:-1] @ span))), **given,
     }
 
 

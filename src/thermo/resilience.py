@@ -15,10 +15,9 @@ from thermo import events as _events
 from thermo import workload as _workload
 from thermo.ambient import is_number
 from thermo.errors import ScenarioError, ValidityWarning, nearest, require_between, shown
-from thermo.power import PowerChain, Ups
 from thermo.simulate import checked, simulated
 
-__all__ = ["Trip", "battery_empty", "ride_through", "trips"]
+__all__ = ["Trip", "ride_through", "trips"]
 
 Floats = NDArray[np.float64]
 INLET_LIMIT = 35.0  # degC, allowable air at the inlets of class A2 (ASHRAE TC 9.9, Thermal Guidelines)
@@ -40,7 +39,7 @@ MADE: dict[str, Callable[[Any, float], _events.Event]] = {
 class Trip:
     """Something that reaches its limit."""
 
-    what: str  # "battery empty", "inlet above limit", "device throttles", "device shuts down"
+    what: str  # "load lost", "inlet above limit", "device throttles", "device shuts down"
     after: float  # s, from the event; infinite where it never does
     where: str = ""
 
@@ -79,8 +78,8 @@ def ride_through(rack: Any, workload: Any = 1.0, *,
     table : DataFrame
         One row a case; units of the columns are in ``table.attrs["units"]``, what the runs warned of in
         ``table.attrs["warnings"]``. Times are counted from the event, infinite where
-        nothing happened within the run. `electrical_ride_through` is how long the chain's battery carries the rack while no
-        power comes from outside, 0 where it has none; `thermal_ride_through` how long air and devices stay within their
+        nothing happened within the run. `electrical_ride_through` is how long the chain carries the rack, 0 where it has no
+        battery; `thermal_ride_through` how long air and devices stay within their
         limits while the load is carried. Each is known whatever the other is: the run does not end where the battery does.
 
     Devices that were above a limit already when the event began are not its doing: they are left out, and named in
@@ -88,8 +87,7 @@ def ride_through(rack: Any, workload: Any = 1.0, *,
 
     Notes
     -----
-    A battery is drained by ``1 / runtime(load)`` each second, `Battery.runtime` at the load of that moment. A device
-    throttles where its clock falls below what was asked for, or, in a run that does not slow devices down, where silicon or
+    The chain is followed as `PowerChain.over_time` does: the load is lost where nothing carries it. A device throttles where its clock falls below what was asked for, or, in a run that does not slow devices down, where silicon or
     memory passes the highest temperature of operation; it shuts down where its clock is 0, or silicon passes that limit.
 
     Raises
@@ -122,11 +120,7 @@ def ride_through(rack: Any, workload: Any = 1.0, *,
                 result = simulated(scenario)
             said |= dict.fromkeys(f"{name}: {warning.message}" for warning in caught)
             found, above = trips(result, scenario.seconds, begin, inlet_limit=inlet_limit)
-            carried = np.asarray(result["it_power"] + result["fan_power"] + result["pump_power"], dtype=np.float64)
-            generator = scenario.timeline.plant.generator_start
-            empty = min((battery_empty(scenario.power, carried, scenario.seconds, fault.begin,
-                                       min(fault.end, np.inf if generator is None else fault.begin + generator))
-                         for fault in scenario.faults if fault.kind == "utility-outage"), default=np.inf)
+            empty = float(result.attrs.get("load_lost_at", np.inf))
             rows.append({"event": name, "workload": named, "duration": lasts,
                          "above_before": ", ".join(above), **_row(result, scenario.seconds, begin, found, empty - begin)})
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -162,7 +156,7 @@ def _cases(event: Any, duration: Any, start: Any, at: Any) -> Iterator[tuple[str
 
 def _row(result: xr.Dataset, seconds: Floats, begin: float, found: Sequence[Trip], battery: float) -> dict[str, Any]:
     before = max(int(np.searchsorted(seconds, begin - 1e-6)) - 1, 0)
-    every = [Trip("battery empty", battery), *found]
+    every = [Trip("load lost", battery), *found]
     first = min(every, key=lambda trip: trip.after)
     of = {trip.what: trip for trip in found}
     out = {"it_power": float(result["it_power"][before]), "first": first.what if np.isfinite(first.after) else "nothing",
@@ -239,40 +233,3 @@ def _first_above(excess: Floats, seconds: Floats) -> tuple[float, int, int]:
     when = np.where(above.any(axis=0), seconds[k - 1] + share * (seconds[k] - seconds[k - 1]) - seconds[0], np.inf)
     server, part = np.unravel_index(int(np.argmin(when)), when.shape)
     return float(when[server, part]), int(server), int(part)
-
-
-def battery_empty(chain: PowerChain, load: Floats, seconds: Floats, begin: float, end: float = np.inf) -> float:
-    """When the battery of a chain is empty that carries a load from `begin` to `end` [s]; infinite where it is not.
-
-    Parameters
-    ----------
-    chain : PowerChain
-        Sized. Of several batteries the one nearest to the load counts. Without any, the load is lost at `begin`.
-    load : ndarray, shape (time,)
-        At the chain's end, held from each sample to the next. [W]
-    seconds : ndarray, shape (time,)
-        The samples. [s]
-    begin, end : float
-        From when to when no power comes from outside. [s]
-
-    Notes
-    -----
-    ``d(charge)/dt = -1 / runtime(P / P_rated)`` with the power `P` that the UPS delivers and what its installed
-    units are rated for together: each has its battery. What cools the room is not on it. Beyond the last sample its load is held.
-    """
-    held = [i for i, stage in enumerate(chain.stages) if isinstance(stage, Ups) and stage.battery is not None]
-    if not held:
-        return begin
-    stage = chain.stages[held[-1]]
-    assert isinstance(stage, Ups) and stage.battery is not None
-    delivered = load + chain.flows(load).stage_loss[:, held[-1] + 1:].sum(axis=1)
-    rating = stage.capacity or stage.rating()
-    drain = np.array([0.0 if x <= 0 else 1.0 / stage.battery.runtime(x) for x in delivered / rating])
-    stop = min(end, begin + FOREVER)
-    edges = np.concatenate([[begin], seconds[(seconds > begin) & (seconds < stop)], [stop]])
-    rate = drain[np.maximum(np.searchsorted(seconds, edges[:-1] + 1e-9, side="right") - 1, 0)]
-    used = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
-    if used[-1] < 1.0:
-        return np.inf
-    k = int(np.searchsorted(used, 1.0)) - 1
-    return float(edges[k] + (1.0 - used[k]) / rate[k])

@@ -17,10 +17,12 @@ from thermo import workload as _workload
 from thermo.ambient import Ambient, is_number, over_time
 from thermo.cooling.site import Cooled, CoolingDesign, Kind, Site
 from thermo.errors import LimitError, ScenarioError, nearest, require_between, shown
-from thermo.events import Event, Fault, Plant, Timeline, timeline
+from thermo.events import Event, Plant, Timeline, timeline
 from thermo.network import Network
 from thermo.output import dataset, state_labels
-from thermo.power import PowerChain, rated_power
+from thermo.power import PowerChain, Ups, rated_power
+from thermo.power.faults import Fault as ChainFault
+from thermo.power.faults import UnitsFailed, UpsBypass, UtilityOutage
 from thermo.rack import Rack, Server
 from thermo.solve import SOLVERS, Solution, integrate, steady_start
 
@@ -51,11 +53,7 @@ class Scenario:
     start: np.datetime64 | None
     events: tuple[Event, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)  # of the events, over `seconds`
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """What events tell the power chain."""
-        return self.timeline.faults
+    faults: tuple[ChainFault, ...] = ()  # what events tell the power chain
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,7 @@ class Assembly:
     site: Site
     cooled: Cooled
     power: list[DevicePower]
+    lost: list[tuple[float, str]] = field(default_factory=list)  # since when the chain cannot carry the load [s], and why
 
 
 def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any = None,
@@ -144,11 +143,20 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     _check_progress(progress)
     scenario = checked(rack, workload, cooling=cooling, power=power, ambient=ambient, time_step=time_step, events=events,
                        initial=initial, solver=solver, tolerance=tolerance)
-    return simulated(scenario, progress)
+    result = simulated(scenario, progress)
+    lost_at = result.attrs.get("load_lost_at")
+    if lost_at is None or not scenario.seconds[0] < lost_at < scenario.seconds[-1]:
+        return result
+    return simulated(without_load(scenario, lost_at), progress).assign_attrs(
+        load_lost_at=lost_at, load_lost_why=result.attrs["load_lost_why"])
 
 
 def simulated(scenario: Scenario, progress: bool | Callable[[float], None] = False) -> xr.Dataset:
-    """The result of a checked scenario, which may be one `without_load`."""
+    """The result of a checked scenario, which may be one `without_load`.
+
+    Devices and air are followed as if the load were carried all the time; where the chain cannot, `load_lost_at` [s] and
+    `load_lost_why` among the attributes say since when and why.
+    """
     watts = device_power(scenario)
     assembly = assemble(scenario, watts)
     solution, state = solved(scenario, assembly, progress)
@@ -210,19 +218,42 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     happens = timeline(events, start, float(seconds[0]), float(seconds[-1]), servers=rack.n_server, goes_on=goes_on,
                        takes=getattr(design, "takes_events", ()), setpoints=getattr(design, "setpoints", ()),
                        design=type(design).__name__, plant=_plant(design, chain))
+    faults = chain_faults(chain, happens)
     load, seconds = _sampled_at_instants(load, seconds, start, happens)
     happens = happens.on(seconds)
     _check_size(rack, load)
     over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature",
               low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?", servers=rack.n_server)
-    return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start, tuple(events), happens)
+    return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start, tuple(events), happens,
+                    faults)
+
+
+def chain_faults(chain: PowerChain, happens: Timeline) -> tuple[ChainFault, ...]:
+    """What events mean to a chain. Power supplies are its first stage behind the servers' inlets, one group a server."""
+    out: list[ChainFault] = []
+    supplies = next((stage for stage in chain.stages if stage.behind_inlet), None)
+    for fault in happens.faults:
+        if fault.kind == "utility-outage":
+            out.append(UtilityOutage(fault.begin, fault.end))
+        elif fault.kind == "ups-bypass":
+            if not any(isinstance(stage, Ups) for stage in chain.stages):
+                raise ScenarioError(f"events: ups-bypass at {fault.begin:g} s: power chain {chain.name!r} has no UPS; choose one "
+                                    "that has, or leave the event out")
+            out.append(UpsBypass(fault.begin, fault.end))
+        else:
+            if supplies is None:
+                raise ScenarioError(f"events: psu-failure at {fault.begin:g} s: power chain {chain.name!r} ends at the servers' "
+                                    "inlets and has no supplies that could fail; add a stage such as 'psu-titanium'")
+            groups = 1.0 if fault.server is not None else supplies.groups
+            out.append(UnitsFailed(fault.begin, fault.end, supplies.name, float(fault.units), groups))
+    return tuple(out)
 
 
 def _plant(design: CoolingDesign, chain: PowerChain) -> Plant:
     """What cools: how long it takes to start again, when a generator feeds it, whether a battery does."""
-    generator = getattr(chain, "generator", None)
+    generator = chain.generator
     starts = None if generator is None or generator.fails_to_start else float(generator.start_delay)
-    batteries = [i for i, stage in enumerate(chain.stages) if getattr(stage, "battery", None) is not None]
+    batteries = [i for i, stage in enumerate(chain.stages) if isinstance(stage, Ups) and stage.battery is not None]
     fed = chain.plant_feed is not None and bool(batteries) and chain.stage_names.index(chain.plant_feed) >= batteries[0]
     return Plant(float(getattr(design, "restart_delay", 0.0)), starts, fed)
 
@@ -446,7 +477,7 @@ def without_load(scenario: Scenario, lost_at: float, back_at: float = np.inf) ->
     """The scenario with devices and fans of the rack without power for a while; both instants become samples.
 
     What came before is the same: nothing before `lost_at` depends on it. When power is back the workload goes on as if it
-    had run all the time; what a restart takes is not in it. Some air still moves through the standing fans: what they would
+    had run all the time; what a restart takes is not in it, and `simulate_rack` leaves the rack off. Some air still moves through the standing fans: what they would
     draw at a fifth of their least duty.
 
     Parameters
@@ -544,10 +575,6 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack), in_room)
     _warn_of_peaks(scenario, watts, site)
     site.warnings += scenario.power.doubts(scenario.rack)
-    if scenario.faults:
-        site.warnings.append(f"events: {', '.join(dict.fromkeys(fault.kind for fault in scenario.faults))}: the load is carried all "
-                             "the time, stage_loss and utility_power are those of a chain in which nothing fails; "
-                             "thermo.ride_through says how long the battery lasts")
     return Assembly(network, site, scenario.cooling.add_to(network, site), watts)
 
 
