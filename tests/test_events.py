@@ -112,6 +112,18 @@ def test_cold_air_again_at_once_and_the_room_drains():
     assert float(result.heat_to_air[after][0]) > float(result.it_power[0])
 
 
+def test_the_plant_works_off_what_the_room_held():
+    """Never more than its capacity; in the end all heat that left with the air, and none while it stands."""
+    r = thermo.simulate_rack(light_rack(), steady_load(until=3600.0), events=[ev.cooling_loss(105.0, 300.0)],
+                             cooling=Air(fan_speed=0.8, room_capacity=40e3, plant_capacity=1500.0))
+    per_watt = float(r.heat_rejection_power[0] / r.heat_to_air[0])
+    heat, span = r.heat_rejection_power.values / per_watt, np.diff(r.time.values)
+    assert r.heat_to_air.max() > 2000.0 and np.max(heat) == pytest.approx(1500.0, rel=1e-12)
+    assert heat[:-1] @ span == pytest.approx(r.heat_to_air.values[:-1] @ span, rel=1e-12)
+    assert heat[-1] == pytest.approx(heat[0], rel=1e-6)
+    assert np.all(heat[(r.time.values >= 105.0) & (r.time.values < 405.0)] <= 1e-9)
+
+
 def test_room_has_six_joules_a_kelvin_and_watt_by_default():
     rack = small_rack.rack
     result = thermo.simulate_rack(rack, steady_load(300.0, 300.0), cooling=Air(fan_speed=0.8), events=[ev.cooling_loss(60.0)])

@@ -317,6 +317,8 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
         shelf = chain.over_time(load, seconds, faults=faults)
     removed = out if shelf is None else out + shelf.heat("server-air") + shelf.heat("rack-liquid")
+    if assembly.cooled.plant_capacity is not None:
+        removed = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling())
     flows = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed), faults=faults)
     utility, stage_loss = flows.utility_power, flows.stage_loss
     rejection = flows.plant + flows.room_cooling_power
@@ -338,6 +340,19 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,
         "pue": _over(drawn_in, it), "pue_mean": float(_over(np.array(drawn_in[:-1] @ span), np.array(it[:-1] @ span))), **given,
     }
+
+
+def _worked_off(heat: Floats, seconds: Floats, capacity: float, stands: Floats | None) -> Floats:
+    """Heat that a plant of that capacity removes in each interval [W]: what comes faster, or while it stands, waits."""
+    if stands is None and np.max(heat) <= capacity:
+        return heat
+    out, waiting = heat.copy(), 0.0  # J
+    for k, span in enumerate(np.append(np.diff(seconds), np.inf)):
+        most = 0.0 if stands is not None and stands[k] else capacity
+        out[k] = min(most, heat[k] + waiting / span) if np.isfinite(span) else min(most, heat[k] if waiting <= 0.0 else most)
+        if np.isfinite(span):
+            waiting = max(waiting + (heat[k] - out[k]) * span, 0.0)
+    return out
 
 
 def _over(utility: Floats, it: Floats) -> Floats:

@@ -21,7 +21,8 @@ fans draw the air over to its cold side `c`, which the servers breathe; no heat 
 
 Each side has half of `room_capacity`. Inlets leave the supply temperature with the slope ``w (T_h - T_c) / C_c``, and rise
 at ``Q / (C_h + C_c)`` once the sides differ by what they then must; where cold air comes again, servers breathe it at once
-and the room is swept by as much of it as they draw. The room is in the network only where an event stops the cooling or
+and the room is swept by as much of it as they draw; the plant's water takes up what is more than `plant_capacity`, and the
+plant works it off later. The room is in the network only where an event stops the cooling or
 `room_capacity` is given; then what leaves the warm side is a little later than the exhaust.
 """
 from __future__ import annotations
@@ -70,6 +71,7 @@ ROOM_CAPACITY = 6.0  # J/K for each watt of rated power: 3 of room air (2.5 m3 o
 # metal that follows within minutes (half of the 13 kg a kW of a loaded cabinet, 500 J/(kg K)). An estimate: cabinets of 5 kW
 # shut down 189 s after the cooling, of 10 kW in less than 60 s, says a study by Opengate Data Systems (2007, for Active Power),
 # which is some 3 to 9 J/(K W) for 20 K. No walls, no floor: they follow too late.
+PLANT_MARGIN = 1.3  # capacity of the plant over the rack's rated power, an estimate
 COLD_SHARE = 0.5  # of the room's capacity on the side that servers breathe
 TEMPERATURES = np.linspace(-20.0, 60.0, 33)  # degC, of supply air
 DUTY_POINTS = 33  # of the law of flow against duty; it is all but straight
@@ -89,6 +91,7 @@ class Air(Described):
     handler_fan_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over heat removed
     chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = 5.0  # heat over compressor power; None: free cooling
     room_capacity: Positive | None = None  # J/K, the rack's share of the room's air and mass; None: `ROOM_CAPACITY`
+    plant_capacity: Positive | None = None  # W of heat, where the room is in the network; None: `PLANT_MARGIN` times rated power
     restart_delay: NotNegative = 240.0  # s from power to cold air again; conventional chillers take 4 to 8 min, the best 2 to 3
     provenance: Any = Field(default_factory=dict, repr=False)
 
@@ -141,7 +144,9 @@ class Air(Described):
         rack = _Rack(network, self, ambient, air, supply, room, flow, limits, hot, cold, site.timeline.without_cooling(), stopped,
                      site.timeline.off(), site.warnings)
         places = [_add_servers(rack, kind, *self._prescribed_duty(site, kind)) for kind in site.kinds]
-        return Cooled(places, supply.values, True, None if cold is None else len(network.shared_names) - 1)
+        if cold is None:
+            return Cooled(places, supply.values, True)
+        return Cooled(places, supply.values, True, len(network.shared_names) - 1, self.plant_capacity or PLANT_MARGIN * site.rated_power)
 
     def _prescribed_duty(self, site: Site, kind: Kind) -> tuple[Floats | None, list[Step]]:
         """Duty as a series where it is one, and what events make of it."""

@@ -160,6 +160,7 @@ class Cooled:
     supply_temperature: Any  # degC, scalar array or (time,)
     heat_in_air: bool  # whether what leaves is counted as heat to air (else to liquid)
     room: int | None = None  # number of the shared node that servers breathe while no cold air comes
+    plant_capacity: float | None = None  # W of heat that the plant can remove; None: any
 
 
 class CoolingDesign(Protocol):
