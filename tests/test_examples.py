@@ -32,6 +32,13 @@ def test_b200_says_what_was_not_measured():
     assert line("x", score | {"server_power_error": np.nan}).endswith("server energy not measured")
 
 
+def test_ride_through_of_a_utility_outage():
+    """At full load the inlets pass their limit after 42 s, a GPU throttles after 153 s, the battery lasts 445 s."""
+    row = load("ride_through").sweep([1.0]).iloc[0]
+    assert row["first"] == "inlet above limit"
+    assert [round(row[c]) for c in ("first_after", "throttles_after", "shuts_down_after", "electrical_ride_through")] == [42, 153, 214, 445]
+
+
 def test_mi300x_predicted_from_another_run():
     """Mean junction RMSE within 2.5 K; the loaded card within 3 K (a free two-node fit reaches 2.5 K on it)."""
     for score in load("validate_mi300x").main().values():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo import (
         cooling,
         errors,
+        events,
         formulas,
         generators,
         library,
@@ -40,14 +41,16 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.calibration import Calibration, calibrate
     from thermo.power import PowerChain
     from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
+    from thermo.resilience import ride_through
     from thermo.simulate import simulate_rack
 else:
-    _MODULES = ("cooling", "errors", "formulas", "generators", "library", "plot", "power", "scenario", "store", "summary",
+    _MODULES = ("cooling", "errors", "events", "formulas", "generators", "library", "plot", "power", "scenario", "store", "summary",
                 "traces", "workload")
     _NAMES = {
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
         "Fans": "rack", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
-        "Server": "rack", "Slot": "rack", "rerun": "again", "simulate_rack": "simulate",
+        "Server": "rack", "Slot": "rack", "rerun": "again",
+        "ride_through": "resilience", "simulate_rack": "simulate",
     }
 
     def __getattr__(name: str) -> _Any:
@@ -68,6 +71,6 @@ else:
 
 __all__ = [
     "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "cooling", "errors", "formulas", "generators", "library", "plot", "power", "rerun", "scenario",
-    "simulate_rack", "store", "summary", "traces", "workload",
+    "Slot", "calibrate", "cooling", "errors", "events", "formulas", "generators", "library", "plot", "power", "rerun",
+    "ride_through", "scenario", "simulate_rack", "store", "summary", "traces", "workload",
 ]

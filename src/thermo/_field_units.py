@@ -36,9 +36,11 @@ UNITS: dict[str, str] = {
     "relative_humidity": "1",
     # air cooling and controllers
     "fan_speed": "1", "supply_flow": "m3/s", "recirculation": "1", "hot_aisle_makeup": "1", "room_temperature": "degC",
-    "handler_fan_share": "1", "chiller_cop": "1",
+    "handler_fan_share": "1", "chiller_cop": "1", "room_capacity": "J/K", "plant_capacity": "W", "restart_delay": "s",
     "setpoint": "degC", "margin": "K", "gain": "1/K", "integral_gain": "1/(K s)", "period": "s", "resolution": "1",
     "deadband": "K", "temperature": "degC", "output": "1",
+    # events
+    "t": "s", "duration": "s", "change": "K", "fan": "1",
 }
 
 

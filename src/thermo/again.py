@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from thermo import cooling
+from thermo import cooling, events
 from thermo.errors import ScenarioError
 from thermo.power import PowerChain
 from thermo.rack import Rack
@@ -33,12 +33,13 @@ def scenario_of(result: xr.Dataset) -> dict[str, Any]:
         ambient = {key: _point(value, f"ambient.{key}") for key, value in told["ambient"].items()}
         load = _workload(result, told["workload"])
         initial, solver, tolerance = told["initial"], told["solver"], told["tolerance"]
+        happened = [events.from_mapping(event, f"scenario.events[{i}]") for i, event in enumerate(told.get("events", []))]
     except (KeyError, AttributeError, TypeError, json.JSONDecodeError) as error:
         raise ScenarioError(f"this Dataset does not hold its scenario ({type(error).__name__}: {error}); run simulate_rack") from None
     if initial == "an earlier result":
         raise ScenarioError("the run went on from an earlier result, which is not in this one: give initial= to simulate_rack")
     return {"rack": rack, "workload": load, "cooling": design(**points), "power": chain, "ambient": ambient, "initial": initial,
-            "solver": solver, "tolerance": tolerance}
+            "solver": solver, "tolerance": tolerance, "events": happened}
 
 
 def rerun(result: xr.Dataset) -> xr.Dataset:

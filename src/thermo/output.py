@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from thermo.errors import ValidityWarning
+from thermo.events import to_mapping
 from thermo.rack import Described, Device, as_mapping
 from thermo.solve import Solution
 
@@ -39,7 +38,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "clock_fraction": (TSD, "1", "clock over the clock asked for", MEAN),
     "work_lost": (T, "1", "share of the work asked of the accelerators that clocks left undone, each on its own", MEAN),
     "work_lost_in_step": (T, "1", "the same where all wait for the slowest, as a synchronous job does", MEAN),
-    "supply_temperature": (T, "degC", "primary coolant supplied to the rack", POINT),
+    "supply_temperature": (T, "degC", "primary coolant supplied to the rack; room air while no cold air comes", POINT),
     "return_temperature": (T, "degC", "primary coolant that leaves the servers, mixed", POINT),
     "mass_flow": (TS, "kg/s", "primary coolant through the server", MEAN),
     "fan_duty": (TS, "1", "fan speed over rated speed", MEAN),
@@ -58,8 +57,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "heat_to_liquid": (T, "W", "heat that leaves the rack in liquid", MEAN),
     "stored_energy": (T, "J", "heat stored since the first sample", POINT),
     "energy_residual": (T, "W", "everything in, minus everything out, minus what is stored", MEAN),
-    "pue": (T, "1", "power from utility and generator over IT power", MEAN),
-    "pue_mean": ((), "1", "energy from utility and generator over IT energy", ""),
+    "pue": (T, "1", "power from utility, generator and batteries over IT power", MEAN),
+    "pue_mean": ((), "1", "energy from utility, generator and batteries over IT energy", ""),
     "final_node_temperature": (("node", "server"), "K", "state at the end, rise above reference_temperature", ""),
     "final_control_output": (("controller", "server"), "1", "controller outputs at the end", ""),
     "final_control_integral": (("controller", "server"), "1", "controller integrals at the end", ""),
@@ -85,8 +84,6 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
     coords = _coords(scenario, assembly)
     variables = {name: (VARIABLES[name][0], value, _attributes(name)) for name, value in data.items()}
     _warn_of_limits(assembly, data)
-    for message in assembly.site.warnings:
-        warnings.warn(message, ValidityWarning, stacklevel=3)
     load = scenario.workload.attrs
     attrs = {"title": f"{scenario.rack.title or scenario.rack.name}: heat and power", "Conventions": "CF-1.11",
              "source": f"thermo {thermo.__version__}", "version": thermo.__version__, "solver": solution.solver,
@@ -98,6 +95,8 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "plant_branch": next((s.name for s in scenario.power.stages if s.carries == "plant"), ""),
              "battery_stage": next((s.name for s in scenario.power.stages if s.carrier is not None), ""),
              "warnings": json.dumps(assembly.site.warnings)}
+    for lost_at, why in assembly.lost:
+        attrs |= {"load_lost_at": lost_at, "load_lost_why": why}
     if scenario.start is not None:
         attrs["time_origin"] = str(scenario.start)
     return xr.Dataset(variables, coords=coords, attrs=attrs)
@@ -166,6 +165,7 @@ def scenario_json(scenario: Scenario) -> str:
         "rack": as_mapping(scenario.rack), "cooling": cooling, "power": as_mapping(scenario.power), "ambient": ambient,
         "workload": _series(scenario.workload), "solver": scenario.solver, "tolerance": scenario.tolerance,
         "initial": scenario.initial if isinstance(scenario.initial, str | float) else "an earlier result",
+        "events": [to_mapping(event) for event in scenario.events],
     })
 
 
@@ -265,6 +265,9 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
     if supply.ndim == 2:  # one a server: what they draw together
         supply = np.sum(supply * mass, axis=1) / np.sum(mass, axis=1)
     supply = np.broadcast_to(supply, mass.shape[:1]).copy()
+    enclosed = assembly.site.timeline.without_cooling()
+    if cooled.room is not None and enclosed is not None:  # servers breathe the room
+        supply = np.where(enclosed != 0, solution.shared[:, cooled.room] + assembly.network.reference, supply)
     return {
         "junction_temperature": _columns(names, solution, [list(p.junction) for p in places]),
         "memory_temperature": _columns(names, solution, [p.memory for p in places]),
@@ -325,9 +328,10 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     names = _device_names(assembly)
     device, clock = _of_devices(assembly, solution, names)
     it, conversion = np.zeros(n_time), np.zeros(n_time)
+    lit = 1.0 if (off := assembly.site.timeline.off()) is None else np.where(off != 0, 0.0, 1.0)
     for kind, signals in zip(kinds, solution.signals, strict=True):
         parts = signals[:, :, kind.power_columns].sum(axis=(1, 2))
-        loss = kind.group.n_server * kind.server.conversion_loss + kind.server.conversion_slope * parts
+        loss = kind.group.n_server * kind.server.conversion_loss * lit + kind.server.conversion_slope * parts
         conversion += loss
         it += parts + loss
 
@@ -349,14 +353,20 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     liquid = np.zeros(n_time) if assembly.cooled.heat_in_air else out
     # What the rack's own supplies lose leaves with the rack's heat; what the electrical room takes up costs cooling there.
     chain = scenario.power
-    shelf = chain.flows(load) if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages) else None
+    faults = scenario.faults
+    shelf = None
+    if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
+        shelf = chain.over_time(load, seconds, faults=faults)
     removed = out if shelf is None else out + shelf.heat("server-air") + shelf.heat("rack-liquid")
-    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed),
-                             faults=getattr(scenario, "faults", ()))
-    bought = supply.utility_power if supply.generator_power is None else supply.utility_power + supply.generator_power
-    assembly.site.warnings.extend(supply.warnings)
+    if assembly.cooled.plant_capacity is not None:
+        removed = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling())
+    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed), faults=faults)
+    drawn_in = supply.utility_power + supply.battery_power
+    if supply.generator_power is not None:
+        drawn_in = drawn_in + supply.generator_power
     if supply.load_lost_at is not None:
-        assembly.site.warnings.append(f"power: load lost at {supply.load_lost_at:g} s: {supply.why}")
+        assembly.lost.append((supply.load_lost_at, supply.why))
+    assembly.site.warnings.extend(supply.warnings)
     return {
         "device_power": device,
         "clock_fraction": clock, **_work_lost(assembly, clock, names),
@@ -364,7 +374,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
         "heat_rejection_power": supply.plant + supply.room_cooling_power, "stage_loss": supply.stage_loss,
         "utility_power": supply.utility_power, "heat_to_air": air,
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,
-        "pue": _over(bought, it), "pue_mean": float(_over(np.array(bought[:-1] @ span), np.array(it[:-1] @ span))),
+        "pue": _over(drawn_in, it), "pue_mean": float(_over(np.array(drawn_in[:-1] @ span), np.array(it[:-1] @ span))),
         **_from_stores(supply, seconds),
     }
 
@@ -385,6 +395,19 @@ def _from_stores(supply: Supply, seconds: Floats) -> dict[str, Floats]:
     return out
 
 
+def _worked_off(heat: Floats, seconds: Floats, capacity: float, stands: Floats | None) -> Floats:
+    """Heat that a plant of that capacity removes in each interval [W]: what comes faster, or while it stands, waits."""
+    if stands is None and np.max(heat) <= capacity:
+        return heat
+    out, waiting = heat.copy(), 0.0  # J
+    for k, span in enumerate(np.append(np.diff(seconds), np.inf)):
+        most = 0.0 if stands is not None and stands[k] else capacity
+        out[k] = min(most, heat[k] + waiting / span) if np.isfinite(span) else min(most, heat[k] if waiting <= 0.0 else most)
+        if np.isfinite(span):
+            waiting = max(waiting + (heat[k] - out[k]) * span, 0.0)
+    return out
+
+
 def _over(utility: Floats, it: Floats) -> Floats:
     """Utility power over IT power; infinite where there is no IT power."""
     return np.divide(utility, it, out=np.full(np.shape(it), np.inf), where=it > 0)
@@ -395,7 +418,7 @@ def state_labels(network: Network) -> dict[str, list[str]]:
 
     Where there are several kinds of server, rows of all kinds one after the other, each with its kind's number."""
     several = len(network.groups) > 1
-    out: dict[str, list[str]] = {"node": [], "controller": []}
+    out: dict[str, list[str]] = {"node": [], "controller": [], "shared_node": list(network.shared_names)}
     for k, g in enumerate(network.groups):
         before = f"{k}/" if several else ""
         out["node"] += [f"{before}{i}: {name}" for i, name in enumerate(g.names)]

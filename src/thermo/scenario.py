@@ -15,6 +15,10 @@
     altitude = "2000 ft"
     [power]
     name = "ideal"
+    [[events]]                    # any number; kinds and what they need: thermo.events
+    kind = "cooling-loss"
+    t = "10 min"                  # of the run's clock, or a date where the trace has dates
+    duration = "5 min"
     [run]
     time_step = "15 s"
     initial = "steady"            # or a temperature, or "earlier.nc", a result to go on from
@@ -65,7 +69,7 @@ FINAL_STATE = {  # of a result, to go on from
     "final_control_integral": ("controller", "server"), "final_shared_temperature": ("shared_node",),
 }
 FINAL_ATTRIBUTES = ("reference_temperature",)
-TABLES = ("title", "rack", "workload", "cooling", "ambient", "power", "run")
+TABLES = ("title", "rack", "workload", "cooling", "ambient", "power", "events", "run")
 WORKLOAD_KEYS = ("file", "units", "interpolation", "time", "columns", "fill", "max_gap", "power", "utilisation", "duration",
                  "time_step")
 DESIGNS = ("air",)
@@ -114,7 +118,8 @@ def read(path: str | os.PathLike[str]) -> ScenarioFile:
     workload = _workload(faults, data["workload"], path.parent) if "workload" in data else None
     options = {"cooling": _cooling(faults, data["cooling"]) if "cooling" in data else None,
                "ambient": _ambient(faults, data["ambient"]) if "ambient" in data else None,
-               "power": _power(faults, data["power"]) if "power" in data else None}
+               "power": _power(faults, data["power"]) if "power" in data else None,
+               "events": _events(faults, data["events"]) if "events" in data else None}
     options |= _run(faults, data.get("run", {}), path.parent)
     earlier = options.get("initial")
     if rack is not None and isinstance(earlier, xr.Dataset) and earlier.sizes["server"] != rack.n_server:
@@ -255,6 +260,33 @@ def _power(faults: _Faults, given: Any) -> Any:
     with faults.at("power.name"):
         return PowerChain.from_library(given.get("name", "ideal"))
     return None
+
+
+def _events(faults: _Faults, given: Any) -> Any:
+    from thermo.events import KINDS
+
+    if not isinstance(given, list):
+        faults.add("events", f"{shown(given)} is not a list of tables; write [[events]]")
+        return None
+    out = []
+    for i, table in enumerate(given):
+        place = f"events[{i}]"
+        if not isinstance(table, dict):
+            faults.add(place, f"{shown(table)} is not a table; write [[events]]")
+            continue
+        kind = table.get("kind")
+        if not isinstance(kind, str) or kind not in KINDS:
+            faults.add(f"{place}.kind", f"{shown(kind)} is not a kind of event{nearest(str(kind)[:40], KINDS)}")
+            continue
+        filled = {}
+        for key, value in table.items():
+            if key != "kind":
+                unit_of = str(table.get("name")) if key == "value" else key  # a set point has the unit of what it sets
+                date = key == "t" and isinstance(value, str) and re.match(r"\d{4}-\d\d", value)
+                quantity_said = isinstance(value, str) and unit_of in UNITS and not date
+                filled[key] = faults.number(f"{place}.{key}", value, unit_of) if quantity_said else value
+        out.append(faults.described(KINDS[kind], filled, place))
+    return out
 
 
 def _run(faults: _Faults, given: Any, folder: Path) -> dict[str, Any]:
@@ -418,9 +450,9 @@ class _Faults:
         """A block whose refusals are faults at `place`."""
         return _At(self, place)
 
-    def number(self, place: str, value: Any) -> float | None:
-        """A quantity in the unit of the key's name and within its range."""
-        key = re.sub(r"\[\d+\]", "", place).rpartition(".")[2]
+    def number(self, place: str, value: Any, key: str = "") -> float | None:
+        """A quantity in the unit of the key's name, its place's by default, and within its range."""
+        key = key or re.sub(r"\[\d+\]", "", place).rpartition(".")[2]
         unit = UNITS.get(key, "1")
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             self.add(place, f"{shown(value)} is not a number" + (f" [{unit}]" if unit != "1" else ""))

@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from functools import partial
 from typing import Any
 
@@ -15,14 +18,18 @@ from numpy.typing import NDArray
 from thermo import workload as _workload
 from thermo.ambient import Ambient, is_number, over_time
 from thermo.cooling.site import Cooled, CoolingDesign, Kind, Site
-from thermo.errors import LimitError, ScenarioError, nearest, require_between, shown
+from thermo.errors import LimitError, ScenarioError, ValidityWarning, nearest, require_between, shown
+from thermo.events import Event, Plant, Timeline, timeline
 from thermo.network import FIRMWARE, Network
 from thermo.output import dataset, state_labels
-from thermo.power import PowerChain
+from thermo.power import PowerChain, Ups, rated_power
+from thermo.power.faults import Fault as ChainFault
+from thermo.power.faults import UnitsFailed, UpsBypass, UtilityOutage
 from thermo.rack import Rack, Server
 from thermo.solve import SOLVERS, Solution, integrate, steady_start
 
-__all__ = ["Assembly", "Scenario", "assemble", "checked", "device_power", "simulate_rack", "solved"]
+__all__ = ["Assembly", "Scenario", "assemble", "checked", "device_power", "simulate_rack", "simulated", "solved",
+           "without_load"]
 
 Floats = NDArray[np.float64]
 LARGEST_OUTPUT = 64e9  # bytes: more than this is refused before anything is allocated
@@ -46,6 +53,9 @@ class Scenario:
     tolerance: float
     seconds: Floats
     start: np.datetime64 | None
+    events: tuple[Event, ...] = ()
+    timeline: Timeline = field(default_factory=Timeline)  # of the events, over `seconds`
+    faults: tuple[ChainFault, ...] = ()  # what events tell the power chain
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ class Assembly:
     site: Site
     cooled: Cooled
     asked: list[DevicePower]  # of each kind of server
+    lost: list[tuple[float, str]] = field(default_factory=list)  # since when the chain cannot carry the load [s], and why
 
 
 def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any = None,
@@ -96,8 +107,9 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
         Room and facility supply; default 25 degC at sea level.
     time_step : float, optional
         Resample the workload to this step, keeping its energy [s].
-    events : sequence
-        Things that happen; none are known yet.
+    events : sequence of thermo.events.Event
+        Things that happen, in any order; see `thermo.events`. The instants at which they begin and end become samples of
+        the run, beside those of the workload.
     initial : "steady", float or Dataset
         Steady state of the first sample, one temperature for all [degC], or a result to go on from: one of the same
         servers under the same kind of cooling, whose last time is the workload's first (a workload in seconds from 0 has a
@@ -136,6 +148,26 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     _check_progress(progress)
     scenario = checked(rack, workload, cooling=cooling, power=power, ambient=ambient, time_step=time_step, events=events,
                        initial=initial, solver=solver, tolerance=tolerance)
+    result = simulated(scenario, progress)
+    lost_at = result.attrs.get("load_lost_at")
+    if lost_at is not None and scenario.seconds[0] < lost_at < scenario.seconds[-1]:
+        why = result.attrs["load_lost_why"]
+        result = simulated(without_load(scenario, lost_at), progress).assign_attrs(load_lost_at=lost_at, load_lost_why=why)
+    said = json.loads(result.attrs["warnings"])
+    if lost_at is not None:
+        said.append(f"power: load lost at {lost_at:g} s: {result.attrs['load_lost_why']}")
+        result.attrs["warnings"] = json.dumps(said)
+    for message in said:
+        warnings.warn(message, ValidityWarning, stacklevel=2)
+    return result
+
+
+def simulated(scenario: Scenario, progress: bool | Callable[[float], None] = False) -> xr.Dataset:
+    """The result of a checked scenario, which may be one `without_load`.
+
+    Devices and air are followed as if the load were carried all the time; where the chain cannot, `load_lost_at` [s] and
+    `load_lost_why` among the attributes say since when and why. What there is to warn of is in the attribute `warnings`.
+    """
     watts = device_power(scenario)
     assembly = assemble(scenario, watts)
     solution, state = solved(scenario, assembly, progress)
@@ -179,10 +211,6 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
         ambient = Ambient.from_mapping(ambient, "ambient")
     if not isinstance(ambient, Ambient):
         raise ScenarioError(f"ambient is {shown(ambient)}, expected an Ambient or a mapping of its fields")
-    if isinstance(events, str | bytes) or not isinstance(events, Sequence):
-        raise ScenarioError(f"events is {shown(events)}, expected a sequence of events; leave it out, or give ()")
-    if len(events):
-        raise ScenarioError(f"events: {shown(events[0])} is not an event that this version knows; leave events empty")
     if not isinstance(solver, str) or solver not in SOLVERS:
         raise ScenarioError(f"solver is {shown(solver)}{nearest(str(solver)[:40], SOLVERS)}")
     tolerance = _number("tolerance", tolerance, 1e-9, 10.0, "K")
@@ -197,9 +225,64 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     load = _check_dims(rack, load)
     _check_size(rack, load)
     seconds, start = _clock(load, initial)
+    goes_on = isinstance(initial, xr.Dataset)
+    happens = timeline(events, start, float(seconds[0]), float(seconds[-1]), servers=rack.n_server, goes_on=goes_on,
+                       takes=getattr(design, "takes_events", ()), setpoints=getattr(design, "setpoints", ()),
+                       design=type(design).__name__, plant=_plant(design, chain))
+    faults = chain_faults(chain, happens)
+    load, seconds = _sampled_at_instants(load, seconds, start, happens)
+    happens = happens.on(seconds)
+    _check_size(rack, load)
     over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature",
               low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?", servers=rack.n_server)
-    return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start)
+    return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start, tuple(events), happens,
+                    faults)
+
+
+def chain_faults(chain: PowerChain, happens: Timeline) -> tuple[ChainFault, ...]:
+    """What events mean to a chain. Power supplies are its first stage behind the servers' inlets, one group a server."""
+    out: list[ChainFault] = []
+    supplies = next((stage for stage in chain.stages if stage.behind_inlet), None)
+    for fault in happens.faults:
+        if fault.kind == "utility-outage":
+            out.append(UtilityOutage(fault.begin, fault.end))
+        elif fault.kind == "ups-bypass":
+            if not any(isinstance(stage, Ups) for stage in chain.stages):
+                raise ScenarioError(f"events: ups-bypass at {fault.begin:g} s: power chain {chain.name!r} has no UPS; choose one "
+                                    "that has, or leave the event out")
+            out.append(UpsBypass(fault.begin, fault.end))
+        else:
+            if supplies is None:
+                raise ScenarioError(f"events: psu-failure at {fault.begin:g} s: power chain {chain.name!r} ends at the servers' "
+                                    "inlets and has no supplies that could fail; add a stage such as 'psu-titanium'")
+            groups = 1.0 if fault.server is not None else supplies.groups
+            out.append(UnitsFailed(fault.begin, fault.end, supplies.name, float(fault.units), groups))
+    return tuple(out)
+
+
+def _plant(design: CoolingDesign, chain: PowerChain) -> Plant:
+    """What cools: how long it takes to start again, when a generator feeds it, whether a battery does."""
+    generator = chain.generator
+    starts = None if generator is None or generator.fails_to_start else float(generator.start_delay)
+    batteries = [i for i, stage in enumerate(chain.stages) if isinstance(stage, Ups) and stage.battery is not None]
+    fed = chain.plant_feed is not None and bool(batteries) and chain.stage_names.index(chain.plant_feed) >= batteries[0]
+    return Plant(float(getattr(design, "restart_delay", 0.0)), starts, fed)
+
+
+def _sampled_at_instants(load: xr.DataArray, seconds: Floats, start: np.datetime64 | None, happens: Timeline
+                         ) -> tuple[xr.DataArray, Floats]:
+    """The workload with samples where something begins or ends, and its times on the run's clock."""
+    inside = np.array([x for x in happens.instants if seconds[0] < x < seconds[-1]])
+    if inside.size:  # what all but falls on a sample is that sample
+        near = np.minimum(np.searchsorted(seconds, inside - SAME_TIME), seconds.size - 1)
+        inside = inside[np.abs(seconds[near] - inside) > SAME_TIME]
+    if not inside.size:
+        return load, seconds
+    inside = inside[np.append(True, np.diff(inside) > SAME_TIME)]
+    new = inside if start is None else start + np.rint(inside * 1e6).astype("m8[us]")
+    load = _workload.sampled_too(load, new)
+    times = load["time"].to_numpy()
+    return load, np.asarray(times, np.float64) if start is None else (times - start) / np.timedelta64(1, "ns") * 1e-9
 
 
 def _require_number(name: str, value: Any, expected: str) -> None:
@@ -401,6 +484,28 @@ def _clock(load: xr.DataArray, initial: Any) -> tuple[Floats, np.datetime64 | No
     return (times - start) / np.timedelta64(1, "ns") * 1e-9, start
 
 
+def without_load(scenario: Scenario, lost_at: float, back_at: float = np.inf) -> Scenario:
+    """The scenario with devices and fans of the rack without power for a while; both instants become samples.
+
+    What came before is the same: nothing before `lost_at` depends on it. When power is back the workload goes on as if it
+    had run all the time; what a restart takes is not in it, and `simulate_rack` leaves the rack off. Some air still moves through the standing fans: what they would
+    draw at a fifth of their least duty.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        As `checked` gives it.
+    lost_at, back_at : float
+        From when to when, on the run's clock. [s]
+    """
+    if not lost_at < back_at or not scenario.seconds[0] < lost_at < scenario.seconds[-1]:
+        raise ScenarioError(f"lost_at is {lost_at:g} s and back_at {back_at:g} s, expected one after the other, the first inside the "
+                            f"run, {scenario.seconds[0]:g} to {scenario.seconds[-1]:g} s")
+    happens = scenario.timeline.without_power(lost_at, back_at)
+    load, seconds = _sampled_at_instants(scenario.workload, scenario.seconds, scenario.start, happens)
+    return changed(scenario, workload=load, seconds=seconds, timeline=happens.on(seconds))
+
+
 # ------------------------------------------------------------------------------------------------------ 2 device power
 
 def device_power(scenario: Scenario) -> list[DevicePower]:
@@ -513,9 +618,14 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
         group = network.group(slot.count)
         demand = [group.series(p, linear=power.linear) for p in power.devices]
         caps = [None if cap is None else group.series(cap, linear=power.linear) for cap in power.caps]
-        kinds.append(Kind(slot.server, group, first, demand, caps, power.leaks))
+        off = None if (dark := scenario.timeline.off()) is None else group.series(dark)
+        if off is not None:
+            demand = [group.choice(asked, group.series(0.0), off) for asked in demand]
+        kinds.append(Kind(slot.server, group, first, demand, caps, power.leaks, off))
         first += slot.count
-    site = Site(kinds, scenario.ambient, _over_time(scenario))
+    earlier = scenario.initial
+    in_room = isinstance(earlier, xr.Dataset) and "room" in earlier.coords.get("shared_node", xr.DataArray([])).values
+    site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack), in_room)
     _warn_of_peaks(scenario, watts, site)
     site.warnings += scenario.power.doubts(scenario.rack)
     cooled = scenario.cooling.add_to(network, site)

@@ -292,6 +292,42 @@ def resample(workload: xr.DataArray, times_or_step: ArrayLike | float) -> xr.Dat
                         coords={"time": ("time", new)} | coords, attrs=attrs, name=workload.name)
 
 
+def sampled_too(workload: xr.DataArray, instants: NDArray[Any]) -> xr.DataArray:
+    """A workload with samples at further instants, so that it says the same at every time.
+
+    Parameters
+    ----------
+    workload : DataArray
+        As `as_workload` gives it.
+    instants : ndarray
+        Seconds or dates, as its times are, inside its span. Those that are samples already change nothing.
+
+    Examples
+    --------
+    >>> load = constant(0.5, duration=10.0)
+    >>> sampled_too(load, np.array([4.0]))["time"].values.tolist()
+    [0.0, 4.0, 10.0]
+    """
+    times = workload["time"].to_numpy()
+    new = np.setdiff1d(instants, times)
+    if not new.size:
+        return workload
+    every = np.concatenate([times, new])
+    order = np.argsort(every, kind="stable")
+    every = every[order]
+    at = np.searchsorted(times, every, side="right") - 1
+    out = workload.isel(time=at).assign_coords(time=("time", every, workload["time"].attrs))
+    if workload.attrs.get("interpolation") != "linear":
+        return out
+    behind = np.minimum(at + 1, times.size - 1)
+    part = (every - times[at]) / np.where(behind > at, times[behind] - times[at], every[-1:] - every[:1])
+    values = workload.to_numpy()
+    axis = workload.get_axis_num("time")
+    share = np.asarray(part, dtype=np.float64).reshape([-1 if i == axis else 1 for i in range(values.ndim)])
+    first = values.take(at, axis)
+    return out.copy(data=first + share * (values.take(behind, axis) - first))
+
+
 def energy(workload: xr.DataArray) -> xr.DataArray:
     """Energy of a workload in watts, its integral over time.
 

@@ -11,6 +11,19 @@ mixes behind it. Fan power is ``standby + rated s^n`` per fan at rated density, 
 
 Up the front of the rack the aisle's supply is used up from the bottom; what a server lacks it draws from the hot aisle
 (and, where told so, the room). That makes every server's inlet depend on all servers below it, and on the exhaust.
+
+Fans that stand still are shut by their flaps; those left meet the same chassis, ``n`` above is their number.
+
+While no cold air comes, the rack's share of the room is closed in itself: exhausts heat its warm side `h`, from there the
+fans draw the air over to its cold side `c`, which the servers breathe; no heat is lost to the outside,
+
+.. math:: C_h \dot T_h = w (T_{exhaust} - T_h), \qquad C_c \dot T_c = w (T_h - T_c).
+
+Each side has half of `room_capacity`. Inlets leave the supply temperature with the slope ``w (T_h - T_c) / C_c``, and rise
+at ``Q / (C_h + C_c)`` once the sides differ by what they then must; where cold air comes again, servers breathe it at once
+and the room is swept by as much of it as they draw; the plant's water takes up what is more than `plant_capacity`, and the
+plant works it off later. The room is in the network only where an event stops the cooling or
+`room_capacity` is given; then what leaves the warm side is a little later than the exhaust.
 """
 from __future__ import annotations
 
@@ -18,7 +31,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +41,22 @@ from thermo._kernels import formulas as f
 from thermo.ambient import Ambient, is_speed
 from thermo.cooling.control import PI, Curve
 from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop, sink_spreading, sink_warnings
-from thermo.cooling.site import Cooled, Kind, Places, Site
+from thermo.cooling.site import Cooled, Kind, Places, SetPoint, Site, Step, stepped
 from thermo.errors import ScenarioError
 from thermo.network import Network, Node, Signal, Table, law_table
-from thermo.rack import CurveSink, Described, Fans, Lane, Mount, Number, PlateFinSink, Server, Share
+from thermo.rack import (
+    CurveSink,
+    Described,
+    Fans,
+    Lane,
+    Mount,
+    NotNegative,
+    Number,
+    PlateFinSink,
+    Positive,
+    Server,
+    Share,
+)
 
 __all__ = ["Air", "LaneFlows", "lane_flows"]
 
@@ -40,7 +65,13 @@ FAN_CURVE_DENSITY = 1.2  # kg/m3, the air that fan curves are stated in (ISO 580
 _SinkRows: TypeAlias = tuple[tuple[tuple[PlateFinSink | CurveSink, float, int], ...], ...]  # (sink, bypass, multiplicity)
 LEAST_RESISTANCE = 1e-9  # K/W, so that a perfect joint is still a number
 MOST_FLOW = 1e4  # m3/s of supply, more than any hall has
-SLOWEST = 0.2  # of the fans' least duty: where their laws begin
+SLOWEST = 0.2  # of the fans' least duty: where their laws begin; also the draught through fans without power
+ROOM_CAPACITY = 6.0  # J/K for each watt of rated power: 3 of room air (2.5 m3 of hall a kW, that is 4 m over 1.6 kW/m2), and 3 of
+# metal that follows within minutes (half of the 13 kg a kW of a loaded cabinet, 500 J/(kg K)). An estimate: cabinets of 5 kW
+# shut down 189 s after the cooling, of 10 kW in less than 60 s, says a study by Opengate Data Systems (2007, for Active Power),
+# which is some 3 to 9 J/(K W) for 20 K. No walls, no floor: they follow too late.
+PLANT_MARGIN = 1.3  # capacity of the plant over the rack's rated power, an estimate
+COLD_SHARE = 0.5  # of the room's capacity on the side that servers breathe
 TEMPERATURES = np.linspace(-20.0, 60.0, 33)  # degC, of supply air
 DUTY_POINTS = 33  # of the law of flow against duty; it is all but straight
 
@@ -58,7 +89,13 @@ class Air(Described):
     room_temperature: Any = None  # degC; None: as the supply
     handler_fan_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over heat removed
     chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = 5.0  # heat over compressor power; None: free cooling
+    room_capacity: Positive | None = None  # J/K, the rack's share of the room's air and mass; None: `ROOM_CAPACITY`
+    plant_capacity: Positive | None = None  # W of heat, where the room is in the network; None: `PLANT_MARGIN` times rated power
+    restart_delay: NotNegative = 240.0  # s from power to cold air again; conventional chillers take 4 to 8 min, the best 2 to 3
     provenance: Any = Field(default_factory=dict, repr=False)
+
+    takes_events: ClassVar[tuple[str, ...]] = ("cooling-loss", "fan-failure", "inlet-step", "setpoint")
+    setpoints: ClassVar[tuple[str, ...]] = ("fan_speed", "supply_flow", "room_temperature", "air_temperature")
 
     @field_validator("fan_speed")
     @classmethod
@@ -85,36 +122,48 @@ class Air(Described):
     def add_to(self, network: Network, site: Site) -> Cooled:
         """Adds the servers' air to the network; see `thermo.cooling.site`."""
         ambient = site.ambient
-        supply = site.over_time(ambient.air_temperature, name="ambient.air_temperature", low=-20.0, high=60.0, unit="degC",
-                                hint="is it in kelvin?")
-        room = supply if self.room_temperature is None else site.over_time(
-            self.room_temperature, name="cooling.room_temperature", low=-20.0, high=70.0, unit="degC", hint="is it in kelvin?")
+        supply = site.set_point(ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0, high=60.0,
+                                unit="degC", hint="is it in kelvin?")
+        own_room = self.room_temperature is not None
+        room = supply if not own_room and not site.timeline.steps("room_temperature") else site.set_point(
+            self.room_temperature if own_room else ambient.air_temperature, "room_temperature", name="cooling.room_temperature",
+            low=-20.0, high=70.0, unit="degC", hint="is it in kelvin?")
         # Laws are made for the air at the start of the run; later air comes in as factors, so that the past does not depend
         # on what is still to come, and a run in two parts is the run in one.
         air = AirState.at(network.reference, ambient.air_pressure, ambient.relative_humidity)
-        flow = None if self.supply_flow is None else site.over_time(
-            self.supply_flow, name="cooling.supply_flow", low=1e-6, high=MOST_FLOW, unit="m3/s")
-        shared = flow is not None or self.recirculation > 0
-        rack = _Rack(network, self, ambient, air, supply, _runs_straight(ambient.air_temperature, supply), room,
-                     _runs_straight(self.room_temperature, room), flow, network.shared("hot aisle") if shared else None, site.warnings)
-        places = [_add_servers(rack, kind, self._prescribed_duty(site, kind)) for kind in site.kinds]
-        return Cooled(places, supply, True)
+        flow = None if self.supply_flow is None else site.set_point(
+            self.supply_flow, "supply_flow", name="cooling.supply_flow", low=1e-6, high=MOST_FLOW, unit="m3/s")
+        limits = site.steps("supply_flow", np.zeros(()), low=1e-6, high=MOST_FLOW, unit="m3/s") if flow is None else ()
+        enclosed = site.timeline.stops_cooling or site.goes_on_in_room or self.room_capacity is not None
+        capacity = (ROOM_CAPACITY * site.rated_power if self.room_capacity is None else self.room_capacity) if enclosed else 0.0
+        shared = flow is not None or bool(limits) or self.recirculation > 0 or enclosed
+        hot = network.shared("hot aisle", (1 - COLD_SHARE) * capacity) if shared else None
+        cold = network.shared("room", COLD_SHARE * capacity) if enclosed else None
+        stopped = site.timeline.stopped_fans()
+        rack = _Rack(network, self, ambient, air, supply, room, flow, limits, hot, cold, site.timeline.without_cooling(), stopped,
+                     site.timeline.off(), site.warnings)
+        places = [_add_servers(rack, kind, *self._prescribed_duty(site, kind)) for kind in site.kinds]
+        if cold is None:
+            return Cooled(places, supply.values, True)
+        return Cooled(places, supply.values, True, len(network.shared_names) - 1, self.plant_capacity or PLANT_MARGIN * site.rated_power)
 
-    def _prescribed_duty(self, site: Site, kind: Kind) -> Floats | None:
-        """Duty as a series where it is one."""
-        if isinstance(self.fan_speed, PI | Curve):
-            return None
-        fans, value = kind.server.fans, self.fan_speed
-        if is_speed(getattr(value, "attrs", {}).get("units")):
-            value = (value / fans.rated_speed).assign_attrs({**value.attrs, "units": "1"})
-        duty = site.over_time(value, name="cooling.fan_speed", low=1e-3, high=1.0, unit="of rated speed",
-                              hint="give a DataArray with units 'rpm' for a speed")
-        duty = kind.own(duty)
-        least = SLOWEST * fans.minimum_duty
-        if float(np.min(duty)) < least:
-            site.warnings.append(f"fans of {kind.server.name}: a duty of {np.min(duty):.3g} is below {least:.3g}, where their law "
+    def _prescribed_duty(self, site: Site, kind: Kind) -> tuple[Floats | None, list[Step]]:
+        """Duty as a series where it is one, and what events make of it."""
+        fans, value, least = kind.server.fans, self.fan_speed, SLOWEST * kind.server.fans.minimum_duty
+        lowest = np.inf
+        duty = None
+        if not isinstance(value, PI | Curve):
+            if is_speed(getattr(value, "attrs", {}).get("units")):
+                value = (value / fans.rated_speed).assign_attrs({**value.attrs, "units": "1"})
+            duty = kind.own(site.over_time(value, name="cooling.fan_speed", low=1e-3, high=1.0, unit="of rated speed",
+                                           hint="give a DataArray with units 'rpm' for a speed"))
+            lowest, duty = float(np.min(duty)), np.maximum(duty, least)
+        steps = site.steps("fan_speed", np.zeros(()), low=1e-3, high=1.0, unit="of rated speed", hint="is it in rpm?")
+        lowest = min([lowest, *(float(step.value) for step in steps)])
+        if lowest < least:
+            site.warnings.append(f"fans of {kind.server.name}: a duty of {lowest:.3g} is below {least:.3g}, where their law "
                                  f"begins; {least:.3g} is used")
-        return np.maximum(duty, least)
+        return duty, [Step(np.maximum(step.value, least), step.when) for step in steps]
 
     def heat_rejection_power(self, heat: Floats) -> Floats:
         """Power of room air handlers and chiller [W] that removes `heat` [W]."""
@@ -131,12 +180,7 @@ class LaneFlows:
     flow: Floats  # (lane, point) m3/s
 
 
-def _runs_straight(value: Any, series: Floats) -> bool:
-    """Whether a set point runs straight between samples: a series does, unless it says that it holds."""
-    return series.ndim > 0 and getattr(value, "attrs", {}).get("interpolation") != "constant"
-
-
-def lane_flows(server: Server, air: AirState) -> LaneFlows:
+def lane_flows(server: Server, air: AirState, running: int | None = None) -> LaneFlows:
     """Where the fans' curve meets the chassis, for duties from a fifth of the fans' least to full.
 
     Parameters
@@ -145,6 +189,8 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
         Fans, lanes and mounts.
     air : AirState
         Air that enters.
+    running : int, optional
+        Fans that turn; default all. The others are shut. [1]
 
     Raises
     ------
@@ -154,13 +200,13 @@ def lane_flows(server: Server, air: AirState) -> LaneFlows:
     lanes = tuple((lane, tuple(tuple((m.sink, m.bypass, m.multiplicity) for _, m in row) for row in _rows(server, lane.name)))
                   for lane in server.lanes)
     try:
-        return _lane_flows(server.fans, lanes, air)
+        return _lane_flows(server.fans, lanes, air, server.fans.count if running is None else running)
     except ScenarioError as error:
         raise ScenarioError(f"{server.name}, {error}") from None
 
 
 @lru_cache(maxsize=256)
-def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState) -> LaneFlows:
+def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState, running: int) -> LaneFlows:
     duty = np.linspace(SLOWEST * fans.minimum_duty, 1.0, DUTY_POINTS)
     curve_flow, curve_pressure = np.array(fans.curve_flow), np.array(fans.curve_pressure)
     reference = AirState.at(20.0, 101_325.0, 0.5)  # the rated point is one of standard air
@@ -189,7 +235,7 @@ def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirS
     for _ in range(60):
         p = 0.5 * (low + high)
         taken = np.exp(np.interp(p, np.log(pressure), np.log(total)))
-        given = fans.count * duty * np.interp(-np.exp(p) / scale, -curve_pressure, curve_flow)
+        given = running * duty * np.interp(-np.exp(p) / scale, -curve_pressure, curve_flow)
         low, high = np.where(taken < given, p, low), np.where(taken < given, high, p)
     p = 0.5 * (low + high)
     return LaneFlows(duty, np.array([np.exp(np.interp(p, np.log(pressure), np.log(lane))) for lane in taken_by]))
@@ -221,22 +267,45 @@ class _Rack:
     design: Air
     ambient: Ambient
     air: AirState  # at the start
-    supply: Floats  # degC, scalar, (time,) or (time, server)
-    supply_linear: bool
-    room: Floats  # degC, likewise
-    room_linear: bool
-    supply_flow: Floats | None  # m3/s, scalar or (time,)
+    supply: SetPoint  # degC
+    room: SetPoint  # degC, of what `hot_aisle_makeup` leaves to it
+    supply_flow: SetPoint | None  # m3/s
+    flow_limits: tuple[Step, ...]  # m3/s that events make of a supply without limit
     hot_aisle: Node | None
+    cold_side: Node | None  # of the room that servers breathe while no cold air comes
+    without_cooling: Floats | None  # (time,), 1 while no cold air comes
+    stopped_fans: NDArray[np.int64] | None  # (time, server)
+    off: Floats | None  # (time,), 1 while the rack has no power
     warnings: list[str]
 
     def factor(self, kind: Kind, of: Callable[[Floats], Floats]) -> Signal | None:
         """``of(T) / of(T at the start)`` for the kind's supply temperature over time; None where it stays 1."""
-        ratio = np.asarray(of(kind.own(self.supply))) / of(np.asarray(self.network.reference))
-        return None if np.all(ratio == 1.0) else kind.group.series(ratio, linear=self.supply_linear)
+        first = of(np.asarray(self.network.reference))
+
+        def ratio(T: Floats) -> Floats:
+            return np.asarray(of(T)) / first
+
+        plain = not self.supply.steps and np.all(ratio(kind.own(self.supply.usual)) == 1.0)
+        return None if plain else self.supply.signal(kind, ratio)
+
+    def fewer_fans(self, kind: Kind) -> list[tuple[int, Floats]]:
+        """Numbers of fans that stand still in some server, and when: ``(time, server)``, 1 while it is that many."""
+        if self.stopped_fans is None:
+            return []
+        own, fans = kind.own(self.stopped_fans.astype(np.float64)), kind.server.fans
+        out = []
+        for count in np.unique(own[own > 0]):
+            if count >= fans.count:
+                k, server = np.argwhere(own >= fans.count)[0]
+                raise ScenarioError(f"events: fan-failure: {own[k, server]:g} fans of server {kind.first + server} stand still at "
+                                    f"{self.network.time[k]:g} s, it has {fans.count}; leave one at least, for without any the "
+                                    "laws of its air do not hold")
+            out.append((int(count), (own == count).astype(np.float64)))
+        return out
 
 
-def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
-    """Adds the servers of one kind. `prescribed` is the fans' duty, None where a controller makes it."""
+def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None, steps: list[Step]) -> Places:
+    """Adds the servers of one kind. `prescribed` is the fans' duty, None where a controller makes it; `steps` what events do."""
     group, server, fans, air, c_p = kind.group, kind.server, kind.server.fans, rack.air, rack.air.heat_capacity
     places = Places()
     flows = lane_flows(server, air)
@@ -249,26 +318,44 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
         duty = group.control_signal(rack.design.fan_speed.control(
             [parts[name].junction for name, _, _ in watched], [mount.device for _, mount, _ in watched],
             fans.minimum_duty, 1.0))
+    duty = stepped(group, duty, steps)
     places.fan_duty = group.record_signal(duty)
     met = np.linspace(fans.minimum_duty, high, 9) if prescribed is None else np.linspace(prescribed.min(), prescribed.max(), 9)
+    off = None if rack.off is None else group.series(rack.off)
+    if off is not None:
+        duty = group.choice(duty, group.series(low), off)  # what still moves is draught
 
     thinner = rack.factor(kind, lambda T: f.air_density(T, rack.ambient.air_pressure, rack.ambient.relative_humidity))
-    draw = _fan_law(fans, air.density, low)
-    fan_power = group.law_signal(draw, duty, thinner)
-    places.fan_power.append(group.record_signal(fan_power))
+    fan_power = group.law_signal(_fan_law(fans, fans.count, air.density, low), duty, thinner)
     lanes = [group.law_signal(_flow_law(flows.duty, flow * air.density), duty, thinner) for flow in flows.flow]
+    drawn = None
+    if rack.supply_flow is not None or rack.flow_limits:
+        drawn = group.law_signal(_flow_law(flows.duty, flows.flow.sum(axis=0) * air.density), duty, thinner)
+    least = flows.flow.min(axis=1)  # m3/s that a lane may see
+    for count, when in rack.fewer_fans(kind):
+        left, now = lane_flows(server, air, fans.count - count), group.series(when)
+        least = np.minimum(least, left.flow.min(axis=1))
+        fan_power = group.choice(fan_power, group.law_signal(_fan_law(fans, fans.count - count, air.density, low), duty, thinner), now)
+        lanes = [group.choice(lane, group.law_signal(_flow_law(left.duty, flow * air.density), duty, thinner), now)
+                 for lane, flow in zip(lanes, left.flow, strict=True)]
+        if drawn is not None:
+            drawn = group.choice(drawn, group.law_signal(_flow_law(left.duty, left.flow.sum(axis=0) * air.density), duty, thinner),
+                                 now)
+    if off is not None:
+        fan_power = group.choice(fan_power, group.series(0.0), off)
+    places.fan_power.append(group.record_signal(fan_power))
     places.mass_flow += [group.record_signal(lane) for lane in lanes]
 
     inlet, plenum, exhaust = group.node("inlet"), group.node("plenum"), group.node("exhaust")
     places.positions.append("inlet")
     places.coolant.append(inlet)
-    _add_inlet(rack, kind, inlet, exhaust, lanes, flows, duty, thinner)
+    _add_inlet(rack, kind, inlet, exhaust, lanes, drawn)
     group.source(plenum if fans.upstream else exhaust, fan_power)
-    for lane, signal, flow in zip(server.lanes, lanes, flows.flow * air.density, strict=True):
+    for lane, signal, flow, lowest in zip(server.lanes, lanes, flows.flow * air.density, least * air.density, strict=True):
         group.stream(inlet, plenum, group.coefficient(c_p, signal))
         at = plenum
         for row in _rows(server, lane.name):
-            at = _add_row(rack, kind, parts, row, signal, (0.5 * float(flow.min()), 1.5 * float(flow.max())),
+            at = _add_row(rack, kind, parts, row, signal, (0.5 * float(lowest), 1.5 * float(flow.max())),
                           np.interp(met, flows.duty, flow), at, places)
         group.stream(at, exhaust, group.coefficient(c_p, signal))
     if (conversion := kind.conversion()) is not None:
@@ -280,28 +367,34 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None) -> Places:
     return places
 
 
-def _add_inlet(rack: _Rack, kind: Kind, inlet: Node, exhaust: Node, lanes: list[Signal], flows: LaneFlows, duty: Signal,
-               thinner: Signal | None) -> None:
+def _add_inlet(rack: _Rack, kind: Kind, inlet: Node, exhaust: Node, lanes: list[Signal], drawn: Signal | None) -> None:
     """What the servers breathe, and where it goes. A lane's streams carry one coefficient from inlet to exit, so that
-    what enters is what leaves, to the bit."""
+    what enters is what leaves, to the bit. `drawn`: their flow in all, where the supply is limited."""
     design, group, c_p, hot = rack.design, kind.group, rack.air.heat_capacity, rack.hot_aisle
-    supply = group.boundary(group.temperature_series(kind.own(rack.supply), linear=rack.supply_linear))
+    reference = rack.network.reference
+    supply = group.boundary(rack.supply.signal(kind, lambda T: T - reference))
     if hot is None:
         for lane in lanes:
             group.stream(supply, inlet, group.coefficient(c_p, lane))
             group.exit(exhaust, group.coefficient(c_p, lane))
         return
-    if rack.supply_flow is None:
-        fresh = group.series(1.0)
-    else:
-        total = _flow_law(flows.duty, flows.flow.sum(axis=0) * rack.air.density)
-        supplied = group.series(rack.supply_flow * rack.air.density, linear=_runs_straight(design.supply_flow, rack.supply_flow))
-        fresh = group.supply_share(group.law_signal(total, duty, thinner), supplied)
+    fresh = group.series(1.0)
+    if drawn is not None and rack.supply_flow is not None:
+        fresh = group.supply_share(drawn, rack.supply_flow.signal(kind, lambda V: V * rack.air.density))
+    elif drawn is not None:
+        for step in rack.flow_limits:
+            share = group.supply_share(drawn, group.series(step.value * rack.air.density))
+            fresh = group.choice(fresh, share, group.series(step.when))
     lacking = group.complement(fresh)
+    enclosed = swept = None
+    if rack.without_cooling is not None:
+        enclosed, none = group.series(rack.without_cooling), group.series(0.0)
+        fresh, lacking = group.choice(fresh, none, enclosed), group.choice(lacking, none, enclosed)
+        swept = group.complement(enclosed)
     own, back = 1 - design.recirculation, design.recirculation
     room = None
     if design.hot_aisle_makeup < 1:
-        room = group.boundary(group.temperature_series(kind.own(rack.room), linear=rack.room_linear))
+        room = group.boundary(rack.room.signal(kind, lambda T: T - reference))
     for lane in lanes:
         covered = group.coefficient(c_p * own, lane, times=fresh)
         group.stream(supply, inlet, covered)
@@ -310,10 +403,18 @@ def _add_inlet(rack: _Rack, kind: Kind, inlet: Node, exhaust: Node, lanes: list[
         if back > 0:
             group.stream(hot, inlet, group.coefficient(c_p * back, lane))
         if room is not None:
-            drawn = group.coefficient(c_p * own * (1 - design.hot_aisle_makeup), lane, times=lacking)
-            group.stream(room, inlet, drawn)
-            group.exit(hot, drawn)
+            drawn_in = group.coefficient(c_p * own * (1 - design.hot_aisle_makeup), lane, times=lacking)
+            group.stream(room, inlet, drawn_in)
+            group.exit(hot, drawn_in)
         group.stream(exhaust, hot, group.coefficient(c_p, lane))
+        if rack.cold_side is not None:
+            sweep = group.coefficient(c_p, lane, times=swept)
+            group.stream(supply, rack.cold_side, sweep)
+            group.exit(rack.cold_side, sweep)
+        if rack.cold_side is not None and enclosed is not None:
+            over = group.coefficient(c_p * own, lane, times=enclosed)
+            group.stream(hot, rack.cold_side, over)
+            group.stream(rack.cold_side, inlet, over)
 
 
 def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[str, Mount]], lane: Signal,
@@ -344,9 +445,9 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
 
 
 @lru_cache(maxsize=256)
-def _fan_law(fans: Fans, density: float, low: float) -> Table:
-    """Power of a server's fans against their duty, in air of `density`."""
-    return law_table(lambda s: fans.count * density / FAN_CURVE_DENSITY * (
+def _fan_law(fans: Fans, running: int, density: float, low: float) -> Table:
+    """Power of the `running` ones of a server's fans against their duty, in air of `density`."""
+    return law_table(lambda s: running * density / FAN_CURVE_DENSITY * (
         fans.standby_power + (fans.rated_power - fans.standby_power) * np.maximum(s, 0.0) ** fans.power_exponent), low, 1.0)
 
 

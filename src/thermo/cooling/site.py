@@ -4,10 +4,13 @@
     adds its nodes, streams and controllers to the network;
 ``heat_rejection_power(heat) -> power``
     what the room or the plant draws to get rid of `heat` [W].
+
+A design that answers to events says so: `takes_events` names their kinds, `setpoints` what a step may move, and a plant that
+stops has a `restart_delay` [s]. Events come as series of the site: `Site.set_point`, and `Site.timeline` for the rest.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermo.ambient import Ambient
+from thermo.errors import require_between
+from thermo.events import Timeline
 from thermo.firmware import power_up
 from thermo.network import Group, Network, Node, Signal
 from thermo.rack import Server
 
-__all__ = ["Cooled", "CoolingDesign", "Kind", "Places", "Site"]
+__all__ = ["Cooled", "CoolingDesign", "Kind", "Places", "SetPoint", "Site", "Step", "stepped"]
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +41,7 @@ class Kind:
     demand: list[Signal]  # W at full clock and the reference temperature, in the order of ``server.devices``
     caps: list[Signal | None]  # W, the same
     leaks: list[bool]  # whether the device leaks more than its demand says: not where that was measured
+    off: Signal | None  # not 0 while the servers are without power; None: never
     drawn: list[Signal] = field(default_factory=list)  # W, once devices are powered
     clocks: dict[int, Signal] = field(default_factory=dict)  # of the devices whose clock can move
     power_columns: slice = field(default_factory=lambda: slice(0))  # of all devices, side by side, once kept
@@ -64,11 +70,51 @@ class Kind:
         loss, slope = self.server.conversion_loss, self.server.conversion_slope
         if not loss and not slope:
             return None
-        return self.group.total([self.group.series(1.0), *self.drawn], [loss, *[slope] * len(self.drawn)])
+        lost = self.group.total([self.group.series(1.0), *self.drawn], [loss, *[slope] * len(self.drawn)])
+        return lost if self.off is None else self.group.choice(lost, self.group.series(0.0), self.off)
 
     def own(self, values: Floats) -> Floats:
         """What of a rack's set point concerns these servers: its columns where it has one a server."""
         return values[:, self.first:self.first + self.group.n_server] if np.ndim(values) == 2 else values
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a set point is while an event holds."""
+
+    value: Floats  # like the set point's own series
+    when: Floats  # (time,), 1 while it holds, else 0
+
+
+@dataclass(frozen=True)
+class SetPoint:
+    """A set point over a run: its own series, and the steps that events make of it, in the order in which they take over."""
+
+    usual: Floats  # scalar, (time,) or (time, server)
+    linear: bool  # whether it runs straight between samples; steps are jumps all the same
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def values(self) -> Floats:
+        """What it is at each sample."""
+        out = self.usual
+        for step in self.steps:
+            when = step.when[:, None] if out.ndim == 2 else step.when
+            out = np.where(when != 0, step.value, out)
+        return out
+
+    def signal(self, kind: Kind, of: Callable[[Floats], Floats] = lambda x: x) -> Signal:
+        """``of`` the set point as a signal of a kind's servers."""
+        group = kind.group
+        out = group.series(of(kind.own(self.usual)), linear=self.linear)
+        return stepped(group, out, [Step(of(kind.own(step.value)), step.when) for step in self.steps], linear=self.linear)
+
+
+def stepped(group: Group, usual: Signal, steps: Sequence[Step], *, linear: bool = False) -> Signal:
+    """`usual`, and while a step holds, that."""
+    for step in steps:
+        usual = group.choice(usual, group.series(step.value, linear=linear), group.series(step.when))
+    return usual
 
 
 @dataclass
@@ -78,7 +124,42 @@ class Site:
     kinds: list[Kind]
     ambient: Ambient
     over_time: Callable[..., Floats]  # (value, name=, low=, high=, unit=, hint=) -> scalar array, (time,) or (time, server)
+    timeline: Timeline = field(default_factory=Timeline)  # of events, over the run's samples
+    rated_power: float = 0.0  # W, of the rack
+    goes_on_in_room: bool = False  # whether the state to go on from has the room in it
     warnings: list[str] = field(default_factory=list)
+
+    def steps(self, event_name: str, usual: Floats, *, low: float, high: float, unit: str, hint: str = "") -> tuple[Step, ...]:
+        """What events make of the set point that they call so; `usual` is what changes are counted from."""
+        out = []
+        for event, value, change, when in self.timeline.steps(event_name):
+            name = f"events: {event_name} from the {event.shown}"
+            if change is None:
+                made = np.asarray(require_between(name, value or 0.0, low, high, unit, hint))
+            else:
+                made = usual + change
+                held = made[when != 0] if made.ndim else made
+                for end in (held.min(), held.max()):
+                    require_between(name, float(end), low, high, unit, hint)
+                made = np.clip(made, low, high)  # where it does not hold
+            out.append(Step(made, when))
+        return tuple(out)
+
+    def set_point(self, value: Any, event_name: str, *, name: str, low: float, high: float, unit: str, hint: str = "") -> SetPoint:
+        """A set point on the run's times, with what events make of it.
+
+        Parameters
+        ----------
+        value : float, Series or DataArray
+            The set point, as `over_time` takes it.
+        event_name : str
+            What events call it.
+        name, low, high, unit, hint
+            For the refusal.
+        """
+        usual = self.over_time(value, name=name, low=low, high=high, unit=unit, hint=hint)
+        linear = usual.ndim > 0 and getattr(value, "attrs", {}).get("interpolation") != "constant"
+        return SetPoint(usual, linear, self.steps(event_name, usual, low=low, high=high, unit=unit, hint=hint))
 
 
 @dataclass
@@ -113,6 +194,8 @@ class Cooled:
     places: list[Places]  # one a kind
     supply_temperature: Any  # degC, scalar array or (time,)
     heat_in_air: bool  # whether what leaves is counted as heat to air (else to liquid)
+    room: int | None = None  # number of the shared node that servers breathe while no cold air comes
+    plant_capacity: float | None = None  # W of heat that the plant can remove; None: any
 
 
 class CoolingDesign(Protocol):

@@ -45,8 +45,9 @@ def energy(result: xr.Dataset, variable: str) -> float:
 
 
 def pue(result: xr.Dataset) -> float:
-    """Power usage effectiveness: utility energy over IT energy. [1]"""
-    return energy(result, "utility_power") / energy(result, "it_power")
+    """Power usage effectiveness: energy from utility, generator and batteries over IT energy. [1]"""
+    sources = [v for v in ("utility_power", "generator_power", "battery_power") if v in result]
+    return sum(energy(result, source) for source in sources) / energy(result, "it_power")
 
 
 def ppue(result: xr.Dataset, part: str) -> float:

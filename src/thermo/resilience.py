@@ -1,0 +1,237 @@
+"""How long a rack goes on when power or cooling fails, and what trips first."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from thermo import events as _events
+from thermo import workload as _workload
+from thermo.ambient import is_number
+from thermo.errors import ScenarioError, nearest, require_between, shown
+from thermo.simulate import checked, simulated
+
+__all__ = ["Trip", "ride_through", "trips"]
+
+Floats = NDArray[np.float64]
+INLET_LIMIT = 35.0  # degC, allowable air at the inlets of class A2 (ASHRAE TC 9.9, Thermal Guidelines)
+FOREVER = 1e9  # s
+LESS_CLOCK, NEAR = 0.005, 5.0  # of full clock, K: a clock fallen this close to a limit fell because of it, not of a power cap
+COLUMNS = {  # name: unit
+    "event": "", "workload": "", "duration": "s", "it_power": "W", "first": "", "first_after": "s", "first_where": "",
+    "electrical_ride_through": "s", "thermal_ride_through": "s", "inlet_above_limit_after": "s", "inlet_above_limit_where": "",
+    "throttles_after": "s", "throttles_where": "", "shuts_down_after": "s", "shuts_down_where": "", "above_before": "",
+    "peak_inlet": "degC", "peak_junction": "degC",
+}
+MADE: dict[str, Callable[[Any, float], _events.Event]] = {
+    "utility_outage": _events.utility_outage,
+    "cooling_loss": _events.cooling_loss,
+    "fan_failure": lambda t, duration: _events.fan_failure(t, server=0, duration=duration),
+}
+
+
+@dataclass(frozen=True)
+class Trip:
+    """Something that reaches its limit."""
+
+    what: str  # "load lost", "inlet above limit", "device throttles", "device shuts down"
+    after: float  # s, from the event; infinite where it never does
+    where: str = ""
+
+
+def ride_through(rack: Any, workload: Any = 1.0, *,
+                 event: str | Sequence[str] | Mapping[str, Sequence[_events.Event]] = "utility_outage",
+                 duration: float | Sequence[float] | None = None, at: float | None = None, horizon: float = 1800.0,
+                 time_step: float = 5.0, inlet_limit: float = INLET_LIMIT, cooling: Any = None, power: Any = None,
+                 ambient: Any = None, initial: Any = "steady", solver: str = "auto", tolerance: float = 0.01) -> pd.DataFrame:
+    """What trips first when something fails, when, and how long the rack could have gone on.
+
+    Every event is put against every workload and every duration; each is one run and one row.
+
+    Parameters
+    ----------
+    rack : Rack or str
+        As `simulate_rack` takes it.
+    workload : number, trace, or a list of them
+        A number is a utilisation that lasts for the `horizon`; a trace is followed to its end. [1]
+    event : str, sequence of str, or mapping
+        ``"utility_outage"``, ``"cooling_loss"``, ``"fan_failure"`` (one fan of the lowest server), or a mapping from the name
+        of a case to its events, whose instants are the run's own; times are counted from the first of them.
+    duration : float or sequence of float, optional
+        Of an event given by its name; default beyond the end of the run. [s]
+    at : float, optional
+        When an event given by its name begins, from the first sample on; default one `time_step`. [s]
+    horizon, time_step : float
+        Of workloads that are numbers. What happens between samples is read off straight lines. [s]
+    inlet_limit : float
+        Highest temperature of the air that servers may breathe; default that of class A2. [degC]
+    cooling, power, ambient, initial, solver, tolerance
+        As `simulate_rack` takes them.
+
+    Returns
+    -------
+    table : DataFrame
+        One row a case; units of the columns are in ``table.attrs["units"]``, what the runs warned of in
+        ``table.attrs["warnings"]``. Times are counted from the event, infinite where
+        nothing happened within the run. `electrical_ride_through` is how long the chain carries the rack, 0 where it has no
+        battery; `thermal_ride_through` how long air and devices stay within their
+        limits while the load is carried. Each is known whatever the other is: the run does not end where the battery does.
+
+    Devices that were above a limit already when the event began are not its doing: they are left out, and named in
+    `above_before`.
+
+    Notes
+    -----
+    The chain is followed as `PowerChain.over_time` does: the load is lost where nothing carries it. A device throttles
+    where silicon or memory passes the highest temperature of operation, or its clock is found to have fallen close to it;
+    it shuts down where its clock is 0, or, without firmware, where silicon passes that limit.
+
+    Raises
+    ------
+    ScenarioError
+        If an argument cannot be what was meant.
+
+    Examples
+    --------
+    >>> import thermo
+    >>> table = thermo.ride_through("t4-server", 0.5, event="cooling_loss", horizon=600.0)
+    >>> table["first"].tolist()
+    ['inlet above limit']
+    """
+    horizon = require_between("horizon", horizon, 1.0, 1e7, "s")
+    time_step = require_between("time_step", time_step, 1e-3, 0.5 * horizon, "s")
+    inlet_limit = require_between("inlet_limit", inlet_limit, -20.0, 100.0, "degC", "is it in kelvin?")
+    rows: list[dict[str, Any]] = []
+    said: dict[str, None] = {}
+    for load in workload if isinstance(workload, list | tuple) else [workload]:
+        trace = _workload.constant(load, duration=horizon + time_step, time_step=time_step) if is_number(load) else (
+            _workload.as_workload(load))
+        named = f"{float(load):g}" if is_number(load) else str(trace.attrs.get("source") or trace.name or "trace")
+        for name, lasts, happens in _cases(event, duration, trace["time"].to_numpy()[0], time_step if at is None else at):
+            scenario = checked(rack, trace, cooling=cooling, power=power, ambient=ambient, events=happens, initial=initial,
+                               solver=solver, tolerance=tolerance)
+            begin = scenario.timeline.begins[0][1]
+            result = simulated(scenario)  # limits are passed on purpose: said once, in the table
+            said |= dict.fromkeys(f"{name}: {warning}" for warning in json.loads(result.attrs["warnings"]))
+            found, above = trips(result, scenario.seconds, begin, inlet_limit=inlet_limit)
+            empty = float(result.attrs.get("load_lost_at", np.inf))
+            rows.append({"event": name, "workload": named, "duration": lasts,
+                         "above_before": ", ".join(above), **_row(result, scenario.seconds, begin, found, empty - begin)})
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table.attrs.update(units=dict(COLUMNS), inlet_limit=inlet_limit, warnings=list(said))
+    return table
+
+
+def _cases(event: Any, duration: Any, start: Any, at: Any) -> Iterator[tuple[str, float, Sequence[_events.Event]]]:
+    """Name, duration and events of each case."""
+    if isinstance(event, Mapping):
+        if duration is not None or not event:
+            raise ScenarioError("event is a mapping: give it at least one case, and durations in its events")
+        for name, happens in event.items():
+            if isinstance(happens, _events.Event):
+                happens = [happens]
+            if not isinstance(happens, Sequence) or not happens:
+                raise ScenarioError(f"event: case {shown(name)} has {shown(happens)}, expected its events in a list")
+            lengths = [e.duration for e in happens if isinstance(e, _events.Event)]
+            yield str(name), max(np.inf if d is None else d for d in lengths or [None]), happens
+        return
+    names = [event] if isinstance(event, str) else event
+    if not isinstance(names, Sequence) or not names:
+        raise ScenarioError(f"event is {shown(event)}, expected one or more of {', '.join(MADE)}, or a mapping")
+    at = require_between("at", at, 1e-3, FOREVER, "s")
+    begins = start + np.timedelta64(round(at * 1e6), "us") if isinstance(start, np.datetime64) else float(start) + at
+    for name in names:
+        if not isinstance(name, str) or name not in MADE:
+            raise ScenarioError(f"event is {shown(name)}{nearest(str(name)[:40], MADE)}")
+        for lasts in duration if isinstance(duration, Sequence | np.ndarray) and not isinstance(duration, str) else [duration]:
+            length = np.inf if lasts is None else require_between("duration", lasts, 1e-3, FOREVER, "s")
+            yield name, length, [MADE[name](begins, min(length, FOREVER))]
+
+
+def _row(result: xr.Dataset, seconds: Floats, begin: float, found: Sequence[Trip], battery: float) -> dict[str, Any]:
+    before = max(int(np.searchsorted(seconds, begin - 1e-6)) - 1, 0)
+    every = [Trip("load lost", battery), *found]
+    first = min(every, key=lambda trip: trip.after)
+    of = {trip.what: trip for trip in found}
+    out = {"it_power": float(result["it_power"][before]), "first": first.what if np.isfinite(first.after) else "nothing",
+           "first_after": first.after, "first_where": first.where, "electrical_ride_through": battery,
+           "thermal_ride_through": min(trip.after for trip in found),
+           "peak_inlet": float(result["coolant_temperature"].sel(position="inlet").max()),
+           "peak_junction": float(result["junction_temperature"].max())}
+    for what, column in (("inlet above limit", "inlet_above_limit"), ("device throttles", "throttles"),
+                         ("device shuts down", "shuts_down")):
+        out |= {f"{column}_after": of[what].after, f"{column}_where": of[what].where}
+    return out
+
+
+def trips(result: xr.Dataset, seconds: Floats, begin: float, *, inlet_limit: float = INLET_LIMIT
+          ) -> tuple[list[Trip], list[str]]:
+    """The first time that air or a device passes each of its limits, from an event on.
+
+    Parameters
+    ----------
+    result : Dataset
+        Of a run.
+    seconds : ndarray, shape (time,)
+        Its samples. [s]
+    begin : float
+        When the event begins; what is above its limit by then is not the event's doing. [s]
+    inlet_limit : float
+        Highest temperature of the air that servers may breathe. [degC]
+
+    Returns
+    -------
+    trips : list of Trip
+        Of inlet air, throttling and shutdown, in that order.
+    above_before : list of str
+        Devices, and ``"inlet"``, that were above a limit when the event began.
+    """
+    clock = result["clock_fraction"].values
+    junction, memory = result["junction_temperature"].values, result["memory_temperature"].values
+
+    def limit(name: str) -> Floats:
+        return np.asarray(result[name].values, dtype=np.float64)
+
+    hot = np.fmax(junction - np.fmin(limit("max_operating_temperature"), limit("slowdown_temperature")),
+                  memory - limit("memory_limit_temperature"))
+    too_hot = junction - limit("shutdown_temperature")
+    warm = result["coolant_temperature"].sel(position="inlet").values[:, :, None] - inlet_limit
+    names = [str(name) for name in result["device"].values]
+    k0 = int(np.searchsorted(seconds, begin - 1e-6))
+    if np.fmin.reduce(clock, axis=None) < 1.0:  # the run itself slowed devices down, perhaps between its samples
+        slowed = (clock < clock[k0] - LESS_CLOCK) & (hot > -NEAR)
+        hot = np.where(slowed & ~(hot > 0), np.inf, hot)
+        too_hot = np.where(clock == 0.0, np.inf, np.where(np.fmin.reduce(clock, axis=0) < 1.0, -np.inf, too_hot))
+    already = [name for d, name in enumerate(names) if np.any(hot[k0, :, d] > 0)] + (["inlet"] if np.any(warm[k0] > 0) else [])
+
+    def trip(what: str, excess: Floats, parts: Sequence[str]) -> Trip:
+        after, server, part = _first_above(excess[k0:], seconds[k0:])
+        if not np.isfinite(after):
+            return Trip(what, np.inf)
+        return Trip(what, after, f"server {server}{parts[part] and ', '}{parts[part]}")
+
+    return [trip("inlet above limit", warm, [""]), trip("device throttles", hot, names),
+            trip("device shuts down", too_hot, names)], already
+
+
+def _first_above(excess: Floats, seconds: Floats) -> tuple[float, int, int]:
+    """When the first of ``(time, server, part)`` passes 0 on a straight line between samples [s after the first], and which.
+
+    What is above 0 at the first sample is left out; what jumps to infinity does so at the sample."""
+    above = (excess > 0) & ~(excess[:1] > 0)  # NaN is not
+    if not above.any():
+        return np.inf, 0, 0
+    k = np.maximum(np.argmax(above, axis=0), 1) if excess.shape[0] > 1 else np.zeros(excess.shape[1:], np.int64)
+    j, m = np.indices(k.shape)
+    at, before = excess[k, j, m], excess[k - 1, j, m]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(np.isfinite(at) & np.isfinite(before), before / (before - at), 1.0)
+    when = np.where(above.any(axis=0), seconds[k - 1] + share * (seconds[k] - seconds[k - 1]) - seconds[0], np.inf)
+    server, part = np.unravel_index(int(np.argmin(when)), when.shape)
+    return float(when[server, part]), int(server), int(part)
