@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what type checkers and editors see
         cooling,
         errors,
         events,
+        fluids,
         formulas,
         generators,
         library,
@@ -39,16 +40,17 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.again import rerun
     from thermo.ambient import Ambient
     from thermo.calibration import Calibration, calibrate
+    from thermo.fluids import Fluid
     from thermo.power import PowerChain
     from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
     from thermo.resilience import ride_through
     from thermo.simulate import simulate_rack
 else:
-    _MODULES = ("cooling", "errors", "events", "formulas", "generators", "library", "plot", "power", "scenario", "store", "summary",
-                "traces", "workload")
+    _MODULES = ("cooling", "errors", "events", "fluids", "formulas", "generators", "library", "plot", "power", "scenario", "store",
+                "summary", "traces", "workload")
     _NAMES = {
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
-        "Fans": "rack", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
+        "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
         "Server": "rack", "Slot": "rack", "rerun": "again",
         "ride_through": "resilience", "simulate_rack": "simulate",
     }
@@ -70,7 +72,7 @@ else:
         return sorted({*globals(), *_MODULES, *_NAMES})
 
 __all__ = [
-    "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "cooling", "errors", "events", "formulas", "generators", "library", "plot", "power", "rerun",
+    "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
+    "Slot", "calibrate", "cooling", "errors", "events", "fluids", "formulas", "generators", "library", "plot", "power", "rerun",
     "ride_through", "scenario", "simulate_rack", "store", "summary", "traces", "workload",
 ]

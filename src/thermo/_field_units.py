@@ -16,6 +16,11 @@ UNITS: dict[str, str] = {
     "width": "m", "length": "m", "base_thickness": "m", "fin_height": "m", "fin_thickness": "m", "fin_count": "1",
     "conductivity": "W/(m K)", "base_conductivity": "W/(m K)", "volumetric_heat_capacity": "J/(m3 K)",
     "constant_resistance": "K/W", "flow_resistance": "K/W", "reference_flow": "m3/s", "exponent": "1", "capacity": "J/K",
+    # coolants
+    "mass_fraction": "1", "freezing_point": "degC", "lowest_temperature": "degC", "highest_temperature": "degC",
+    "density_series": "kg/m3", "heat_capacity_series": "J/(kg K)", "conductivity_series": "W/(m K)",
+    "log_viscosity_series": "1", "density_error": "1", "heat_capacity_error": "1", "conductivity_error": "1",
+    "viscosity_error": "1",
     # servers and racks
     "flow_share": "1", "positions": "1", "multiplicity": "1", "bypass": "1", "load": "1", "follows": "1",
     "count": "1", "rated_speed": "rev/min", "curve_flow": "m3/s", "curve_pressure": "Pa", "rated_power": "W",

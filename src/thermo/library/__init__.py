@@ -58,6 +58,7 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "servers": Kind("thermo.rack:Server", {"device": "devices"}),
     "racks": Kind("thermo.rack:Rack", {"server": "servers"}),
     "cooling": Kind("thermo.cooling:Air"),
+    "fluids": Kind("thermo.fluids:Fluid"),
     "stages": Kind("thermo.power:Stage"),
     "generators": Kind("thermo.power:Generator"),
     "power": Kind("thermo.power:PowerChain", {"stages": "stages", "generator": "generators"}),
