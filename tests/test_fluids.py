@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import thermo
 from thermo import library
 from thermo.errors import ScenarioError

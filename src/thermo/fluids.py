@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from thermo._provenance import Provenance
 from thermo.errors import ScenarioError
-from thermo.rack import Celsius, Described, Identifier, Number, Positive, Share
+from thermo.rack import Celsius, Described, Identifier, Number, Share
 
 __all__ = ["PROPERTIES", "Fluid", "fitted"]
 
