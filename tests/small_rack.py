@@ -1,6 +1,6 @@
 """A made-up air-cooled server, for tests that must not move with the library."""
 
-from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
+from thermo.rack import CurveSink, Device, Fans, Firmware, Lane, Mount, PlateFinSink, Rack, Server, Slot
 
 gpu = Device(
     name="h100",
@@ -94,3 +94,13 @@ srv = Server(
     conversion_slope=0.08,
 )
 rack = Rack(name="t", slots=(Slot(server=srv, count=4),))
+
+
+def with_device(changes, which="gpu", of=rack):
+    """The rack with `changes` in each device of that kind."""
+    return of.map_servers(lambda s: s.replace(mounts=tuple(
+        m.replace(device=m.device.replace(**changes)) if m.device.kind == which else m for m in s.mounts)))
+
+
+# the same with silicon that leaks and firmware that slows it down: it runs hot enough for both to matter
+live = with_device({"firmware": Firmware()}, "cpu", with_device({"firmware": Firmware(), "leakage_share": 0.1}))

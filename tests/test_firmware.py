@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
-from small_rack import gpu, rack
+from small_rack import gpu, rack, with_device
 
 import thermo
 from thermo.errors import ConvergenceError
@@ -21,8 +21,8 @@ STEPPERS = ("propagator", "tr-bdf2", "BDF")
 R, C, ROOM = 0.1, 400.0, 25.0  # K/W, J/K, degC: tau = 40 s
 BARE = dict(junction_resistance=None, case_capacity=None, interface_resistance=None, memory_capacity=None, memory_resistance=None,
             memory_power_share=0.0)
-chip = gpu.replace(**BARE, leakage_share=0.0, max_operating_temperature=None, slowdown_temperature=None, shutdown_temperature=None,
-                   firmware=Firmware())
+UNLIMITED = dict(max_operating_temperature=None, slowdown_temperature=None, shutdown_temperature=None, firmware=Firmware())
+chip = gpu.replace(**BARE, **UNLIMITED, leakage_share=0.0)
 
 
 def one_node(device, demand, time, *, cap=None, leaks=True, memory=None):
@@ -134,11 +134,9 @@ def test_shutdown_is_for_good(solver):
 
 def test_memory_can_bind_first():
     """The memory's limit slows the clock where the junction is still cool."""
-    cool = rack.slots[0].server
     def limited(**limits):
-        mounts = tuple(m.replace(device=m.device.replace(firmware=Firmware(), **limits)) if m.device.kind == "gpu" else m
-                       for m in cool.mounts)
-        return rack.with_servers(1).map_servers(lambda s: s.replace(mounts=mounts))
+        return with_device({"firmware": Firmware(), **limits}, of=rack.with_servers(1))
+
     free = thermo.simulate_rack(limited(), watts(400.0), cooling=thermo.cooling.Air(fan_speed=0.8))
     memory = float(free.memory_temperature.max())
     with pytest.warns(thermo.errors.ValidityWarning, match="slowed down: gpu"):
@@ -181,10 +179,7 @@ def test_a_cap_stops_at_the_lowest_clock():
 
 def test_a_rated_device_does_not_draw_more_than_its_limit_when_hot():
     """Leakage eats into the power limit: the clock falls, the power does not rise. Measured power has no such limit."""
-    hot = rack.map_servers(lambda s: s.replace(mounts=tuple(
-        m.replace(device=m.device.replace(leakage_share=0.1, firmware=Firmware(), max_operating_temperature=None,
-                                          slowdown_temperature=None, shutdown_temperature=None)) if m.device.kind == "gpu" else m
-        for m in s.mounts)))
+    hot = with_device({"leakage_share": 0.1, **UNLIMITED})
     r = thermo.simulate_rack(hot, thermo.workload.constant(1.0), cooling=thermo.cooling.Air(fan_speed=0.6))
     gpus = r.isel(device=slice(8))
     warm = gpus.junction_temperature > 65.0
@@ -200,9 +195,7 @@ def test_a_rated_device_does_not_draw_more_than_its_limit_when_hot():
 @pytest.mark.parametrize("workload", [0.9, "watts", "mixed"])
 def test_a_racks_cap_holds(workload):
     """IT power stays at the cap where more is asked for, for equal and unequal devices, and nobody is cut who asks for little."""
-    ours = rack.map_servers(lambda s: s.replace(mounts=tuple(m.replace(device=m.device.replace(
-        firmware=Firmware(), max_operating_temperature=None, slowdown_temperature=None, shutdown_temperature=None))
-                                                             if m.device.kind == "gpu" else m for m in s.mounts)))
+    ours = with_device(UNLIMITED)
     if isinstance(workload, str) and workload == "watts":
         workload = watts(650.0)
     elif isinstance(workload, str):
@@ -296,8 +289,7 @@ def test_leakage_to_the_tolerance_asked():
 
 
 def test_measured_power_holds_its_leakage_already():
-    leaky = rack.map_servers(lambda s: s.replace(mounts=tuple(
-        m.replace(device=m.device.replace(leakage_share=0.1)) if m.device.kind == "gpu" else m for m in s.mounts)))
+    leaky = with_device({"leakage_share": 0.1})
     r = thermo.simulate_rack(leaky, watts(500.0), cooling=thermo.cooling.Air(fan_speed=0.8))
     assert r.device_power.isel(device=slice(8)).values == pytest.approx(500.0, rel=1e-12)
 
@@ -311,8 +303,7 @@ def test_a_resident_context_idles_higher():
 
 def test_work_lost_is_counted():
     """Two devices at 30 % and 90 % load whose clocks are known: weighted by load, and by the slowest."""
-    slow = rack.with_servers(1).map_servers(lambda s: s.replace(mounts=tuple(
-        m.replace(device=m.device.replace(firmware=Firmware(), power_cap=400.0)) if m.device.kind == "gpu" else m for m in s.mounts)))
+    slow = with_device({"firmware": Firmware(), "power_cap": 400.0}, of=rack.with_servers(1))
     u = np.array([0.3, 0.9] * 4) * np.ones((3, 1))
     load = xr.DataArray(u, dims=("time", "device"), coords={"time": [0.0, 60.0, 120.0]}, attrs={"units": "1"})
     r = thermo.simulate_rack(slow, load, cooling=thermo.cooling.Air(fan_speed=1.0))
@@ -323,9 +314,7 @@ def test_work_lost_is_counted():
 
 
 def test_what_happened_to_devices_is_said():
-    weak = rack.with_servers(1).map_servers(lambda s: s.replace(mounts=tuple(
-        m.replace(device=m.device.replace(firmware=Firmware(), slowdown_temperature=None, max_operating_temperature=None,
-                                          shutdown_temperature=55.0)) if m.device.kind == "gpu" else m for m in s.mounts)))
+    weak = with_device(UNLIMITED | {"shutdown_temperature": 55.0}, of=rack.with_servers(1))
     with pytest.warns(thermo.errors.ValidityWarning, match=r"shut down: gpu0 of server 0 and 7 more"):
         r = thermo.simulate_rack(weak, watts(600.0), cooling=thermo.cooling.Air(fan_speed=0.5), initial=25.0)
     assert float(r.device_power.isel(time=-1, device=0).item()) == 0 and float(r.clock_fraction[-1, 0, 0]) == 0

@@ -288,18 +288,69 @@ def test_double_counting_is_said():
         thermo.simulate_rack("dgx-h100", thermo.workload.constant(0.5), power="orv3-54v")
 
 
+def dc_rack(servers=1):
+    """Servers described at DC level, their supplies in the chain."""
+    return thermo.Rack.from_library("dgx-h100", servers=servers).map_servers(
+        lambda s: s.replace(conversion_loss=0.0, conversion_slope=0.0))
+
+
 def test_what_the_shelf_loses_is_removed_too():
     """Heat of supplies in the rack leaves with the rack's heat: the room's air handlers and chillers carry it."""
-    rack = thermo.Rack.from_library("dgx-h100")
-    dc = rack.map_servers(lambda s: s.replace(conversion_loss=0.0, conversion_slope=0.0))
-    chain = PowerChain.from_library("orv3-54v").for_rack(dc)
-    result = thermo.simulate_rack(dc, thermo.workload.constant(0.5), power=chain)
+    rack = dc_rack()
+    chain = PowerChain.from_library("orv3-54v").for_rack(rack)
+    result = thermo.simulate_rack(rack, thermo.workload.constant(0.5), power=chain)
     load = (result.it_power + result.fan_power + result.pump_power).values
     flows = chain.flows(load)
-    heat = (result.heat_to_air + result.heat_to_liquid).values + flows.heat("server-air") + flows.heat("rack-liquid")
+    heat = (result.heat_to_air + result.heat_to_liquid).values + flows.heat("rack-liquid")
     removal = thermo.library.load("cooling", "air").heat_rejection_power(heat) + flows.room_cooling_power
-    np.testing.assert_allclose(result.heat_rejection_power, removal, rtol=1e-12)
+    np.testing.assert_allclose(result.heat_rejection_power, removal, rtol=1e-7)
     assert np.all(flows.heat("server-air") > 0.02 * load)
+    np.testing.assert_allclose(result.heat_to_air, load + flows.heat("server-air"), rtol=1e-7)
+
+
+@pytest.mark.parametrize("between", ["constant", "linear"])
+@pytest.mark.parametrize("solver", ["propagator", "tr-bdf2", "BDF"])
+def test_supplies_warm_the_air_of_their_own_server(solver, between):
+    """The exhaust of each server carries what its own supplies lose at its own load, at every instant; sums and balance close."""
+    rack, times = dc_rack(3), np.arange(0.0, 301.0, 30.0)
+    watts = np.array([100.0, 350.0, 650.0]) * (1 + 0.2 * np.sin(times / 40.0))[:, None]
+    load = xr.DataArray(watts, dims=("time", "server"), coords={"time": times}, attrs={"units": "W", "interpolation": between})
+    chain = PowerChain(stages=("transformer-mv-lv", "ups-modern", "psu-titanium", "vrm")).for_rack(rack)
+    air = thermo.cooling.Air(fan_speed=0.8)
+    with_loss = thermo.simulate_rack(rack, load, power=chain, cooling=air, solver=solver)
+    without = thermo.simulate_rack(rack, load, power="ideal", cooling=air, solver=solver)
+    warmer = with_loss.coolant_temperature.sel(position="exhaust") - without.coolant_temperature.sel(position="exhaust")
+    assert float(abs(with_loss.junction_temperature - without.junction_temperature).max()) < 0.01
+    drawn = without.device_power.sum("device").values + float(without.fan_power[0]) / 3
+    vrm = chain.stages[3].loss(3 * drawn) / 3
+    lost = vrm + chain.stages[2].loss(3 * (drawn + vrm)) / 3
+    if between == "constant":
+        rise = lost / (without.mass_flow.values * heat_capacity())
+        np.testing.assert_allclose(warmer, rise, rtol=1e-3)
+    inner = with_loss.stage_loss.sel(stage=["psu-titanium", "vrm"]).sum("stage")
+    # a loss runs straight between samples like the power that makes it: curved upwards, its mean is that much smaller
+    np.testing.assert_allclose(inner, lost.sum(axis=1), rtol=1e-7 if between == "constant" else 3e-3)
+    assert float(abs(with_loss.energy_residual).max()) <= 1e-9 * float(with_loss.it_power.max())
+    drawn_in = with_loss.it_power + with_loss.fan_power + with_loss.heat_rejection_power + with_loss.stage_loss.sum("stage")
+    assert float(abs(with_loss.utility_power - drawn_in).max()) <= 1e-9 * float(with_loss.it_power.max())
+
+
+def heat_capacity():
+    from thermo.cooling.heat_sink import AirState
+
+    return AirState.at(25.0, 101_325.0, 0.4).heat_capacity
+
+
+def test_what_supplies_lose_comes_back_where_air_does():
+    """With recirculation the supplies' heat warms inlets and silicon, in the same step."""
+    rack = dc_rack(2)
+    chain = PowerChain(stages=("ups-modern", "psu-gold", "vrm"))
+    air = thermo.cooling.Air(fan_speed=0.8, recirculation=0.3)
+    results = [thermo.simulate_rack(rack, thermo.workload.constant(500.0, units="W"), power=c, cooling=air) for c in (chain, "ideal")]
+    inlets = [r.coolant_temperature.sel(position="inlet") for r in results]
+    assert float((inlets[0] - inlets[1]).min()) > 0.3
+    for r in results:
+        assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.max())
 
 
 def test_dc_racks_are_not_doubted():

@@ -345,22 +345,26 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     fan, pump = summed("fan_power"), summed("pump_power")
     span = np.diff(seconds)
     load = it + fan + pump
+    known: dict[str, Floats] = {}  # losses of the chain's stages in the servers, which are part of the network's heat
+    for kind, signals in zip(kinds, solution.signals, strict=True):
+        for name, loss in zip(kind.losses, np.moveaxis(signals[:, :, kind.loss_columns].sum(axis=1), 1, 0), strict=True):
+            known[name] = known.get(name, 0.0) + loss
+    inside = sum(known.values(), np.zeros(n_time))
     # Interval means; at the last sample, behind which there is no interval, what holds at that instant.
     out = np.append(solution.energy_out[:-1] / span, solution.leaving)
     storing = np.append(np.diff(solution.stored) / span, solution.storing)
-    residual = load - out - storing
+    residual = load + inside - out - storing
     air = out if assembly.cooled.heat_in_air else np.zeros(n_time)
     liquid = np.zeros(n_time) if assembly.cooled.heat_in_air else out
     # What the rack's own supplies lose leaves with the rack's heat; what the electrical room takes up costs cooling there.
-    chain = scenario.power
-    faults = scenario.faults
-    shelf = None
+    chain, faults = scenario.power, scenario.faults
+    removed = out
     if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
-        shelf = chain.over_time(load, seconds, faults=faults)
-    removed = out if shelf is None else out + shelf.heat("server-air") + shelf.heat("rack-liquid")
+        shelf = chain.over_time(load, seconds, faults=faults, known=known)
+        removed = out + shelf.heat("server-air") + shelf.heat("rack-liquid") - inside
     if assembly.cooled.plant_capacity is not None:
         removed = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling())
-    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed), faults=faults)
+    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed), faults=faults, known=known)
     drawn_in = supply.utility_power + supply.battery_power
     if supply.generator_power is not None:
         drawn_in = drawn_in + supply.generator_power

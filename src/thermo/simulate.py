@@ -20,7 +20,7 @@ from thermo.ambient import Ambient, is_number, over_time
 from thermo.cooling.site import Cooled, CoolingDesign, Kind, Site
 from thermo.errors import LimitError, ScenarioError, ValidityWarning, nearest, require_between, shown
 from thermo.events import Event, Plant, Timeline, timeline
-from thermo.network import FIRMWARE, Network
+from thermo.network import FIRMWARE, Network, Table, law_table
 from thermo.output import dataset, state_labels
 from thermo.power import PowerChain, Ups, rated_power
 from thermo.power.faults import Fault as ChainFault
@@ -625,13 +625,21 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
         first += slot.count
     earlier = scenario.initial
     in_room = isinstance(earlier, xr.Dataset) and "room" in earlier.coords.get("shared_node", xr.DataArray([])).values
-    site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack), in_room)
+    site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack),
+                _stage_laws(scenario), in_room)
     _warn_of_peaks(scenario, watts, site)
     site.warnings += scenario.power.doubts(scenario.rack)
     cooled = scenario.cooling.add_to(network, site)
     for kind in kinds:
         kind.keep()
     return Assembly(network, site, cooled, watts)
+
+
+def _stage_laws(scenario: Scenario) -> dict[str, Table]:
+    """Laws of the chain's stages inside the servers, against what a server draws at the end of the chain."""
+    servers = scenario.rack.n_server
+    most = 1.5 * rated_power(scenario.rack) / servers
+    return {name: law_table(loss, 0.0, most) for name, loss in scenario.power.in_servers(servers).items()}
 
 
 def _over_time(scenario: Scenario) -> Callable[..., Floats]:

@@ -237,8 +237,10 @@ def _trace(n=24, servers=None, seed=20250313, step=15.0):
     return xr.DataArray(rng.uniform(0, 1, shape), dims=dims, coords={"time": step * np.arange(n)}, attrs={"units": "1"})
 
 
+RACKS = {"plain": small_rack.rack, "live": small_rack.live}  # live: leaks, and is slowed down
+either = pytest.mark.parametrize("which", list(RACKS))
 STATE = ("junction_temperature", "memory_temperature", "case_temperature", "coolant_temperature", "fan_duty", "mass_flow",
-         "device_power")
+         "device_power", "clock_fraction")
 
 
 def _same(a, b, names=STATE):
@@ -246,38 +248,41 @@ def _same(a, b, names=STATE):
         np.testing.assert_array_equal(a[name].values, b[name].values, err_msg=name)
 
 
+@either
 @pytest.mark.parametrize("fan", [0.6, PI(), Curve(temperature=(40, 85), output=(0.2, 1.0))], ids=["fixed", "pi", "curve"])
-def test_identical_servers_have_identical_bits(fan):
+def test_identical_servers_have_identical_bits(fan, which):
     """Eleven equal servers, more than a vector holds: every one the bits of the first, and of one that stands alone."""
     load = _trace()
-    many = thermo.simulate_rack(small_rack.rack.with_servers(11), load, cooling=Air(fan_speed=fan))
-    alone = thermo.simulate_rack(small_rack.rack.with_servers(1), load, cooling=Air(fan_speed=fan))
+    many = thermo.simulate_rack(RACKS[which].with_servers(11), load, cooling=Air(fan_speed=fan))
+    alone = thermo.simulate_rack(RACKS[which].with_servers(1), load, cooling=Air(fan_speed=fan))
     assert many.attrs["solver"] == "propagator"
     for server in range(11):
         _same(many.isel(server=[server]), alone)
 
 
+@either
 @pytest.mark.parametrize("fan", [0.6, PI()], ids=["fixed", "pi"])
 @pytest.mark.parametrize("solver", STEPPERS)
-def test_permuting_servers_permutes_results(fan, solver):
+def test_permuting_servers_permutes_results(fan, solver, which):
     """Servers under loads of their own, in another order and so in other vectors: the same bits, in that order.
 
     TR-BDF2 chooses one step for all from the largest error, which no order changes."""
     load, order = _trace(servers=11), np.random.default_rng(5).permutation(11)
-    rack = small_rack.rack.with_servers(11)
+    rack = RACKS[which].with_servers(11)
     one = thermo.simulate_rack(rack, load, cooling=Air(fan_speed=fan), solver=solver)
     other = thermo.simulate_rack(rack, load.isel(server=order), cooling=Air(fan_speed=fan), solver=solver)
     _same(one.isel(server=order), other)
 
 
-def test_blocking_changes_no_bit():
+@either
+def test_blocking_changes_no_bit(which):
     """A server's answer does not depend on who stands beside it: exact stepper to the bit, TR-BDF2 (one step for the whole
     rack) to twice the tolerance."""
     load = _trace(servers=11)
     for solver in STEPPERS:
-        rack = thermo.simulate_rack(small_rack.rack.with_servers(11), load, cooling=Air(fan_speed=PI()), solver=solver)
+        rack = thermo.simulate_rack(RACKS[which].with_servers(11), load, cooling=Air(fan_speed=PI()), solver=solver)
         for some in ([0], [3, 4, 5], list(range(2, 11))):
-            part = thermo.simulate_rack(small_rack.rack.with_servers(len(some)), load.isel(server=some),
+            part = thermo.simulate_rack(RACKS[which].with_servers(len(some)), load.isel(server=some),
                                         cooling=Air(fan_speed=PI()), solver=solver)
             if solver == "propagator":
                 _same(rack.isel(server=some), part)
@@ -285,28 +290,31 @@ def test_blocking_changes_no_bit():
                 assert np.max(np.abs(rack.junction_temperature.isel(server=some).values - part.junction_temperature.values)) <= 0.02
 
 
-def test_threads_change_no_bit(monkeypatch):
+@either
+def test_threads_change_no_bit(monkeypatch, which):
     """One, two and seven threads over five vectors of servers."""
-    load, rack = _trace(servers=37), small_rack.rack.with_servers(37)
+    load, rack = _trace(servers=37), RACKS[which].with_servers(37)
     runs = []
     for n in ("1", "2", "7"):
         monkeypatch.setenv("THERMO_NUM_THREADS", n)
         runs.append(thermo.simulate_rack(rack, load, cooling=Air(fan_speed=PI())))
+    assert (float(runs[0].clock_fraction.isel(device=slice(8)).min()) < 0.98) == (which == "live")  # more than a power limit takes
     for other in runs[1:]:
         _same(runs[0], other, tuple(runs[0].data_vars))
 
 
+@either
 @pytest.mark.parametrize("fan", [0.6, PI(), PI(period=7.0), Curve(temperature=(40, 85), output=(0.2, 1.0))],
                          ids=["fixed", "pi", "pi off the samples", "curve"])
 @pytest.mark.parametrize("interpolation", ["constant", "linear"])
-def test_two_parts_are_one_run(fan, interpolation):
+def test_two_parts_are_one_run(fan, interpolation, which):
     """Stopped at any sample and gone on from the Dataset: the same bits as in one run, controller memory included."""
     load = _trace().assign_attrs(interpolation=interpolation)
     settings = dict(cooling=Air(fan_speed=fan), solver="propagator")
-    whole = thermo.simulate_rack(small_rack.rack, load, **settings)
+    whole = thermo.simulate_rack(RACKS[which], load, **settings)
     for cut in (1, 11):
-        first = thermo.simulate_rack(small_rack.rack, load.isel(time=slice(0, cut + 1)), **settings)
-        second = thermo.simulate_rack(small_rack.rack, load.isel(time=slice(cut, None)), initial=first, **settings)
+        first = thermo.simulate_rack(RACKS[which], load.isel(time=slice(0, cut + 1)), **settings)
+        second = thermo.simulate_rack(RACKS[which], load.isel(time=slice(cut, None)), initial=first, **settings)
         points = ("junction_temperature", "memory_temperature", "coolant_temperature", "fan_duty")
         _same(whole.isel(time=slice(cut, None)), second, points)
         for final in ("final_node_temperature", "final_control_output", "final_control_integral"):
@@ -328,13 +336,14 @@ def test_two_parts_are_one_run_from_a_supply_at_zero():
     assert np.max(np.abs(second.junction_temperature.values - whole.junction_temperature.values[7:])) <= 0.05  # air at another mean temperature
 
 
-def test_tr_bdf2_two_parts_are_one_run():
+@either
+def test_tr_bdf2_two_parts_are_one_run(which):
     """The step that TR-BDF2 would take next is part of the state: two parts give the bits of one run."""
     load = _trace()
     settings = dict(cooling=Air(fan_speed=PI()), solver="tr-bdf2")
-    whole = thermo.simulate_rack(small_rack.rack, load, **settings)
-    first = thermo.simulate_rack(small_rack.rack, load.isel(time=slice(0, 12)), **settings)
-    second = thermo.simulate_rack(small_rack.rack, load.isel(time=slice(11, None)), initial=first, **settings)
+    whole = thermo.simulate_rack(RACKS[which], load, **settings)
+    first = thermo.simulate_rack(RACKS[which], load.isel(time=slice(0, 12)), **settings)
+    second = thermo.simulate_rack(RACKS[which], load.isel(time=slice(11, None)), initial=first, **settings)
     np.testing.assert_array_equal(whole.junction_temperature.values[11:], second.junction_temperature.values)
 
 

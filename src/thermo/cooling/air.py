@@ -28,7 +28,7 @@ plant works it off later. The room is in the network only where an event stops t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -141,7 +141,7 @@ class Air(Described):
         cold = network.shared("room", COLD_SHARE * capacity) if enclosed else None
         stopped = site.timeline.stopped_fans()
         rack = _Rack(network, self, ambient, air, supply, room, flow, limits, hot, cold, site.timeline.without_cooling(), stopped,
-                     site.timeline.off(), site.warnings)
+                     site.timeline.off(), site.stages_in_servers, site.warnings)
         places = [_add_servers(rack, kind, *self._prescribed_duty(site, kind)) for kind in site.kinds]
         if cold is None:
             return Cooled(places, supply.values, True)
@@ -276,6 +276,7 @@ class _Rack:
     without_cooling: Floats | None  # (time,), 1 while no cold air comes
     stopped_fans: NDArray[np.int64] | None  # (time, server)
     off: Floats | None  # (time,), 1 while the rack has no power
+    stages: Mapping[str, Table]  # of the power chain, whose loss arises in the servers
     warnings: list[str]
 
     def factor(self, kind: Kind, of: Callable[[Floats], Floats]) -> Signal | None:
@@ -358,8 +359,9 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None, steps: list
             at = _add_row(rack, kind, parts, row, signal, (0.5 * float(lowest), 1.5 * float(flow.max())),
                           np.interp(met, flows.duty, flow), at, places)
         group.stream(at, exhaust, group.coefficient(c_p, signal))
-    if (conversion := kind.conversion()) is not None:
-        group.source(exhaust, conversion)
+    for heat in (kind.conversion(), kind.supplied(rack.stages, [fan_power])):
+        if heat is not None:
+            group.source(exhaust, heat)
     places.positions.append("exhaust")
     places.coolant.append(exhaust)
     places.exhaust = exhaust

@@ -10,7 +10,7 @@ stops has a `restart_delay` [s]. Events come as series of the site: `Site.set_po
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from thermo.ambient import Ambient
 from thermo.errors import require_between
 from thermo.events import Timeline
 from thermo.firmware import power_up
-from thermo.network import Group, Network, Node, Signal
+from thermo.network import Group, Network, Node, Signal, Table
 from thermo.rack import Server
 
 __all__ = ["Cooled", "CoolingDesign", "Kind", "Places", "SetPoint", "Site", "Step", "stepped"]
@@ -44,6 +44,8 @@ class Kind:
     off: Signal | None  # not 0 while the servers are without power; None: never
     drawn: list[Signal] = field(default_factory=list)  # W, once devices are powered
     clocks: dict[int, Signal] = field(default_factory=dict)  # of the devices whose clock can move
+    losses: dict[str, Signal] = field(default_factory=dict)  # W, of the chain's stages in the servers, once supplied
+    loss_columns: slice = field(default_factory=lambda: slice(0))
     power_columns: slice = field(default_factory=lambda: slice(0))  # of all devices, side by side, once kept
     clock_columns: slice = field(default_factory=lambda: slice(0))  # of `clocks`, in its order
 
@@ -64,6 +66,20 @@ class Kind:
             return slice(columns[0], columns[-1] + 1) if columns else slice(0)
 
         self.power_columns, self.clock_columns = kept(self.drawn), kept(list(self.clocks.values()))
+        self.loss_columns = kept(list(self.losses.values()))
+
+    def supplied(self, stages: Mapping[str, Table], fans: Sequence[Signal]) -> Signal | None:
+        """Heat of the chain's stages inside the servers [W], once all is powered; None where there are none.
+
+        `stages` is `Site.stages_in_servers`, `fans` the power of what else the server feeds."""
+        if not stages:
+            return None
+        conversion = self.conversion()
+        drawn = self.group.total([*self.drawn, *fans, *([] if conversion is None else [conversion])])
+        for name, table in stages.items():
+            loss = self.group.law_signal(table, drawn)
+            self.losses[name] = loss if self.off is None else self.group.choice(loss, self.group.series(0.0), self.off)
+        return self.group.total(list(self.losses.values()))
 
     def conversion(self) -> Signal | None:
         """Loss of power supplies and regulators [W], once all devices are powered; None where there is none."""
@@ -126,6 +142,7 @@ class Site:
     over_time: Callable[..., Floats]  # (value, name=, low=, high=, unit=, hint=) -> scalar array, (time,) or (time, server)
     timeline: Timeline = field(default_factory=Timeline)  # of events, over the run's samples
     rated_power: float = 0.0  # W, of the rack
+    stages_in_servers: Mapping[str, Table] = field(default_factory=dict)  # loss of each [W] against what a server draws [W]
     goes_on_in_room: bool = False  # whether the state to go on from has the room in it
     warnings: list[str] = field(default_factory=list)
 

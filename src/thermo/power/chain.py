@@ -11,15 +11,16 @@ the AC chains end at the inlet. Stages with ``behind_inlet`` (server supplies, p
 54-to-12 V, regulators) are for racks that are described at their output, at DC level, with that loss left out of the
 server; on another rack it would count twice, which `doubts` says.
 
-What is not coupled yet. Losses are heat by place (`heat_to`): in the electrical room they cost cooling power, in the
-rack they are removed with the rack's heat, but they do not warm the servers' air or coolant in the thermal network.
+Where losses go. Losses are heat by place (`heat_to`): in the electrical room they cost cooling power. Those of stages at
+the end of the chain that heat the servers' air arise in the thermal network, server by server, with the temperatures
+(`in_servers`); other losses in the rack are removed with the rack's heat, but warm nothing on their way.
 
 Sizes. What has no rating is sized for the rack: servers' rated power and the losses behind, times `capacity_margin`.
 A rack takes its share of what is larger than itself. Ratings that are given stay.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -29,6 +30,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from thermo.errors import ScenarioError, shown
 from thermo.power.generator import Generator
+from thermo.power.shelf import Shelf
 from thermo.power.stage import Reduced, Stage
 from thermo.rack import Described, Identifier, Number, Provenance, Rack, Server
 
@@ -200,8 +202,29 @@ class PowerChain(Described):
             joins[name] = series(power)
         return self._flows(series(load), joins, series(plant), {})
 
+    def in_servers(self, servers: int) -> dict[str, Callable[[Floats], Floats]]:
+        """Loss of each stage that heats the servers' air, in one of so many servers, against what it draws at the end [W].
+
+        Stages at the end of the chain, from the last up, as far as they feed the servers alone; their units are shared out
+        evenly. A thermal network turns these losses into heat where they arise, and `over_time` takes them back (`known`).
+        """
+        found: dict[str, Callable[[Floats], Floats]] = {}
+        below: list[Callable[[Floats], Floats]] = []
+        for stage in reversed(self.stages):
+            smooths = isinstance(stage, Shelf) and stage.smoothing is not None
+            if smooths or stage.carries == "plant" or stage.name == self.plant_feed:
+                break
+
+            def loss(P: Floats, stage: Stage = stage, below: tuple[Callable[[Floats], Floats], ...] = tuple(below)) -> Floats:
+                return stage.loss(servers * (P + sum(other(P) for other in below))) / servers
+
+            below.append(loss)
+            if stage.heat_to == "server-air":
+                found[stage.name] = loss
+        return found
+
     def over_time(self, load: Floats, seconds: Floats, *, plant: Floats | float = 0.0, faults: Sequence[Fault] = (),
-                  temperature: float = 25.0) -> Supply:
+                  temperature: float = 25.0, known: Mapping[str, Floats] | None = None) -> Supply:
         """Power through the chain while things fail: outages, bypass, failed units; batteries and generator step in.
 
         Parameters
@@ -215,6 +238,8 @@ class PowerChain(Described):
             Of `UtilityOutage`, `UpsBypass`, `UnitsFailed`, `LoadDropped`.
         temperature : float
             Of the batteries. [degC]
+        known : mapping, optional
+            Losses of stages by their names, where something else has followed them; not heeded where there are faults. [W]
 
         Returns
         -------
@@ -233,11 +258,12 @@ class PowerChain(Described):
         """
         from thermo.power.supply import over_time
 
-        return over_time(self, load, seconds, plant=plant, faults=faults, temperature=temperature)
+        return over_time(self, load, seconds, plant=plant, faults=faults, temperature=temperature, known=known)
 
-    def _flows(self, load: Floats, joins: Mapping[str, Floats], plant: Floats, burned: Mapping[str, Floats]) -> Flows:
+    def _flows(self, load: Floats, joins: Mapping[str, Floats], plant: Floats, burned: Mapping[str, Floats],
+               known: Mapping[str, Floats] | None = None) -> Flows:
         outputs: dict[str, Floats] = {}
-        P, losses, cooling = self._walk(load, joins, plant, outputs, burned)
+        P, losses, cooling = self._walk(load, joins, plant, outputs, burned, known)
         said = [text for stage in self.stages if (text := stage.overload(outputs[stage.name]))]
         inside = next((i for i, s in enumerate(self.stages) if s.behind_inlet), None)
         inlet = load if inside is None else outputs[self.stages[inside].name] + losses[:, inside]
@@ -245,7 +271,7 @@ class PowerChain(Described):
 
     def _walk(self, load: Floats, joins: Mapping[str, Floats], plant: Floats | None,
               outputs: dict[str, Floats] | None = None, burned: Mapping[str, Floats] | None = None,
-              ) -> tuple[Floats, Floats, Floats]:
+              known: Mapping[str, Floats] | None = None) -> tuple[Floats, Floats, Floats]:
         """From the end to the utility: power there, losses (time, stage), power that cools the electrical room.
 
         `plant` None: nothing joins, no room is cooled. `outputs` receives what leaves each stage.
@@ -253,7 +279,7 @@ class PowerChain(Described):
         feed = self.plant_feed
         n = max([load.size, *(x.size for x in joins.values()), 1 if plant is None else plant.size])
         P, losses, cooling, room = walk(self.stages, load, n, joins=joins, plant=plant, feed=feed,
-                                        room_cop=self.room_cop, outputs=outputs, burned=burned)
+                                        room_cop=self.room_cop, outputs=outputs, burned=burned, known=known)
         if plant is not None:
             if feed is None:
                 P += plant
@@ -265,7 +291,8 @@ class PowerChain(Described):
 
 def walk(stages: Sequence[Stage | Reduced], load: Floats, n: int, *, joins: Mapping[str, Floats], plant: Floats | None,
          feed: str | None, room_cop: float, outputs: dict[str, Floats] | None = None,
-         burned: Mapping[str, Floats] | None = None) -> tuple[Floats, Floats, Floats, Floats]:
+         burned: Mapping[str, Floats] | None = None, known: Mapping[str, Floats] | None = None,
+         ) -> tuple[Floats, Floats, Floats, Floats]:
     """Through stages in series, from the last to the first, in `n` samples. Loads are series of `n` or of one number [W].
 
     Parameters
@@ -278,6 +305,8 @@ def walk(stages: Sequence[Stage | Reduced], load: Floats, n: int, *, joins: Mapp
         Receives what leaves each stage.
     burned : mapping, optional
         Heat in the stage of that name that is no loss of its own curve; what feeds it is in `joins`.
+    known : mapping, optional
+        Losses of stages, in place of those of their curves.
 
     Returns
     -------
@@ -312,7 +341,8 @@ def walk(stages: Sequence[Stage | Reduced], load: Floats, n: int, *, joins: Mapp
                 P += part(extra, here)
             if outputs is not None:
                 outputs[stage.name][here] = P
-            loss = losses[i, here] = stage.loss(P)
+            told = None if known is None else known.get(stage.name)
+            loss = losses[i, here] = stage.loss(P) if told is None else part(told, here)
             P += loss
             if beside is not None:
                 P += beside

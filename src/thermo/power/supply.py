@@ -20,7 +20,7 @@ A load that is lost stays off. The load is then 0, whatever was asked for; `load
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -71,7 +71,7 @@ class Supply(Flows):
 
 
 def over_time(chain: PowerChain, load: Floats, seconds: Floats, *, plant: Floats | float = 0.0,
-              faults: Sequence[Fault] = (), temperature: float = 25.0) -> Supply:
+              faults: Sequence[Fault] = (), temperature: float = 25.0, known: Mapping[str, Floats] | None = None) -> Supply:
     """The function behind `PowerChain.over_time`."""
     seconds = np.atleast_1d(np.asarray(seconds, dtype=np.float64))
     load, plant = series(load), series(plant)
@@ -82,7 +82,7 @@ def over_time(chain: PowerChain, load: Floats, seconds: Floats, *, plant: Floats
                             "as seconds; plant may be one number")
     require_between("temperature", temperature, -40.0, 80.0, "degC", "is it in kelvin?")
     joins, heat, stored, said = _smoothing(chain, load, seconds)
-    flows = chain._flows(load, joins, plant, heat)
+    flows = chain._flows(load, joins, plant, heat, None if faults else known)
     said = flows.warnings + said
     if not faults:
         full = np.ones(seconds.size) if any(isinstance(s.carrier, Battery) for s in chain.stages) else None
