@@ -21,6 +21,8 @@ UNITS: dict[str, str] = {
     "density_series": "kg/m3", "heat_capacity_series": "J/(kg K)", "conductivity_series": "W/(m K)",
     "log_viscosity_series": "1", "density_error": "1", "heat_capacity_error": "1", "conductivity_error": "1",
     "viscosity_error": "1",
+    "channel_width": "m", "channel_height": "m", "lid_thickness": "m", "port_diameter": "m", "port_loss": "1",
+    "laminar_drop": "Pa", "turbulent_drop": "Pa", "volume": "m3",
     # servers and racks
     "flow_share": "1", "positions": "1", "multiplicity": "1", "bypass": "1", "load": "1", "follows": "1",
     "count": "1", "rated_speed": "rev/min", "curve_flow": "m3/s", "curve_pressure": "Pa", "rated_power": "W",

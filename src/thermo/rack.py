@@ -3,7 +3,8 @@
 Every description is frozen, refuses unknown fields, and reports all faults at once as a `ScenarioError`. Those that
 come from the library carry, for each number, where it is from and how far to trust it (`provenance`).
 
-Order along the air: a server has parallel *lanes*; in a lane, things with a smaller `position` breathe first.
+Order along the air: a server has parallel *lanes*; in a lane, things with a smaller `position` breathe first. Liquid takes
+parallel *branches* in the same way, and a device is on the path that its sink is made for.
 """
 from __future__ import annotations
 
@@ -20,8 +21,9 @@ from thermo._field_units import unit_of
 from thermo._provenance import Provenance
 from thermo.errors import BOOLS, ScenarioError, nearest, one_line, shown
 
-__all__ = ["Celsius", "Count", "CurveSink", "Described", "Device", "Fans", "Firmware", "Lane", "Mount", "NotNegative", "Number",
-           "PlateFinSink", "Positive", "Provenance", "Rack", "Server", "Share", "Slot", "as_mapping", "faults"]
+__all__ = ["AirSink", "Branch", "Celsius", "ColdPlate", "Count", "CurvePlate", "CurveSink", "Described", "Device", "Fans", "Firmware",
+           "Lane", "LiquidSink", "Mount", "NotNegative", "Number", "PlateFinSink", "Positive", "Provenance", "Rack", "Server", "Share",
+           "Slot", "as_mapping", "faults", "in_liquid"]
 
 
 NO_NUMBER = "expected a number"
@@ -44,7 +46,7 @@ Share = Annotated[Number, Field(ge=0, le=1, allow_inf_nan=False)]
 Celsius = Annotated[Number, Field(ge=-60, le=250, allow_inf_nan=False)]  # a kelvin reading falls outside or is absurd
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+/()-]*$")]
 Identifier = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-SINK_TAGS = ("plate-fin", "curve")  # pydantic puts the discriminator into a fault's place; a reader does not
+SINK_TAGS = ("plate-fin", "curve", "cold-plate", "curve-plate")  # pydantic puts the discriminator into a fault's place; a reader does not
 
 
 MOST_SERVERS = 100_000  # in a rack
@@ -310,7 +312,80 @@ class CurveSink(Described):
                    capacity=capacity)
 
 
-Sink = Annotated[PlateFinSink | CurveSink, Field(discriminator="kind")]
+class ColdPlate(Described):
+    """A cold plate with straight channels between fins, by its geometry. Lengths in m; the coolant runs along `length`.
+
+    `split_flow`: fed along the middle of its length, it leaves at both ends, so that each channel is two of half the length.
+    """
+
+    kind: Literal["cold-plate"] = "cold-plate"
+    width: Positive  # of the finned area, across the channels
+    length: Positive  # of the fins
+    channel_width: Positive
+    channel_height: Positive
+    fin_thickness: Positive
+    base_thickness: Positive  # from the face on the device to the roots of the fins
+    lid_thickness: NotNegative = 0.002
+    conductivity: Positive = 390.0  # W/(m K), copper
+    volumetric_heat_capacity: Positive = 3.42e6  # J/(m3 K), copper
+    split_flow: bool = True
+    port_diameter: Positive | None = None  # of inlet and outlet; None: their loss is counted elsewhere
+    port_loss: NotNegative = 3.0  # of inlet, outlet and turns together, in dynamic pressures of the port
+
+    @model_validator(mode="after")
+    def _channels_fit(self) -> Self:
+        if self.channel_width + self.fin_thickness > self.width:
+            raise ValueError(f"a channel of {self.channel_width:g} m and a fin of {self.fin_thickness:g} m do not fit in the width of "
+                             f"{self.width:g} m")
+        return self
+
+    @property
+    def channel_count(self) -> int:
+        """Number of channels side by side, as many as fit with a fin on either side [1]."""
+        return max(int((self.width - self.fin_thickness) / (self.channel_width + self.fin_thickness) + 1e-9), 1)
+
+    @property
+    def capacity(self) -> float:
+        """Heat capacity of base, fins and lid [J/K]."""
+        fins = (self.channel_count + 1) * self.channel_height * self.fin_thickness
+        return self.volumetric_heat_capacity * self.length * (fins + self.width * (self.base_thickness + self.lid_thickness))
+
+    @property
+    def volume(self) -> float:
+        """Coolant between the fins [m3]."""
+        return self.channel_count * self.channel_width * self.channel_height * self.length
+
+
+class CurvePlate(Described):
+    """A cold plate by its measured curves, for coolant `fluid` at `reference_temperature`.
+
+    From the device's case to the coolant, without the coolant's own warming:
+    ``R = constant_resistance + flow_resistance (V / reference_flow)^-exponent`` [K/W]; pressure drop
+    ``laminar_drop (V / reference_flow) + turbulent_drop (V / reference_flow)^2`` [Pa]. `thermo.cooling.curve_plate` makes it
+    from a data sheet.
+    """
+
+    kind: Literal["curve-plate"] = "curve-plate"
+    fluid: Identifier = "water"  # of the library, in which it was measured
+    reference_temperature: Celsius = 25.0  # of the coolant then
+    constant_resistance: NotNegative = 0.0
+    flow_resistance: Positive
+    reference_flow: Positive
+    exponent: Annotated[Number, Field(ge=0, le=1.0)] = 0.4
+    laminar_drop: NotNegative = 0.0
+    turbulent_drop: NotNegative = 0.0
+    capacity: Positive
+    volume: Positive = 2e-5  # m3, of coolant inside
+
+
+AirSink = PlateFinSink | CurveSink
+LiquidSink = ColdPlate | CurvePlate
+Sink = Annotated[AirSink | LiquidSink, Field(discriminator="kind")]
+
+
+def in_liquid(sink: AirSink | LiquidSink) -> bool:
+    """Whether a sink gives its heat to a liquid (else to air)."""
+    return isinstance(sink, ColdPlate | CurvePlate)
 
 
 CLOCKED = ("gpu", "accelerator", "cpu")  # kinds of device whose clocks firmware moves
