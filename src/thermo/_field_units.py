@@ -22,6 +22,7 @@ UNITS: dict[str, str] = {
     "log_viscosity_series": "1", "density_error": "1", "heat_capacity_error": "1", "conductivity_error": "1",
     "viscosity_error": "1",
     "channel_width": "m", "channel_height": "m", "lid_thickness": "m", "port_diameter": "m", "port_loss": "1",
+    "coolant_flow": "m3/s", "coolant_volume": "m3", "coolant_drop": "Pa",
     "laminar_drop": "Pa", "turbulent_drop": "Pa", "volume": "m3",
     # servers and racks
     "flow_share": "1", "positions": "1", "multiplicity": "1", "bypass": "1", "load": "1", "follows": "1",

@@ -501,9 +501,17 @@ class Lane(Described):
     flow_share: Annotated[Number, Field(gt=0, le=1)]  # of the server's rated airflow
 
 
+class Branch(Described):
+    """One of the parallel coolant paths of a server, from its inlet to its outlet, with plates in series."""
+
+    name: Identifier
+    flow_share: Annotated[Number, Field(gt=0, le=1)]  # of the server's coolant flow
+
+
 class Mount(Described):
     """Devices of one kind and where they sit: the i-th of `names` in the i-th of `lanes` at the i-th of `positions`.
 
+    Devices on cold plates name a branch of the coolant in place of a lane; those at one position are side by side.
     `multiplicity` lumps that many identical parts into each name (16 DIMMs as one). `load` is the utilisation of a part
     that the workload does not drive, and `follows` what each unit of mean accelerator utilisation adds to it. `spread` is
     what calibration finds: equal parts differ by a tenth and more in how well they sit on their sinks.
@@ -564,35 +572,48 @@ class Fans(Described):
 
 
 class Server(Described):
-    """One chassis: lanes of air, mounted devices, fans, and the loss of its power conversion."""
+    """One chassis: lanes of air, branches of coolant, mounted devices, fans, and the loss of its power conversion.
+
+    A server that is on cold plates altogether has neither lanes nor fans; its conversion then heats the coolant.
+    """
 
     name: Identifier
     title: str = ""
     height_units: Annotated[Number, Field(gt=0, le=60)]
     rated_power: Positive | None = None  # W, the data sheet's maximum, fans and conversion included
-    lanes: tuple[Lane, ...] = Field(min_length=1, max_length=64)
+    lanes: tuple[Lane, ...] = Field(default=(), max_length=64)
+    branches: tuple[Branch, ...] = Field(default=(), max_length=64)
     mounts: tuple[Mount, ...] = Field(min_length=1, max_length=64)
-    fans: Fans
+    fans: Fans | None = None
+    coolant_flow: Positive | None = None  # m3/s through the server's branches, rated
+    coolant_volume: NotNegative = 0.0  # m3, of hoses and headers in the server, beside that in the plates
+    coolant_drop: NotNegative = 0.0  # Pa at coolant_flow, of hoses and disconnects, beside that of the plates
     conversion_loss: NotNegative = 0.0  # W at no load, of power supplies and voltage regulators
     conversion_slope: Annotated[Number, Field(ge=0, lt=1)] = 0.0  # W lost per W used
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        lanes = [lane.name for lane in self.lanes]
-        if len(set(lanes)) != len(lanes):
-            raise ValueError("lane names repeat")
-        total = math.fsum(lane.flow_share for lane in self.lanes)
-        if abs(total - 1.0) > 1e-6:
-            raise ValueError(f"flow_share of the lanes sums to {total:g}, expected 1; name a bypass lane for the rest")
+        paths = {"lane": [lane.name for lane in self.lanes], "branch": [branch.name for branch in self.branches]}
+        for kind, parts in (("lane", self.lanes), ("branch", self.branches)):
+            if len(set(paths[kind])) != len(paths[kind]):
+                raise ValueError(f"{kind} names repeat")
+            total = math.fsum(part.flow_share for part in parts)
+            if parts and abs(total - 1.0) > 1e-6:
+                rest = "; name a bypass lane for the rest" if kind == "lane" else ""
+                raise ValueError(f"flow_share of the {kind}s sums to {total:g}, expected 1{rest}".replace("branchs", "branches"))
+        if (self.fans is None) != (not self.lanes):
+            raise ValueError("lanes and fans go together: give both, or neither for a server without air")
+        if (self.coolant_flow is None) != (not self.branches):
+            raise ValueError("branches and coolant_flow go together: give both, or neither for a server without cold plates")
         names = [n for m in self.mounts for n in m.names]
         if len(set(names)) != len(names):
             raise ValueError(f"device names repeat: {sorted({n for n in names if names.count(n) > 1})}")
         for mount in self.mounts:
-            for lane_name in mount.lanes:
-                if lane_name not in lanes:
-                    raise ValueError(f"{mount.names[0]} sits in lane {lane_name!r}, which the server has not"
-                                     f"{nearest(lane_name, lanes)}")
+            kind = "branch" if in_liquid(mount.sink) else "lane"
+            for path in mount.lanes:
+                if path not in paths[kind]:
+                    raise ValueError(f"{mount.names[0]} sits in {kind} {path!r}, which the server has not{nearest(path, paths[kind])}")
         if not self.accelerators:
             raise ValueError("a server needs at least one gpu, accelerator or cpu for the workload to drive")
         return self
@@ -606,6 +627,11 @@ class Server(Described):
     def device_names(self) -> tuple[str, ...]:
         """Names of the devices, in order; the last is the conversion loss where there is any."""
         return tuple(name for name, _, _ in self.devices)
+
+    @cached_property
+    def in_air(self) -> tuple[int, ...]:
+        """Indices of the devices that give their heat to the air; the others are on cold plates."""
+        return tuple(i for i, (_, mount, _) in enumerate(self.devices) if not in_liquid(mount.sink))
 
     @cached_property
     def accelerators(self) -> tuple[int, ...]:

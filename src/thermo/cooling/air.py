@@ -41,10 +41,12 @@ from thermo._kernels import formulas as f
 from thermo.ambient import Ambient, is_speed
 from thermo.cooling.control import PI, Curve
 from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop, sink_spreading, sink_warnings
+from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.site import Cooled, Kind, Places, SetPoint, Site, Step, stepped
 from thermo.errors import ScenarioError
 from thermo.network import Network, Node, Signal, Table, law_table
 from thermo.rack import (
+    AirSink,
     CurveSink,
     Described,
     Fans,
@@ -56,14 +58,14 @@ from thermo.rack import (
     Positive,
     Server,
     Share,
+    in_liquid,
 )
 
 __all__ = ["Air", "LaneFlows", "lane_flows"]
 
 Floats = NDArray[np.float64]
 FAN_CURVE_DENSITY = 1.2  # kg/m3, the air that fan curves are stated in (ISO 5801)
-_SinkRows: TypeAlias = tuple[tuple[tuple[PlateFinSink | CurveSink, float, int], ...], ...]  # (sink, bypass, multiplicity)
-LEAST_RESISTANCE = 1e-9  # K/W, so that a perfect joint is still a number
+_SinkRows: TypeAlias = tuple[tuple[tuple[AirSink, float, int], ...], ...]  # (sink, bypass, multiplicity)
 MOST_FLOW = 1e4  # m3/s of supply, more than any hall has
 SLOWEST = 0.2  # of the fans' least duty: where their laws begin; also the draught through fans without power
 ROOM_CAPACITY = 6.0  # J/K for each watt of rated power: 3 of room air (2.5 m3 of hall a kW, that is 4 m over 1.6 kW/m2), and 3 of
@@ -121,6 +123,16 @@ class Air(Described):
 
     def add_to(self, network: Network, site: Site) -> Cooled:
         """Adds the servers' air to the network; see `thermo.cooling.site`."""
+        for kind in site.kinds:
+            if kind.server.branches or kind.server.fans is None:
+                raise ScenarioError(f"cooling: server {kind.server.name!r} has cold plates, which need coolant; use cooling='cold-plate'")
+        cooled, _ = self.add_air(network, site)
+        for kind, places in zip(site.kinds, cooled.places, strict=True):
+            places.keep(kind.group)
+        return cooled
+
+    def add_air(self, network: Network, site: Site) -> tuple[Cooled, list[dict[str, Part]]]:
+        """Adds the ladders of all devices, and the air of those in it; returns the ladders too. Places are not kept yet."""
         ambient = site.ambient
         supply = site.set_point(ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0, high=60.0,
                                 unit="degC", hint="is it in kelvin?")
@@ -142,14 +154,21 @@ class Air(Described):
         stopped = site.timeline.stopped_fans()
         rack = _Rack(network, self, ambient, air, supply, room, flow, limits, hot, cold, site.timeline.without_cooling(), stopped,
                      site.timeline.off(), site.stages_in_servers, site.warnings)
-        places = [_add_servers(rack, kind, *self._prescribed_duty(site, kind)) for kind in site.kinds]
+        places, parts = [], []
+        for kind in site.kinds:
+            own = Places()
+            parts.append({name: add_device(kind, i, own) for i, name in enumerate(kind.server.device_names)})
+            if (fans := kind.server.fans) is not None:
+                _add_servers(rack, kind, fans, parts[-1], own, *self._prescribed_duty(site, kind, fans))
+            places.append(own)
         if cold is None:
-            return Cooled(places, supply.values, True)
-        return Cooled(places, supply.values, True, len(network.shared_names) - 1, self.plant_capacity or PLANT_MARGIN * site.rated_power)
+            return Cooled(places, supply.values, True), parts
+        return Cooled(places, supply.values, True, len(network.shared_names) - 1,
+                      self.plant_capacity or PLANT_MARGIN * site.rated_power), parts
 
-    def _prescribed_duty(self, site: Site, kind: Kind) -> tuple[Floats | None, list[Step]]:
+    def _prescribed_duty(self, site: Site, kind: Kind, fans: Fans) -> tuple[Floats | None, list[Step]]:
         """Duty as a series where it is one, and what events make of it."""
-        fans, value, least = kind.server.fans, self.fan_speed, SLOWEST * kind.server.fans.minimum_duty
+        value, least = self.fan_speed, SLOWEST * fans.minimum_duty
         lowest = np.inf
         duty = None
         if not isinstance(value, PI | Curve):
@@ -165,8 +184,8 @@ class Air(Described):
                                  f"begins; {least:.3g} is used")
         return duty, [Step(np.maximum(step.value, least), step.when) for step in steps]
 
-    def heat_rejection_power(self, heat: Floats) -> Floats:
-        """Power of room air handlers and chiller [W] that removes `heat` [W]."""
+    def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
+        """Power of room air handlers and chiller [W] that removes `heat` [W] from the room; there is no `liquid` heat."""
         per_watt = self.handler_fan_share + (0.0 if self.chiller_cop is None else
                                              (1 + self.handler_fan_share) / self.chiller_cop)
         return np.maximum(heat, 0.0) * per_watt
@@ -195,9 +214,11 @@ def lane_flows(server: Server, air: AirState, running: int | None = None) -> Lan
     Raises
     ------
     ScenarioError
-        If the heat sinks of a lane alone take more pressure than the fans give at the rated flow.
+        If the server has no fans, or the heat sinks of a lane alone take more pressure than they give at the rated flow.
     """
-    lanes = tuple((lane, tuple(tuple((m.sink, m.bypass, m.multiplicity) for _, m in row) for row in _rows(server, lane.name)))
+    if server.fans is None:
+        raise ScenarioError(f"{server.name} has no fans")
+    lanes = tuple((lane, tuple(tuple((_in_air(m), m.bypass, m.multiplicity) for _, m in row) for row in _rows(server, lane.name)))
                   for lane in server.lanes)
     try:
         return _lane_flows(server.fans, lanes, air, server.fans.count if running is None else running)
@@ -245,9 +266,16 @@ def _rows(server: Server, lane: str) -> list[list[tuple[str, Mount]]]:
     """Devices of a lane, those at one position together, in the order in which the air meets them."""
     found: dict[int, list[tuple[str, Mount]]] = {}
     for name, mount, i in server.devices:
-        if mount.lanes[i] == lane:
+        if mount.lanes[i] == lane and not in_liquid(mount.sink):
             found.setdefault(mount.positions[i], []).append((name, mount))
     return [found[position] for position in sorted(found)]
+
+
+def _in_air(mount: Mount) -> AirSink:
+    """The sink of a device that sits in the air."""
+    if isinstance(mount.sink, PlateFinSink | CurveSink):
+        return mount.sink
+    raise TypeError(f"{mount.names[0]} is not in the air")
 
 
 def _sink_drop(rows: _SinkRows, V: Floats, air: AirState) -> Floats:
@@ -289,11 +317,11 @@ class _Rack:
         plain = not self.supply.steps and np.all(ratio(kind.own(self.supply.usual)) == 1.0)
         return None if plain else self.supply.signal(kind, ratio)
 
-    def fewer_fans(self, kind: Kind) -> list[tuple[int, Floats]]:
+    def fewer_fans(self, kind: Kind, fans: Fans) -> list[tuple[int, Floats]]:
         """Numbers of fans that stand still in some server, and when: ``(time, server)``, 1 while it is that many."""
         if self.stopped_fans is None:
             return []
-        own, fans = kind.own(self.stopped_fans.astype(np.float64)), kind.server.fans
+        own = kind.own(self.stopped_fans.astype(np.float64))
         out = []
         for count in np.unique(own[own > 0]):
             if count >= fans.count:
@@ -305,17 +333,20 @@ class _Rack:
         return out
 
 
-def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None, steps: list[Step]) -> Places:
-    """Adds the servers of one kind. `prescribed` is the fans' duty, None where a controller makes it; `steps` what events do."""
-    group, server, fans, air, c_p = kind.group, kind.server, kind.server.fans, rack.air, rack.air.heat_capacity
-    places = Places()
+def _add_servers(rack: _Rack, kind: Kind, fans: Fans, parts: dict[str, Part], places: Places, prescribed: Floats | None,
+                 steps: list[Step]) -> None:
+    """Adds the air of servers of one kind. `prescribed` is the fans' duty, None where a controller makes it; `steps` what events
+    do."""
+    group, server, air, c_p = kind.group, kind.server, rack.air, rack.air.heat_capacity
     flows = lane_flows(server, air)
     low, high = float(flows.duty[0]), 1.0
-    parts = {name: _add_device(kind, i, places) for i, name in enumerate(server.device_names)}
     if prescribed is not None:
         duty = group.series(prescribed)
     else:
-        watched = [server.devices[i] for i in server.accelerators]
+        watched = [server.devices[i] for i in server.accelerators if i in server.in_air]
+        watched = watched or [server.devices[i] for i in server.in_air]
+        if not watched:
+            raise ScenarioError(f"{server.name}: no device is in the air for the fans' controller to watch; give fan_speed as a number")
         duty = group.control_signal(rack.design.fan_speed.control(
             [parts[name].junction for name, _, _ in watched], [mount.device for _, mount, _ in watched],
             fans.minimum_duty, 1.0))
@@ -333,7 +364,7 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None, steps: list
     if rack.supply_flow is not None or rack.flow_limits:
         drawn = group.law_signal(_flow_law(flows.duty, flows.flow.sum(axis=0) * air.density), duty, thinner)
     least = flows.flow.min(axis=1)  # m3/s that a lane may see
-    for count, when in rack.fewer_fans(kind):
+    for count, when in rack.fewer_fans(kind, fans):
         left, now = lane_flows(server, air, fans.count - count), group.series(when)
         least = np.minimum(least, left.flow.min(axis=1))
         fan_power = group.choice(fan_power, group.law_signal(_fan_law(fans, fans.count - count, air.density, low), duty, thinner), now)
@@ -362,11 +393,11 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None, steps: list
     for heat in (kind.conversion(), kind.supplied(rack.stages, [fan_power])):
         if heat is not None:
             group.source(exhaust, heat)
+            places.air_heat.append(heat)
+    places.air_heat.append(fan_power)
     places.positions.append("exhaust")
     places.coolant.append(exhaust)
     places.exhaust = exhaust
-    places.keep(group)
-    return places
 
 
 def _add_inlet(rack: _Rack, kind: Kind, inlet: Node, exhaust: Node, lanes: list[Signal], drawn: Signal | None) -> None:
@@ -419,7 +450,7 @@ def _add_inlet(rack: _Rack, kind: Kind, inlet: Node, exhaust: Node, lanes: list[
             group.stream(rack.cold_side, inlet, over)
 
 
-def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[str, Mount]], lane: Signal,
+def _add_row(rack: _Rack, kind: Kind, parts: dict[str, Part], row: list[tuple[str, Mount]], lane: Signal,
              span: tuple[float, float], met: Floats, at: Node, places: Places) -> Node:
     """Devices side by side in a lane share its air; returns the node behind them. `met`: flows that the lane will see."""
     group, c_p, part = kind.group, rack.air.heat_capacity, 1.0 / len(row)
@@ -433,7 +464,7 @@ def _add_row(rack: _Rack, kind: Kind, parts: dict[str, _Part], row: list[tuple[s
         places.coolant.append(cell)
         ends.append((cell, through, group.coefficient(c_p * part * mount.bypass, lane) if mount.bypass else None))
         through_one = met * part * (1 - mount.bypass) / mount.multiplicity
-        for message in sink_warnings(f"{kind.server.name}.{mount.names[0]}", mount.sink, through_one, rack.air):
+        for message in sink_warnings(f"{kind.server.name}.{mount.names[0]}", _in_air(mount), through_one, rack.air):
             if message not in rack.warnings:
                 rack.warnings.append(message)
     if len(ends) == 1 and ends[0][2] is None:
@@ -466,60 +497,21 @@ def _cached_flow_law(duty: bytes, flow: bytes) -> Table:
     return law_table(PchipInterpolator(at, value, extrapolate=True), float(at[0]), float(at[-1]))
 
 
-@dataclass
-class _Part:
-    junction: Node
-    case: Node
-    base: Node  # of the sink
-    interface: float  # K/W between case and base; 0 where they are one
-
-
-def _add_device(kind: Kind, i: int, places: Places) -> _Part:
-    """Nodes of one device and its sink's base, with its heat. `multiplicity` parts in parallel make one; `spread` is the
-    unit's own factor on its resistances."""
-    group, (name, mount, k) = kind.group, kind.server.devices[i]
-    d, n, spread = mount.device, mount.multiplicity, 1.0 if mount.spread is None else mount.spread[k]
-    if d.junction_resistance is None or d.case_capacity is None:
-        lump = group.node(name, n * (d.junction_capacity + mount.sink.capacity))
-        group.source(lump, kind.powered(i, lump, None))
-        places.junction.append(lump)
-        places.memory.append(None)
-        places.case.append(lump)
-        return _Part(lump, lump, lump, 0.0)
-    junction = group.node(f"{name} junction", n * d.junction_capacity)
-    case = group.node(f"{name} case", n * d.case_capacity)
-    base = group.node(f"{name} sink", n * mount.sink.capacity)
-    group.conductance(junction, case, n / (d.junction_resistance * spread))
-    memory = None
-    if d.memory_resistance is not None:
-        memory = group.node(f"{name} memory", n * (d.memory_capacity or 0.0))
-        group.conductance(memory, case, n / d.memory_resistance)
-    watts = kind.powered(i, junction, memory)
-    share = 0.0 if memory is None else d.memory_power_share
-    group.source(junction, watts, 1.0 - share)
-    if memory is not None:
-        group.source(memory, watts, share)
-    places.junction.append(junction)
-    places.case.append(case)
-    places.memory.append(memory)
-    return _Part(junction, case, base, (d.interface_resistance or 0.0) * spread / n)
-
-
-def _couple(rack: _Rack, kind: Kind, part: _Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float],
+def _couple(rack: _Rack, kind: Kind, part: Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float],
             cell: Node) -> None:
     """Case to base to the cell of air behind the sink, as laws of the lane's mass flow."""
-    group, n = kind.group, mount.multiplicity
-    law = (mount.sink, n, fraction / n, span, rack.air)
+    group, n, sink = kind.group, mount.multiplicity, _in_air(mount)
+    law = (sink, n, fraction / n, span, rack.air)
     warmer = None
-    if isinstance(mount.sink, PlateFinSink):  # a curve tells nothing of other air
+    if isinstance(sink, PlateFinSink):  # a curve tells nothing of other air
         half_way = 0.5 * (span[0] + span[1]) * fraction / n
-        table = _film_against_temperature(mount.sink, half_way, rack.ambient.air_pressure, rack.ambient.relative_humidity)
+        table = _film_against_temperature(sink, half_way, rack.ambient.air_pressure, rack.ambient.relative_humidity)
         warmer = rack.factor(kind, lambda T: np.interp(T, TEMPERATURES, table))
     group.conductance(part.base, cell, group.coefficient(1.0, flow, _coupling_law(*law), times=warmer))
     if part.base == part.case:
         return
     source = mount.device.contact_area or mount.device.die_area
-    if isinstance(mount.sink, CurveSink):  # its curve holds the base already
+    if isinstance(sink, CurveSink):  # its curve holds the base already
         group.conductance(part.case, part.base, 1.0 / (part.interface + LEAST_RESISTANCE))
     else:
         group.conductance(part.case, part.base, group.coefficient(1.0, flow, _base_law(*law, part.interface, source)))
@@ -533,7 +525,7 @@ def _film_against_temperature(sink: PlateFinSink, mass_flow: float, pressure: fl
 
 
 @lru_cache(maxsize=1024)
-def _coupling_law(sink: PlateFinSink | CurveSink, n: int, each: float, span: tuple[float, float], air: AirState) -> Table:
+def _coupling_law(sink: AirSink, n: int, each: float, span: tuple[float, float], air: AirState) -> Table:
     """Conductance of `n` sinks to the air behind them against the lane's mass flow, of which each takes the share `each`."""
     return law_table(lambda m: n * sink_coupling(sink, m * each, air), *span)
 

@@ -2,8 +2,8 @@
 
 ``add_to(network, site) -> Cooled``
     adds its nodes, streams and controllers to the network;
-``heat_rejection_power(heat) -> power``
-    what the room or the plant draws to get rid of `heat` [W].
+``heat_rejection_power(heat, liquid) -> power``
+    what the room or the plant draws to get rid of heat that leaves in air and in liquid [W].
 
 A design that answers to events says so: `takes_events` names their kinds, `setpoints` what a step may move, and a plant that
 stops has a `restart_delay` [s]. Events come as series of the site: `Site.set_point`, and `Site.timeline` for the rest.
@@ -24,7 +24,7 @@ from thermo.firmware import power_up
 from thermo.network import Group, Network, Node, Signal, Table
 from thermo.rack import Server
 
-__all__ = ["Cooled", "CoolingDesign", "Kind", "Places", "SetPoint", "Site", "Step", "stepped"]
+__all__ = ["AirPart", "Cooled", "CoolingDesign", "Kind", "Places", "SetPoint", "Site", "Step", "stepped"]
 
 Floats = NDArray[np.float64]
 
@@ -194,6 +194,7 @@ class Places:
     fan_power: list[int] = field(default_factory=list)
     pump_power: list[int] = field(default_factory=list)
     fan_duty: int | None = None
+    air_heat: list[Signal] = field(default_factory=list)  # W that fans, conversion and supplies give to the air
 
     def keep(self, group: Group) -> None:
         """Has all nodes recorded."""
@@ -205,14 +206,27 @@ class Places:
 
 
 @dataclass
+class AirPart:
+    """The air's part of a network that air and liquid share without touching: what goes in, less what is stored, leaves in air."""
+
+    heat: list[int]  # one a kind: column of the signal that is all heat put in [W]
+    nodes: list[list[Node]]  # of each kind
+    columns: list[list[int]]  # where those nodes are recorded
+    shared: list[int]  # numbers of shared nodes
+
+
+@dataclass
 class Cooled:
     """A rack's cooling in its network."""
 
     places: list[Places]  # one a kind
     supply_temperature: Any  # degC, scalar array or (time,)
-    heat_in_air: bool  # whether what leaves is counted as heat to air (else to liquid)
+    heat_in_air: bool  # whether all that leaves is counted as heat to air
     room: int | None = None  # number of the shared node that servers breathe while no cold air comes
     plant_capacity: float | None = None  # W of heat that the plant can remove; None: any
+    air: AirPart | None = None  # where some of the heat leaves in air and the rest in liquid; None: all one way
+    supply_node: int | None = None  # number of the shared node that is the supply, where it is no set point
+    hottest_fluid: tuple[float, str] | None = None  # degC up to which the liquid's properties are known, and its name
 
 
 class CoolingDesign(Protocol):
@@ -221,5 +235,5 @@ class CoolingDesign(Protocol):
     def add_to(self, network: Network, site: Site) -> Cooled:
         """Adds the design to the network."""
 
-    def heat_rejection_power(self, heat: Floats) -> Floats:
-        """Power [W] that gets rid of `heat` [W]."""
+    def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
+        """Power [W] that gets rid of `heat` [W] in air and that in `liquid`."""

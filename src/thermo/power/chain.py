@@ -376,5 +376,5 @@ def _accelerators(server: Server) -> int:
 
 def _full_power(server: Server) -> float:
     parts = sum(m.device.max_power * len(m.names) * m.multiplicity for m in server.mounts)
-    fans = server.fans.count * (server.fans.standby_power + server.fans.rated_power)
+    fans = 0.0 if (f := server.fans) is None else f.count * (f.standby_power + f.rated_power)
     return parts * (1 + server.conversion_slope) + server.conversion_loss + fans
