@@ -134,6 +134,10 @@ def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
     if assembly.cooled.heat_in_air and warmest > WARMEST_AIR:
         said.append(f"air: its laws hold up to {WARMEST_AIR:g} degC, here it reaches {warmest:.0f} degC: no rack runs "
                     "so; raise supply_flow or fan_speed, or lower recirculation")
+    if assembly.cooled.hottest_fluid is not None and warmest > assembly.cooled.hottest_fluid[0]:
+        limit, name = assembly.cooled.hottest_fluid
+        said.append(f"{name}: its properties are known up to {limit:g} degC, here it reaches {warmest:.0f} degC: it would boil; give more "
+                    "flow or colder coolant")
     if hot:
         said.append(f"above the limit: {max(hot)[1]}{_more(hot)}. It has no firmware here (firmware=None), so nothing slowed it down")
     if off:
@@ -266,6 +270,8 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
         supply = np.sum(supply * mass, axis=1) / np.sum(mass, axis=1)
     supply = np.broadcast_to(supply, mass.shape[:1]).copy()
     enclosed = assembly.site.timeline.without_cooling()
+    if cooled.supply_node is not None:
+        supply = solution.shared[:, cooled.supply_node] + assembly.network.reference
     if cooled.room is not None and enclosed is not None:  # servers breathe the room
         supply = np.where(enclosed != 0, solution.shared[:, cooled.room] + assembly.network.reference, supply)
     return {
@@ -354,17 +360,18 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     out = np.append(solution.energy_out[:-1] / span, solution.leaving)
     storing = np.append(np.diff(solution.stored) / span, solution.storing)
     residual = load + inside - out - storing
-    air = out if assembly.cooled.heat_in_air else np.zeros(n_time)
-    liquid = np.zeros(n_time) if assembly.cooled.heat_in_air else out
+    air = out if assembly.cooled.heat_in_air else _heat_to_air(assembly, solution, span)
+    liquid = out - air
     # What the rack's own supplies lose leaves with the rack's heat; what the electrical room takes up costs cooling there.
     chain, faults = scenario.power, scenario.faults
     removed = out
     if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
         shelf = chain.over_time(load, seconds, faults=faults, known=known)
         removed = out + shelf.heat("server-air") + shelf.heat("rack-liquid") - inside
+    removed = removed - liquid  # what chain stages lose in the rack is the room's to remove
     if assembly.cooled.plant_capacity is not None:
         removed = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling())
-    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed), faults=faults, known=known)
+    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed, liquid), faults=faults, known=known)
     drawn_in = supply.utility_power + supply.battery_power
     if supply.generator_power is not None:
         drawn_in = drawn_in + supply.generator_power
@@ -381,6 +388,27 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
         "pue": _over(drawn_in, it), "pue_mean": float(_over(np.array(drawn_in[:-1] @ span), np.array(it[:-1] @ span))),
         **_from_stores(supply, seconds),
     }
+
+
+def _heat_to_air(assembly: Assembly, solution: Solution, span: Floats) -> Floats:
+    """Heat that leaves in air [W], where a network has an air part and a liquid part that do not touch: what goes into the air
+    part less what is stored in it."""
+    network, part = assembly.network, assembly.cooled.air
+    out = np.zeros(span.size + 1)
+    if part is None:
+        return out
+    held = np.zeros(span.size + 1)
+    for g, signals, nodes, rates, heat, own, columns in zip(network.groups, solution.signals, solution.nodes, solution.rates, part.heat,
+                                                            part.nodes, part.columns, strict=True):
+        out += signals[:, :, heat].sum(axis=1)
+        for node, column in zip(own, columns, strict=True):
+            held += nodes[:, :, column] @ g.capacity[node]
+            out[-1] -= rates[node] @ g.capacity[node]
+    for j in part.shared:
+        held += solution.shared[:, j] * network.shared_capacity[j]
+        out[-1] -= solution.shared_rates[j] * network.shared_capacity[j]
+    out[:-1] -= np.diff(held) / span
+    return out
 
 
 def _from_stores(supply: Supply, seconds: Floats) -> dict[str, Floats]:

@@ -41,6 +41,8 @@ class Solution:
     stored: Floats  # (time,) J since the first sample
     leaving: float = 0.0  # W at the last sample
     storing: float = 0.0  # W at the last sample
+    rates: list[Floats] = field(default_factory=list)  # by group: (node, server), K/s at the last sample; 0 without capacity
+    shared_rates: Floats = field(default_factory=lambda: np.zeros(0))  # the same of shared nodes
     solver: str = ""
     statistics: dict[str, Any] = field(default_factory=dict)
 
@@ -108,6 +110,14 @@ def _close(network: Network, engine: Any, solution: Solution) -> None:
     engine.hold(*series, interval=network.time.size - 1, x=0.0)
     solution.leaving = float(engine.derivative(*series, state, slope, interval=network.time.size - 1, x=0.0))
     solution.storing = float(capacity @ slope)
+    at = 0  # the state is the nodes with capacity, group by group, then the shared ones
+    for held in [*(np.array(g.capacity) for g in network.groups), np.array(network.shared_capacity)]:
+        rate = np.zeros(held.shape)
+        n = int(np.count_nonzero(held > 0))
+        rate[held > 0] = slope[at:at + n]
+        solution.rates.append(rate)
+        at += n
+    solution.shared_rates = solution.rates.pop()
 
 
 def _implicit_is_cheaper(network: Network, engine: Any) -> bool:
