@@ -47,6 +47,11 @@ UNITS: dict[str, str] = {
     "handler_fan_share": "1", "chiller_cop": "1", "room_capacity": "J/K", "plant_capacity": "W", "restart_delay": "s",
     "setpoint": "degC", "margin": "K", "gain": "1/K", "integral_gain": "1/(K s)", "period": "s", "resolution": "1",
     "deadband": "K", "temperature": "degC", "output": "1",
+    # cold-plate cooling
+    "supply_temperature": "degC", "pump_speed": "1", "head": "Pa", "minimum_speed": "1", "supply_volume": "m3",
+    "return_volume": "m3", "reservoir_volume": "m3", "cells": "1", "cdu_share": "1", "valve": "1", "facility_flow": "m3/s",
+    "dew_margin": "K", "facility_share": "1", "liquid_chiller_cop": "1", "rated_heat": "W", "approach": "K",
+    "secondary_flow": "m3/s", "primary_flow": "m3/s", "wall_share": "1", "external_head": "Pa", "pump_power": "W",
     # events
     "t": "s", "duration": "s", "change": "K", "fan": "1",
 }

@@ -57,7 +57,9 @@ def rerun(result: xr.Dataset) -> xr.Dataset:
 
 
 def _point(value: Any, place: str) -> Any:
-    return _array(value, place) if isinstance(value, dict) and "sha256" in value else value
+    if isinstance(value, dict) and "sha256" not in value:
+        return {key: _point(inner, f"{place}.{key}") for key, inner in value.items()}
+    return _array(value, place) if isinstance(value, dict) else value
 
 
 def _array(told: dict[str, Any], place: str) -> xr.DataArray:

@@ -174,9 +174,11 @@ def scenario_json(scenario: Scenario) -> str:
 
 
 def _point(value: Any) -> Any:
-    """A set point for JSON: a number, a controller by its name and numbers, or a series."""
-    if isinstance(value, Described):
+    """A set point for JSON: a number, a controller by its name and numbers, a series, or a description of such."""
+    if hasattr(value, "control"):
         return {"control": type(value).__name__.lower(), **as_mapping(value)}
+    if isinstance(value, Described):
+        return {key: _point(getattr(value, key)) for key in type(value).model_fields if key != "provenance"}
     if isinstance(value, pd.Series):
         value = xr.DataArray(value.to_numpy(), dims="time", coords={"time": value.index.to_numpy()})
     return _series(value) if isinstance(value, xr.DataArray) else value

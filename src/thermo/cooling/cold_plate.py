@@ -578,7 +578,7 @@ def _add_exchanger(loop: _Loop, kind: Kind, cdu: Cdu, node: Node, speed: Signal,
     most = cdu.primary_flow * d.cdu_share if d.facility_flow is None else d.facility_flow
     C_most = most * water.density * water.heat_capacity
 
-    def conductance(s: Floats, opening: float) -> Floats:
+    def conductance(s: Floats, opening: Any) -> Floats:
         w = w_rated * s
         flow = RANGEABILITY ** (opening - 1.0)
         C = C_most * flow
@@ -605,7 +605,7 @@ def _add_exchanger(loop: _Loop, kind: Kind, cdu: Cdu, node: Node, speed: Signal,
                                                                                     high=1.0, unit="of rated speed")
     if usual is not None and not usual.ndim and not loop.site.timeline.steps("pump_speed"):
         s = max(float(usual), span[0])
-        table = law_table(lambda u: np.array([float(conductance(np.array(s), x)) for x in np.ravel(u)]), 0.0, 1.0)
+        table = law_table(lambda u: conductance(np.asarray(s), u), 0.0, 1.0)
         group.conductance(node, water_in, group.coefficient(share, opening, table))
     else:
         value = _of_two(group, conductance, speed, span, opening, (0.0, 1.0))

@@ -51,13 +51,16 @@ class Kind(NamedTuple):
 
     model: str  # "module:class"
     references: Mapping[str, str] = {}  # key -> kind
+    designs: Mapping[str, str] = {}  # value of the key `design` -> "module:class", where files of a kind describe several classes
 
 
 KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "devices": Kind("thermo.rack:Device"),
     "servers": Kind("thermo.rack:Server", {"device": "devices"}),
     "racks": Kind("thermo.rack:Rack", {"server": "servers"}),
-    "cooling": Kind("thermo.cooling:Air"),
+    "cooling": Kind("thermo.cooling:Air", {"fluid": "fluids", "cdu": "cdus"},
+                    {"air": "thermo.cooling:Air", "cold-plate": "thermo.cooling:ColdPlateCooling"}),
+    "cdus": Kind("thermo.cooling:Cdu"),
     "fluids": Kind("thermo.fluids:Fluid"),
     "stages": Kind("thermo.power:Stage"),
     "generators": Kind("thermo.power:Generator"),
@@ -220,7 +223,13 @@ def _refuse_large(data: dict[str, Any], where: str) -> None:
 def _built(kind: str, data: dict[str, Any], where: str) -> Any:
     if kind not in KINDS:
         raise ScenarioError(f"{where}: {shown(kind)} have no description to be read into{nearest(kind, KINDS)}")
-    module, _, name = KINDS[kind].model.partition(":")
+    model_name, designs = KINDS[kind].model, KINDS[kind].designs
+    if designs and "design" in data:
+        design = data["design"]
+        if not isinstance(design, str) or design not in designs:
+            raise ScenarioError(f"{where}: design is {shown(design)}{nearest(str(design)[:40], designs)}")
+        model_name, data = designs[design], {key: value for key, value in data.items() if key != "design"}
+    module, _, name = model_name.partition(":")
     model = getattr(importlib.import_module(module), name)
     return model.from_mapping(_described(kind, data, where, ""), where)
 
