@@ -10,10 +10,10 @@ from thermo.cooling.plate import (
     LiquidState,
     film_conductance,
     plate_base,
-    plate_coupling,
     plate_film,
     plate_pressure_drop,
     plate_resistance,
+    plate_uptake,
     plate_warnings,
     spreading_rectangular,
 )
@@ -69,12 +69,13 @@ def test_fins_that_conduct_without_limit_count_in_full():
     assert real[0] / ideal[0] == pytest.approx(part, rel=1e-5)
 
 
-def test_coupling_to_the_outlet_is_that_of_an_isothermal_base():
-    """q = G (T_base - T_out) is w (1 - exp(-UA/w)) (T_base - T_in), and resistance to the inlet is its reciprocal."""
+def test_uptake_is_that_of_an_isothermal_base():
+    """q = w (1 - exp(-UA/w)) (T_base - T_in), never more than the coolant can carry, and resistance to the inlet its reciprocal."""
     m = V * PG25.density
     w, UA = m * PG25.heat_capacity, film_conductance(PLATE, m, PG25)
     q = w * (1 - np.exp(-UA / w))  # for 1 K between base and inlet
-    assert plate_coupling(PLATE, m, PG25) * (1 - q / w) == pytest.approx(q, rel=1e-12)
+    assert plate_uptake(PLATE, m, PG25) == pytest.approx(q, rel=1e-12) and np.all(q < w)
+    assert float(plate_uptake(PLATE, 1e-7, PG25)) == pytest.approx(1e-7 * PG25.heat_capacity, rel=1e-12)
     R = plate_resistance(PLATE, m, PG25)
     assert R.to_inlet - R.base == pytest.approx(1 / q, rel=1e-12)
     assert R.to_inlet - R.to_mean == pytest.approx(0.5 / w, rel=1e-12)

@@ -366,14 +366,16 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     liquid = out - air
     # What the rack's own supplies lose leaves with the rack's heat; what the electrical room takes up costs cooling there.
     chain, faults = scenario.power, scenario.faults
-    removed = out
+    removed, warm = out, liquid
     if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
         shelf = chain.over_time(load, seconds, faults=faults, known=known)
         removed = out + shelf.heat("server-air") + shelf.heat("rack-liquid") - inside
-    removed = removed - liquid  # what chain stages lose in the rack is the room's to remove
+        if not assembly.cooled.heat_in_air:
+            warm = warm + shelf.heat("rack-liquid")
+    removed = removed - warm
     if assembly.cooled.plant_capacity is not None:
         removed = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling())
-    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed, liquid), faults=faults, known=known)
+    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed, warm), faults=faults, known=known)
     drawn_in = supply.utility_power + supply.battery_power
     if supply.generator_power is not None:
         drawn_in = drawn_in + supply.generator_power

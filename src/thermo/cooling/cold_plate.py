@@ -1,9 +1,9 @@
 r"""Cold plates: coolant through the trays of a rack, a loop with its delay, pumps, and a unit that gives the heat to the facility.
 
-In a tray the coolant takes parallel branches, and in a branch one plate after the other; a cell of coolant behind each plate
-is at what leaves it,
+In a tray the coolant takes parallel branches, and in a branch one plate after the other. Of the coolant that comes to a plate
+a part ``X/w`` leaves it as warm as the roots of its fins, the rest as it came; a cell of mixed coolant is behind,
 
-.. math:: C \dot T_k = w (T_{k-1} - T_k) + G (T_{base} - T_k), \qquad G = w (e^{UA/w} - 1),
+.. math:: C \dot T_k = (w - X) T_{k-1} + X T_{base} - w T_k, \qquad X = w (1 - e^{-UA/w}),
 
 which for a base at one temperature is exact at rest (`thermo.cooling.plate`). What is not on plates gives its heat to the
 server's air, whose lanes and fans are those of `thermo.cooling.air`; air and coolant do not touch, so that what leaves in
@@ -37,7 +37,7 @@ from thermo._provenance import Provenance
 from thermo.cooling.air import Air
 from thermo.cooling.control import PI, Curve
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part
-from thermo.cooling.plate import LiquidState, plate_base, plate_coupling, plate_pressure_drop, plate_warnings
+from thermo.cooling.plate import LiquidState, plate_base, plate_pressure_drop, plate_uptake, plate_warnings
 from thermo.cooling.site import AirPart, Cooled, Kind, Places, SetPoint, Site, Step, stepped
 from thermo.errors import ScenarioError
 from thermo.fluids import Fluid
@@ -470,8 +470,11 @@ def _add_row(loop: _Loop, kind: Kind, parts: dict[str, Part], row: list[tuple[st
         each = share / len(row) / n  # of the tray's coolant through one plate
         cell = group.node(f"coolant behind {name}", n * plate.volume * loop.liquid.density * c_p)
         carried = group.coefficient(c_p * share / len(row), m_dot)
-        group.stream(at, cell, carried)
-        _couple(loop, kind, part, mount, m_dot, each, min(T, loop.hot), warmed, cell)
+        taken = _couple(loop, kind, part, mount, m_dot, each, min(T, loop.hot), warmed)
+        rest = group.total([m_dot, taken], [c_p * share / len(row), -1.0])
+        group.stream(at, part.base, group.coefficient(1.0, taken))
+        group.stream(part.base, cell, group.coefficient(1.0, taken))
+        group.stream(at, cell, group.coefficient(1.0, rest))
         places.positions.append(name)
         places.coolant.append(cell)
         ends.append((cell, carried))
@@ -488,34 +491,35 @@ def _add_row(loop: _Loop, kind: Kind, parts: dict[str, Part], row: list[tuple[st
     return behind
 
 
-def _couple(loop: _Loop, kind: Kind, part: Part, mount: Mount, m_dot: Signal, each: float, T: float, warmed: float, cell: Node
-            ) -> None:
-    """Case to the roots of the fins to the cell of coolant behind the plate, as laws of the tray's flow and supply temperature."""
+def _couple(loop: _Loop, kind: Kind, part: Part, mount: Mount, m_dot: Signal, each: float, T: float, warmed: float) -> Signal:
+    """Links case and roots of the fins; returns the coolant's uptake there [W/K], as laws of the tray's flow and supply temperature."""
     group, plate, n, d = kind.group, _plate(mount), mount.multiplicity, loop.design
-    rated = 1.1 * loop.density * (kind.server.coolant_flow or 0.0)
-    span = 0.9 * d.pump.minimum_speed * rated / 1.1, rated
+    rated = loop.density * (kind.server.coolant_flow or 0.0)
+    span = 0.9 * d.pump.minimum_speed * rated, 1.1 * rated
     lump = part.base == part.case
     contact = mount.device.contact_area or mount.device.die_area
 
-    def film(m: Floats, temperature: float) -> Floats:
+    def uptake(m: Floats, temperature: float) -> Floats:
         liquid = LiquidState.at(d.fluid, temperature)
-        G = n * plate_coupling(plate, m * each, liquid)
-        return np.asarray(1 / (1 / G + plate_base(plate, m * each, liquid, None) / n)) if lump else G
+        X = n * plate_uptake(plate, m * each, liquid)
+        return np.asarray(1 / (1 / X + plate_base(plate, m * each, liquid, None) / n)) if lump else X
 
     def base(m: Floats, temperature: float) -> Floats:
         liquid = LiquidState.at(d.fluid, temperature)
         return np.asarray(1 / (part.interface + plate_base(plate, m * each, liquid, contact) / n + LEAST_RESISTANCE))
 
     moves = d.cdu is None and bool(loop.supply.steps or loop.supply.usual.ndim)
-    supply = loop.supply.signal(kind) if moves else None
-    for a, b, law in ((part.base, cell, film), *(() if lump else ((part.case, part.base, base),))):
-        if supply is None:
-            table = _law_of_flow(law, T, span, (plate, d.fluid, each, n, lump, part.interface if law is base else -1.0, contact))
-            group.conductance(a, b, group.coefficient(1.0, m_dot, table))
-        else:
-            value = _of_two(group, _warmed(law, warmed, loop.hot), m_dot, span, supply,
-                            (max(COLDEST, d.fluid.lowest_temperature), min(HOTTEST, d.fluid.highest_temperature)))
-            group.conductance(a, b, group.coefficient(1.0, value))
+
+    def signal(law: Callable[[Floats, float], Floats]) -> Signal:
+        if moves:
+            return _of_two(group, _warmed(law, warmed, loop.hot), m_dot, span, loop.supply.signal(kind),
+                           (max(COLDEST, d.fluid.lowest_temperature), min(HOTTEST, d.fluid.highest_temperature)))
+        key = (plate, d.fluid, each, n, lump, part.interface if law is base else -1.0, contact)
+        return group.law_signal(_law_of_flow(law, T, span, key), m_dot)
+
+    if not lump:
+        group.conductance(part.case, part.base, group.coefficient(1.0, signal(base)))
+    return signal(uptake)
 
 
 def _warmed(law: Callable[[Floats, float], Floats], by: float, hottest: float) -> Callable[[Floats, float], Floats]:

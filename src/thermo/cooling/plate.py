@@ -30,11 +30,10 @@ from thermo.errors import ScenarioError
 from thermo.fluids import Fluid
 from thermo.rack import ColdPlate, CurvePlate
 
-__all__ = ["LiquidState", "PlateResistance", "curve_plate", "film_conductance", "plate_base", "plate_coupling", "plate_film",
-           "plate_pressure_drop", "plate_resistance", "plate_warnings", "spreading_rectangular"]
+__all__ = ["LiquidState", "PlateResistance", "curve_plate", "film_conductance", "plate_base", "plate_film",
+           "plate_pressure_drop", "plate_resistance", "plate_uptake", "plate_warnings", "spreading_rectangular"]
 
 Floats = NDArray[np.float64]
-MOST_TRANSFER_UNITS = 50.0  # UA / w, beyond which the coolant leaves at the temperature of the base
 CLOSE = 0.05  # of each point, within which a curve has to meet a data sheet
 LAMINAR = 2300.0  # Reynolds number up to which friction is laminar
 SERIES_TERMS = 120  # of the spreading resistance, each way
@@ -144,14 +143,10 @@ def _measured_in(fluid: str, temperature: float) -> LiquidState:
     return LiquidState.at(Fluid.from_library(fluid), temperature)
 
 
-def plate_coupling(plate: ColdPlate | CurvePlate, m_dot: ArrayLike, liquid: LiquidState) -> Floats:
-    """Conductance [W/K] between the roots of the fins and the coolant that *leaves* the plate, exact for one temperature there.
-
-    ``w (e^(UA/w) - 1)``: the cell of coolant behind the plate is at its outlet, so that ``G (T_base - T_out)`` is
-    ``w (1 - e^(-UA/w)) (T_base - T_in)``.
-    """
+def plate_uptake(plate: ColdPlate | CurvePlate, m_dot: ArrayLike, liquid: LiquidState) -> Floats:
+    """Heat that the coolant takes up for each kelvin between the roots of the fins and what enters, ``w (1 - e^(-UA/w))`` [W/K]."""
     w = np.asarray(m_dot, dtype=np.float64) * liquid.heat_capacity
-    return np.asarray(w * np.expm1(np.minimum(film_conductance(plate, m_dot, liquid) / w, MOST_TRANSFER_UNITS)))
+    return np.asarray(w * -np.expm1(-film_conductance(plate, m_dot, liquid) / w))
 
 
 def plate_base(plate: ColdPlate | CurvePlate, m_dot: ArrayLike, liquid: LiquidState, contact_area: float | None) -> Floats:
