@@ -1,0 +1,117 @@
+"""Library of liquid racks against what is published of them: heat, flow, pressure, temperatures over the flow guide; units."""
+import numpy as np
+import pytest
+
+import thermo
+from thermo import library
+from thermo.cooling import Cdu, ColdPlateCooling
+from thermo.cooling.cold_plate import tray_pressure_drop
+from thermo.cooling.plate import LiquidState, plate_pressure_drop, plate_resistance
+from thermo.rack import ColdPlate, Rack
+
+LIQUID = [n for n in library.names("racks") if library.server(library.rack(n).slots[0].server.name).branches]
+LPM = 1 / 6e4
+
+
+def full(rack, **changes):
+    return thermo.simulate_rack(rack, 1.0, power="ideal", **changes).isel(time=-1)
+
+
+@pytest.mark.parametrize("name", LIQUID)
+def test_every_liquid_rack_runs(name):
+    """At full load nothing is at its limit, nothing is warned of, heat adds up in air and liquid; caps take a few percent of clocks
+    where dies are warmer than where they are rated."""
+    rack = Rack.from_library(name)
+    rack = rack.with_servers(min(rack.n_server, 4))
+    r = thermo.simulate_rack(rack, 1.0)
+    assert r.attrs["warnings"] == "[]"
+    end = r.isel(time=-1)
+    assert float(abs(end.energy_residual)) <= 1e-9 * float(end.it_power)
+    assert float(end.clock_fraction.min()) > 0.95
+    limit = end.max_operating_temperature
+    assert bool((end.junction_temperature <= limit.where(limit.notnull(), 200.0)).all())
+    assert float(end.heat_to_liquid) > 0.7 * float(end.it_power)
+
+
+def test_nvl72_balance():
+    """C04: 115.56 kW on plates, 130 L/min of PG25 at 40 degC warm by 13.2 K, within 2 %; water by 12.9 K."""
+    rack = Rack.from_library("gb200-nvl72")
+    design = library.load("cooling", "cold-plate")
+    s = rack.slots[0].server
+    on_plates = rack.n_server * sum(m.device.max_power * m.multiplicity for i, (_, m, _) in enumerate(s.devices) if i not in s.in_air)
+    assert on_plates == pytest.approx(115_560) and s.coolant_flow * rack.n_server == pytest.approx(130 * LPM, rel=1e-5)
+    for fluid, rise in (("pg25", 13.2), ("water", 12.9)):
+        r = full(rack, cooling=design.replace(fluid=fluid))
+        assert float(r.heat_to_liquid - r.pump_power) == pytest.approx(115_560, rel=2e-3)
+        assert float(r.return_temperature - r.supply_temperature) == pytest.approx(rise, rel=0.02)
+
+
+def test_nvl72_heat_in_air():
+    """HPE: 132 kW, of which 115 in liquid and 17 in air, the power shelves' loss included."""
+    r = thermo.simulate_rack("gb200-nvl72", 1.0).isel(time=-1)
+    assert float(r.heat_to_liquid) == pytest.approx(115e3, rel=0.03)
+    assert float(r.heat_to_air) == pytest.approx(17e3, rel=0.12)
+
+
+def test_flow_guide_is_an_isotherm():
+    """The vendor's flow against supply temperature, 0.4 L/min/kW at 25 degC to 1.3 at 45, holds the model's GPU within 2 K of one
+    temperature, with nothing fitted to it; half of that flow at 45 degC would cost 5 K and more."""
+    rack = Rack.from_library("gb200-nvl72").with_servers(1)
+    server, design = rack.slots[0].server, library.load("cooling", "cold-plate")
+    guide = ((25.0, 0.4), (30.0, 0.5), (35.0, 0.7), (40.0, 0.9), (45.0, 1.3))
+
+    def hottest(supply, per_kW):
+        here = rack.replace(slots=(rack.slots[0].replace(server=server.replace(coolant_flow=per_kW * 6.42 * LPM)),))
+        return float(full(here, cooling=design.replace(supply_temperature=supply)).junction_temperature.sel(device="gpu0")[0])
+
+    found = np.array([hottest(*point) for point in guide])
+    assert np.ptp(found) < 4.0 and np.max(found) < 87.0, found
+    assert hottest(45.0, 0.65) > found[-1] + 5.0
+
+
+def test_plates_against_published_targets():
+    """GB200 plate: below 0.03 K/W and 20 kPa (S48), 0.045 to 0.15 K cm2/W (S24), as its geometry has it."""
+    mount = library.server("gb200-nvl72-tray").mounts[0]
+    assert isinstance(mount.sink, ColdPlate)
+    liquid = LiquidState.at(thermo.Fluid.from_library("pg25"), 45.0)
+    m = np.array([1.62 * LPM * liquid.density])
+    R = plate_resistance(mount.sink, m, liquid, mount.device.contact_area)
+    assert float(R.to_inlet[0]) < 0.03 and float(plate_pressure_drop(mount.sink, m, liquid)[0]) < 20e3
+    assert 0.045 < float((R.base + R.film)[0]) * mount.device.contact_area * 1e4 < 0.15
+
+
+def test_node_pressure():
+    """A compute tray takes 10 psi at its flow, within a third: plates from geometry, hoses and disconnects as told."""
+    drops = tray_pressure_drop(library.server("gb200-nvl72-tray"), thermo.Fluid.from_library("pg25"), 46.0)
+    assert max(drops.values()) == pytest.approx(69e3, rel=0.1)
+    plates = max(drops.values()) - library.server("gb200-nvl72-tray").coolant_drop
+    assert 0.4 < plates / max(drops.values()) < 0.62, "52 % of the loop of S06 is in plates"
+
+
+@pytest.mark.parametrize("name", library.names("cdus"))
+def test_units_are_physical(name):
+    """Effectiveness 0.6 to 0.9, some 2 to 5 transfer units, 1 to 1.6 L/min/kW, pumps 0.5 to 2 % of the heat."""
+    unit = Cdu.from_library(name)
+    assert 0.6 < unit.effectiveness < 0.9
+    assert 1.5 < unit.conductance / min(unit.capacity_rates) < 6
+    assert 0.8 < unit.secondary_flow * 6e4 / (unit.rated_heat / 1e3) < 1.6
+    if unit.pump_power is not None:
+        assert 0.005 < unit.pump_power / unit.rated_heat < 0.02
+        assert 0.2 < unit.external_head * unit.secondary_flow / unit.pump_power < 0.4
+
+
+@pytest.mark.parametrize("name, NTU", [("coolchip-cdu-121", 3.75), ("xdu1350", 4.2), ("cm25-2", 2.5)])
+def test_decoded_units(name, NTU):
+    """Transfer units as decoded elsewhere from the same sheets, within 10 %: there both sides had equal heat capacity."""
+    unit = Cdu.from_library(name)
+    assert unit.conductance / min(unit.capacity_rates) == pytest.approx(NTU, rel=0.1)
+
+
+def test_designs_of_the_library():
+    """Each file of `cooling` is the design that it names; the one with a unit runs a rack of its size."""
+    assert isinstance(library.load("cooling", "cold-plate"), ColdPlateCooling)
+    assert isinstance(library.load("cooling", "air"), thermo.cooling.Air)
+    assert library.load("cooling", "cold-plate-w32").fluid.name == "water"
+    r = full("gb200-nvl72", cooling="cold-plate-cdu", ambient={"facility_water_temperature": 32.0})
+    assert float(r.supply_temperature) == pytest.approx(40.0, abs=0.01)
+    assert float(abs(r.energy_residual)) <= 1e-9 * float(r.it_power)
