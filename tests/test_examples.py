@@ -39,6 +39,13 @@ def test_ride_through_of_a_utility_outage():
     assert [round(row[c]) for c in ("first_after", "throttles_after", "shuts_down_after", "electrical_ride_through")] == [42, 153, 214, 445]
 
 
+def test_flow_for_warm_water():
+    """The vendor's flow guide within 8 % from 25 to 45 degC; at 50 degC no flow holds the GPU at 80 degC."""
+    table = load("warm_water").main((25.0, 35.0, 45.0, 50.0))
+    assert table["least_flow"].iloc[:3].to_numpy() == pytest.approx(table["guide"].iloc[:3].to_numpy(), rel=0.08)
+    assert np.isnan(table["least_flow"].iloc[3])
+
+
 def test_mi300x_predicted_from_another_run():
     """Mean junction RMSE within 2.5 K; the loaded card within 3 K (a free two-node fit reaches 2.5 K on it)."""
     for score in load("validate_mi300x").main().values():
