@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 TSD, TSP, TS, T = ("time", "server", "device"), ("time", "server", "position"), ("time", "server"), ("time",)
 LONGEST_SERIES = 50_000  # numbers of a series that the result repeats
 WARMEST_AIR = 100.0  # degC, to which the formulas of moist air vouch
+COUNTS = ("steps", "requests_done", "prompt_tokens_served", "output_tokens_served")  # what a made-up workload says of its work
 FULL_CLOCK = 1 - 1e-9
 MEAN, POINT = "time: mean (over the interval that begins at the sample)", "time: point"
 
@@ -36,6 +37,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "coolant_temperature": (TSP, "degC", "fluid behind each position along its path", POINT),
     "device_power": (TSD, "W", "electrical power of the device", MEAN),
     "clock_fraction": (TSD, "1", "clock over the clock asked for", MEAN),
+    "work_asked": (T, "1", "mean utilisation asked of the accelerators", MEAN),
     "work_lost": (T, "1", "share of the work asked of the accelerators that clocks left undone, each on its own", MEAN),
     "work_lost_in_step": (T, "1", "the same where all wait for the slowest, as a synchronous job does", MEAN),
     "supply_temperature": (T, "degC", "primary coolant supplied to the rack; room air while no cold air comes", POINT),
@@ -89,6 +91,7 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "source": f"thermo {thermo.__version__}", "version": thermo.__version__, "solver": solution.solver,
              "solver_statistics": json.dumps(solution.statistics), "scenario": scenario_json(scenario),
              "workload_source": str(load.get("source", "")), "workload_licence": str(load.get("licence", "")),
+             **{f"workload_{key}": float(load[key]) for key in COUNTS if key in load},
              "workload_interpolation": str(load.get("interpolation", "constant")),
              "reference_temperature": assembly.network.reference, "final_step": state["step"], "plant_feed": scenario.power.plant_feed or "utility",
              "room_cop": scenario.power.room_cop,
@@ -301,24 +304,26 @@ def _of_devices(assembly: Assembly, solution: Solution, names: list[str]) -> tup
     return power, clock
 
 
-def _work_lost(assembly: Assembly, clock: Floats, names: list[str]) -> dict[str, Floats]:
-    """What clocks below full left undone of the work asked for, weighted by utilisation."""
+def _work(assembly: Assembly, clock: Floats, names: list[str]) -> dict[str, Floats]:
+    """The work asked for, and what clocks below full left undone of it, weighted by utilisation."""
     n_time = clock.shape[0]
-    asked, undone, slowest = np.zeros(n_time), np.zeros(n_time), np.ones(n_time)
-    if np.fmin.reduce(clock, axis=None) == 1.0:
-        return {"work_lost": np.zeros(n_time), "work_lost_in_step": np.zeros(n_time)}
+    asked, undone, slowest, n = np.zeros(n_time), np.zeros(n_time), np.ones(n_time), 0
+    throttled = np.fmin.reduce(clock, axis=None) < 1.0
     for kind, power in zip(assembly.site.kinds, assembly.asked, strict=True):
         for i in kind.server.accelerators:
             name, mount, _ = kind.server.devices[i]
             c, d = clock[:, kind.first:kind.first + kind.group.n_server, names.index(name)], mount.device
             u = np.clip((power.devices[i] / mount.multiplicity - d.idle_power) / (d.max_power - d.idle_power), 0.0, 1.0)
-            u = np.broadcast_to(u[:, None] if u.ndim == 1 else u, c.shape)
+            u = np.broadcast_to(u[:, None] if u.ndim == 1 else u, (n_time, u.shape[1] if u.ndim == 2 else 1))
             if power.linear:
                 u = np.append(0.5 * (u[:-1] + u[1:]), u[-1:], axis=0)
-            asked += u.sum(axis=1)
-            undone += (u * (1.0 - c)).sum(axis=1)
-            slowest = np.minimum(slowest, np.where(u > 0, c, 1.0).min(axis=1))
-    return {"work_lost": np.divide(undone, asked, out=np.zeros(n_time), where=asked > 0), "work_lost_in_step": 1.0 - slowest}
+            n += c.shape[1]
+            asked += u.mean(axis=1) * c.shape[1]
+            if throttled:
+                undone += (u * (1.0 - c)).sum(axis=1)
+                slowest = np.minimum(slowest, np.where(u > 0, c, 1.0).min(axis=1))
+    return {"work_asked": asked / n, "work_lost": np.divide(undone, asked, out=np.zeros(n_time), where=asked > 0),
+            "work_lost_in_step": 1.0 - slowest}
 
 
 def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[str, Any]:
@@ -373,7 +378,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     assembly.site.warnings.extend(supply.warnings)
     return {
         "device_power": device,
-        "clock_fraction": clock, **_work_lost(assembly, clock, names),
+        "clock_fraction": clock, **_work(assembly, clock, names),
         "it_power": it, "conversion_loss": conversion, "fan_power": fan, "pump_power": pump,
         "heat_rejection_power": supply.plant + supply.room_cooling_power, "stage_loss": supply.stage_loss,
         "utility_power": supply.utility_power, "heat_to_air": air,
