@@ -64,6 +64,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "final_node_temperature": (("node", "server"), "K", "state at the end, rise above reference_temperature", ""),
     "final_control_output": (("controller", "server"), "1", "controller outputs at the end", ""),
     "final_control_integral": (("controller", "server"), "1", "controller integrals at the end", ""),
+    "final_store_charge": (("stage",), "1", "charge of the stage's battery or energy store at the end", ""),
+    "final_store_debt": (("stage",), "J", "energy taken from it and not yet put back at the end", ""),
     "final_shared_temperature": (("shared_node",), "K", "shared nodes at the end, rise above reference_temperature", ""),
 }
 
@@ -365,11 +367,12 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     chain, faults = scenario.power, scenario.faults
     removed = out
     if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
-        shelf = chain.over_time(load, seconds, faults=faults, known=known)
+        shelf = chain.over_time(load, seconds, faults=faults, known=known, stores=scenario.stores)
         removed = out + shelf.heat("server-air") + shelf.heat("rack-liquid") - inside
     if assembly.cooled.plant_capacity is not None:
         removed = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling())
-    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed), faults=faults, known=known)
+    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed), faults=faults, known=known,
+                             stores=scenario.stores)
     drawn_in = supply.utility_power + supply.battery_power
     if supply.generator_power is not None:
         drawn_in = drawn_in + supply.generator_power
@@ -384,11 +387,11 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
         "utility_power": supply.utility_power, "heat_to_air": air,
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,
         "pue": _over(drawn_in, it), "pue_mean": float(_over(np.array(drawn_in[:-1] @ span), np.array(it[:-1] @ span))),
-        **_from_stores(supply, seconds),
+        **_from_stores(supply, seconds, chain.stage_names),
     }
 
 
-def _from_stores(supply: Supply, seconds: Floats) -> dict[str, Floats]:
+def _from_stores(supply: Supply, seconds: Floats, stages: tuple[str, ...]) -> dict[str, Floats]:
     """How fast the utility's power changes; what generator and stores give, where the chain has them."""
     ramp = np.zeros(seconds.size)
     ramp[1:] = np.diff(supply.utility_power) / np.diff(seconds)
@@ -401,6 +404,9 @@ def _from_stores(supply: Supply, seconds: Floats) -> dict[str, Floats]:
         out["battery_charge"] = supply.battery_charge
     if supply.battery_charge is not None or np.any(supply.battery_power):
         out["battery_power"] = supply.battery_power
+    if supply.stores:
+        for name, what in (("final_store_charge", "charge"), ("final_store_debt", "debt")):
+            out[name] = np.array([getattr(supply.stores[s], what) if s in supply.stores else np.nan for s in stages])
     return out
 
 
