@@ -98,6 +98,32 @@ class Day:
     track_solver_steps.unit = "steps"
 
 
+class Silicon:
+    """The same day in watts and in utilisation: 'measured' power answers nothing; 'leaking' follows the junction; 'throttled' is
+    too hot at full clock, so that firmware ticks four times a second through much of the day."""
+
+    params = [["measured", "leaking", "throttled"]]
+    param_names = ["silicon"]
+
+    def setup(self, silicon):
+        warnings.simplefilter("ignore")
+        self.rack, load = cases.build("rack", samples=5761)
+        self.load = load.copy(data=72.0 + 628.0 * load).assign_attrs(units="W") if silicon == "measured" else load
+        self.settings = dict(cooling=Air(fan_speed=0.7), ambient={"air_temperature": 42.0 if silicon == "throttled" else 22.0})
+
+    def time_simulate(self, silicon):
+        thermo.simulate_rack(self.rack, self.load, **self.settings)
+
+    def track_worst_error(self, silicon):
+        """Of junctions over an hour, against TR-BDF2 at a hundredth of the tolerance [K]."""
+        load = self.load.isel(time=slice(0, 241))
+        exact, fine = (thermo.simulate_rack(self.rack, load, solver=solver, tolerance=tolerance, **self.settings)
+                       for solver, tolerance in (("propagator", 0.01), ("tr-bdf2", 1e-4)))
+        return float(np.abs(exact.junction_temperature - fine.junction_temperature).max())
+
+    track_worst_error.unit = "K"
+
+
 class Racks:
     """A quarter of an hour of each rack."""
 

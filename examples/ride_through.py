@@ -1,16 +1,16 @@
 """The utility fails under a rack of four DGX H100: what gives up first, the battery or the air, and when?
 
 The UPS carries servers and their fans; the room's air handlers and the chiller stop. At full load the air that servers
-breathe passes 35 degC after 42 s, the first GPU its operating limit after 153 s and its shutdown limit after 214 s; the
-battery would have lasted 445 s. The cooling, not the battery, is what this rack cannot do without: also with power back within
-seconds it shuts down, for the chiller is taken to need 240 s to give cold air again.
+breathe passes 35 degC after 42 s, and after 140 s the first GPU is at its operating limit: firmware then holds it there by its
+clock, down to a tenth. That buys time. The first device shuts down after 440 s, and it is a drive, which has no clock to
+lower; the battery, less loaded by then, would have lasted 634 s. The cooling, not the battery, is what this rack cannot do
+without: also with power back within seconds, for the chiller is taken to need 240 s to give cold air again.
 
-The order is the same at every load. At 20 % it is a DPU that throttles first, from 30 to 50 % a CPU: fans turn slowly there, for
+The order is the same at every load. At 20 % it is a DPU that throttles first, at 30 and 40 % a CPU: fans turn slowly there, for
 they follow the GPUs. Network cards that are above their limit before the outage are not counted (`above_before`).
 
 What this rests on. The room's heat capacity is the default, an estimate of 6 J/K a watt of rated power: instants go in
-proportion to it, and it is worth measuring. No device is slowed down here, so temperatures behind the first limit are those of
-full clocks.
+proportion to it, and it is worth measuring.
 """
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ def figure(result, table):
     minutes = (result["time"].values - BEGIN) / 60.0
     gpus = np.flatnonzero(result["device_kind"].values == "gpu")
     hottest = result["junction_temperature"].isel(device=gpus).max(("server", "device"))
-    limits = {name: float(result[name][gpus[0]]) for name in ("max_operating_temperature", "shutdown_temperature")}
+    limit = float(result["max_operating_temperature"][gpus[0]])
     fig, (top, middle, right) = plt.subplots(1, 3, figsize=(13.5, 4.4), layout="constrained", width_ratios=(1.3, 0.8, 1.2))
 
     for name, series, colour in (("hottest GPU", hottest, "#b2182b"), ("exhaust", result["return_temperature"], "#ef8a62"),
@@ -65,14 +65,13 @@ def figure(result, table):
         top.annotate(name, (-0.95, float(series[0])), xytext=(0, -11), textcoords="offset points", fontsize=8, color=colour)
     last = at["shuts_down_after"] / 60.0
     for name, y, x, colour in (("inlet limit, A2", INLET_LIMIT, at["inlet_above_limit_after"], "#2166ac"),
-                               ("GPU throttles", limits["max_operating_temperature"], at["throttles_after"], "#b2182b"),
-                               ("GPU shuts down", limits["shutdown_temperature"], at["shuts_down_after"], "#b2182b")):
+                               ("GPU throttles", limit, at["throttles_after"], "#b2182b")):
         top.axhline(y, color=colour, lw=0.8, ls=":")
         top.plot(x / 60.0, y, "o", color=colour, ms=5)
         top.annotate(f"{name}: {x:.0f} s", (x / 60.0, y), xytext=(-6, 4), textcoords="offset points", ha="right", fontsize=8, color=colour)
     top.axvspan(last, 1e3, color="0.92", zorder=0)
-    top.text(last + 0.08, 22.0, "shut down", fontsize=8, color="0.4")
-    top.set(xlim=(-1.0, 1.25 * last), ylim=(20.0, 105.0), xlabel="time after the outage [min]", ylabel="temperature [degC]",
+    top.text(last + 0.08, 22.0, f"{at['shuts_down_where'].split(', ')[-1]} shut down\n{60 * last:.0f} s", fontsize=8, color="0.4")
+    top.set(xlim=(-1.0, 1.3 * last), ylim=(20.0, 105.0), xlabel="time after the outage [min]", ylabel="temperature [degC]",
             title=f"Utility outage at {at['it_power'] / 1e3:.0f} kW")
 
     empty = at["electrical_ride_through"] / 60.0

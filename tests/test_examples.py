@@ -33,10 +33,17 @@ def test_b200_says_what_was_not_measured():
 
 
 def test_ride_through_of_a_utility_outage():
-    """At full load the inlets pass their limit after 42 s, a GPU throttles after 153 s, the battery lasts 445 s."""
+    """At full load the inlets pass their limit after 42 s, a GPU throttles after 140 s, a drive shuts down after 440 s, the battery lasts 634 s."""
     row = load("ride_through").sweep([1.0]).iloc[0]
     assert row["first"] == "inlet above limit"
-    assert [round(row[c]) for c in ("first_after", "throttles_after", "shuts_down_after", "electrical_ride_through")] == [42, 153, 214, 445]
+    assert [round(row[c]) for c in ("first_after", "throttles_after", "shuts_down_after", "electrical_ride_through")] == [42, 140, 440, 634]
+
+
+def test_work_lost_in_a_warm_room():
+    """A percent by the power limit at 25 degC, where the fans still have something in hand; a tenth and more beyond the limit."""
+    table = load("throttling").steady([25.0, 50.0])
+    assert table["work_lost"].tolist() == pytest.approx([0.006, 0.129], abs=0.002)
+    assert 72 - 0.5 < table["junction"][0] < 72.5 and 85 < table["junction"][1] <= 87.0
 
 
 def test_flow_for_warm_water():

@@ -319,3 +319,15 @@ def test_what_happened_to_devices_is_said():
         r = thermo.simulate_rack(weak, watts(600.0), cooling=thermo.cooling.Air(fan_speed=0.5), initial=25.0)
     assert float(r.device_power.isel(time=-1, device=0).item()) == 0 and float(r.clock_fraction[-1, 0, 0]) == 0
     assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.max())
+
+
+def test_steps_of_a_training_job_are_lost():
+    """A job in step, capped to a clock that is known: its steps in the same share; on tokens each device counts for itself."""
+    slow = with_device({"firmware": Firmware(), "power_cap": 500.0}, of=rack.with_servers(1))
+    job = thermo.workload.training(duration=600.0, compute=0.95, communication=0.95, device=None)
+    r = thermo.simulate_rack(slow, job, cooling=thermo.cooling.Air(fan_speed=1.0), time_step=10.0)
+    lost = thermo.summary.work_lost(r)
+    assert lost["steps"] == pytest.approx(job.attrs["steps"] * lost["share_in_step"]) and lost["steps"] > 10
+    asked, span = r.work_asked.values[:-1], np.diff(r.time.values)
+    assert lost["share"] == pytest.approx(float((asked * span) @ r.work_lost.values[:-1] / (asked @ span)))
+    assert lost["device_hours"] == pytest.approx(lost["share"] * 8 * float(asked @ span) / 3600)

@@ -64,7 +64,7 @@ def test_firmware_buys_time():
     with_firmware = light_rack(capacity=50.0).map_servers(lambda s: s.replace(mounts=tuple(m.replace(device=quick) for m in s.mounts)))
     rows = [thermo.ride_through(rack, 0.8, event="cooling_loss", cooling=COOLING, horizon=16000.0, time_step=20.0).iloc[0]
             for rack in (light_rack(capacity=50.0), with_firmware)]
-    assert rows[1]["throttles_after"] == pytest.approx(rows[0]["throttles_after"], abs=20.0)  # found at a sample
+    assert rows[1]["throttles_after"] == pytest.approx(rows[0]["throttles_after"], abs=100.0)  # found once the clock has fallen by 3 %
     assert rows[1]["shuts_down_after"] > 1.2 * rows[0]["shuts_down_after"]
 
 

@@ -3,6 +3,7 @@ import importlib
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import thermo
 from thermo.errors import ScenarioError
@@ -337,8 +338,6 @@ def test_ramps_and_floor_burn():
 
 
 def power(P, t):
-    import xarray as xr
-
     return xr.DataArray(P, dims="time", coords={"time": t}, attrs={"units": "W", "interpolation": "constant"})
 
 
@@ -397,8 +396,6 @@ def with_faults(monkeypatch):
 
 
 def hour(swing=0.3):
-    import xarray as xr
-
     t = np.arange(0.0, 3601.0, 20.0)
     return xr.DataArray(0.5 + swing * np.sin(t / 100.0), dims="time", coords={"time": t},
                         attrs={"units": "1", "interpolation": "constant"})
@@ -501,3 +498,19 @@ def test_refusals(make, says):
 
 def go(**more):
     return chain().over_time(np.full(MINUTES.size, 5e4), MINUTES, **more)
+
+
+def test_a_drained_battery_goes_on_into_the_next_run():
+    """A run stopped while the battery is filled again, and gone on: its power and charge are those of the run in one."""
+    rack = thermo.Rack.from_library("dgx-h100", servers=1)
+    times = np.arange(0.0, 1201.0, 20.0)
+    load = xr.DataArray(np.full(times.size, 0.8), dims="time", coords={"time": times}, attrs={"units": "1"})
+    settings = dict(power=PowerChain.from_library("ac-ups-480v").replace(generator=None), cooling=thermo.cooling.Air(fan_speed=0.8))
+    outage = [thermo.events.utility_outage(100.0, 200.0)]
+    whole = thermo.simulate_rack(rack, load, events=outage, **settings)
+    first = thermo.simulate_rack(rack, load.isel(time=slice(0, 21)), events=outage, **settings)
+    second = thermo.simulate_rack(rack, load.isel(time=slice(20, None)), initial=first, **settings)
+    assert 0 < float(first.battery_charge[-1]) < 1 and float(whole.battery_power.sel(time=500.0)) < 0
+    tail = whole.sel(time=slice(400.0, None))
+    for name in ("battery_charge", "battery_power"):
+        np.testing.assert_allclose(second[name], tail[name], rtol=1e-9, atol=1e-9, err_msg=name)

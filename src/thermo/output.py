@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 TSD, TSP, TS, T = ("time", "server", "device"), ("time", "server", "position"), ("time", "server"), ("time",)
 LONGEST_SERIES = 50_000  # numbers of a series that the result repeats
 WARMEST_AIR = 100.0  # degC, to which the formulas of moist air vouch
+COUNTS = ("steps", "requests_done", "prompt_tokens_served", "output_tokens_served")  # what a made-up workload says of its work
 FULL_CLOCK = 1 - 1e-9
 MEAN, POINT = "time: mean (over the interval that begins at the sample)", "time: point"
 
@@ -36,6 +37,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "coolant_temperature": (TSP, "degC", "fluid behind each position along its path", POINT),
     "device_power": (TSD, "W", "electrical power of the device", MEAN),
     "clock_fraction": (TSD, "1", "clock over the clock asked for", MEAN),
+    "work_asked": (T, "1", "mean utilisation asked of the accelerators", MEAN),
     "work_lost": (T, "1", "share of the work asked of the accelerators that clocks left undone, each on its own", MEAN),
     "work_lost_in_step": (T, "1", "the same where all wait for the slowest, as a synchronous job does", MEAN),
     "supply_temperature": (T, "degC", "primary coolant supplied to the rack; room air while no cold air comes", POINT),
@@ -62,6 +64,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "final_node_temperature": (("node", "server"), "K", "state at the end, rise above reference_temperature", ""),
     "final_control_output": (("controller", "server"), "1", "controller outputs at the end", ""),
     "final_control_integral": (("controller", "server"), "1", "controller integrals at the end", ""),
+    "final_store_charge": (("stage",), "1", "charge of the stage's battery or energy store at the end", ""),
+    "final_store_debt": (("stage",), "J", "energy taken from it and not yet put back at the end", ""),
     "final_shared_temperature": (("shared_node",), "K", "shared nodes at the end, rise above reference_temperature", ""),
 }
 
@@ -89,6 +93,7 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "source": f"thermo {thermo.__version__}", "version": thermo.__version__, "solver": solution.solver,
              "solver_statistics": json.dumps(solution.statistics), "scenario": scenario_json(scenario),
              "workload_source": str(load.get("source", "")), "workload_licence": str(load.get("licence", "")),
+             **{f"workload_{key}": float(load[key]) for key in COUNTS if key in load},
              "workload_interpolation": str(load.get("interpolation", "constant")),
              "reference_temperature": assembly.network.reference, "final_step": state["step"], "plant_feed": scenario.power.plant_feed or "utility",
              "room_cop": scenario.power.room_cop,
@@ -309,24 +314,26 @@ def _of_devices(assembly: Assembly, solution: Solution, names: list[str]) -> tup
     return power, clock
 
 
-def _work_lost(assembly: Assembly, clock: Floats, names: list[str]) -> dict[str, Floats]:
-    """What clocks below full left undone of the work asked for, weighted by utilisation."""
+def _work(assembly: Assembly, clock: Floats, names: list[str]) -> dict[str, Floats]:
+    """The work asked for, and what clocks below full left undone of it, weighted by utilisation."""
     n_time = clock.shape[0]
-    asked, undone, slowest = np.zeros(n_time), np.zeros(n_time), np.ones(n_time)
-    if np.fmin.reduce(clock, axis=None) == 1.0:
-        return {"work_lost": np.zeros(n_time), "work_lost_in_step": np.zeros(n_time)}
+    asked, undone, slowest, n = np.zeros(n_time), np.zeros(n_time), np.ones(n_time), 0
+    throttled = np.fmin.reduce(clock, axis=None) < 1.0
     for kind, power in zip(assembly.site.kinds, assembly.asked, strict=True):
         for i in kind.server.accelerators:
             name, mount, _ = kind.server.devices[i]
             c, d = clock[:, kind.first:kind.first + kind.group.n_server, names.index(name)], mount.device
             u = np.clip((power.devices[i] / mount.multiplicity - d.idle_power) / (d.max_power - d.idle_power), 0.0, 1.0)
-            u = np.broadcast_to(u[:, None] if u.ndim == 1 else u, c.shape)
+            u = np.broadcast_to(u[:, None] if u.ndim == 1 else u, (n_time, u.shape[1] if u.ndim == 2 else 1))
             if power.linear:
                 u = np.append(0.5 * (u[:-1] + u[1:]), u[-1:], axis=0)
-            asked += u.sum(axis=1)
-            undone += (u * (1.0 - c)).sum(axis=1)
-            slowest = np.minimum(slowest, np.where(u > 0, c, 1.0).min(axis=1))
-    return {"work_lost": np.divide(undone, asked, out=np.zeros(n_time), where=asked > 0), "work_lost_in_step": 1.0 - slowest}
+            n += c.shape[1]
+            asked += u.mean(axis=1) * c.shape[1]
+            if throttled:
+                undone += (u * (1.0 - c)).sum(axis=1)
+                slowest = np.minimum(slowest, np.where(u > 0, c, 1.0).min(axis=1))
+    return {"work_asked": asked / n, "work_lost": np.divide(undone, asked, out=np.zeros(n_time), where=asked > 0),
+            "work_lost_in_step": 1.0 - slowest}
 
 
 def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[str, Any]:
@@ -368,14 +375,15 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     chain, faults = scenario.power, scenario.faults
     removed, warm = out, liquid
     if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
-        shelf = chain.over_time(load, seconds, faults=faults, known=known)
+        shelf = chain.over_time(load, seconds, faults=faults, known=known, stores=scenario.stores)
         removed = out + shelf.heat("server-air") + shelf.heat("rack-liquid") - inside
         if not assembly.cooled.heat_in_air:
             warm = warm + shelf.heat("rack-liquid")
     removed = removed - warm
     if assembly.cooled.plant_capacity is not None:
         removed = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling())
-    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed, warm), faults=faults, known=known)
+    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed, warm), faults=faults, known=known,
+                             stores=scenario.stores)
     drawn_in = supply.utility_power + supply.battery_power
     if supply.generator_power is not None:
         drawn_in = drawn_in + supply.generator_power
@@ -384,13 +392,13 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     assembly.site.warnings.extend(supply.warnings)
     return {
         "device_power": device,
-        "clock_fraction": clock, **_work_lost(assembly, clock, names),
+        "clock_fraction": clock, **_work(assembly, clock, names),
         "it_power": it, "conversion_loss": conversion, "fan_power": fan, "pump_power": pump,
         "heat_rejection_power": supply.plant + supply.room_cooling_power, "stage_loss": supply.stage_loss,
         "utility_power": supply.utility_power, "heat_to_air": air,
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,
         "pue": _over(drawn_in, it), "pue_mean": float(_over(np.array(drawn_in[:-1] @ span), np.array(it[:-1] @ span))),
-        **_from_stores(supply, seconds),
+        **_from_stores(supply, seconds, chain.stage_names),
     }
 
 
@@ -415,7 +423,7 @@ def _heat_to_air(assembly: Assembly, solution: Solution, span: Floats) -> Floats
     return out
 
 
-def _from_stores(supply: Supply, seconds: Floats) -> dict[str, Floats]:
+def _from_stores(supply: Supply, seconds: Floats, stages: tuple[str, ...]) -> dict[str, Floats]:
     """How fast the utility's power changes; what generator and stores give, where the chain has them."""
     ramp = np.zeros(seconds.size)
     ramp[1:] = np.diff(supply.utility_power) / np.diff(seconds)
@@ -428,6 +436,9 @@ def _from_stores(supply: Supply, seconds: Floats) -> dict[str, Floats]:
         out["battery_charge"] = supply.battery_charge
     if supply.battery_charge is not None or np.any(supply.battery_power):
         out["battery_power"] = supply.battery_power
+    if supply.stores:
+        for name, what in (("final_store_charge", "charge"), ("final_store_debt", "debt")):
+            out[name] = np.array([getattr(supply.stores[s], what) if s in supply.stores else np.nan for s in stages])
     return out
 
 

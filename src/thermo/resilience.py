@@ -22,7 +22,7 @@ __all__ = ["Trip", "ride_through", "trips"]
 Floats = NDArray[np.float64]
 INLET_LIMIT = 35.0  # degC, allowable air at the inlets of class A2 (ASHRAE TC 9.9, Thermal Guidelines)
 FOREVER = 1e9  # s
-LESS_CLOCK, NEAR = 0.005, 5.0  # of full clock, K: a clock fallen this close to a limit fell because of it, not of a power cap
+LESS_CLOCK, NEAR = 0.03, 2.5  # of full clock, K: a clock fallen so far this close to a limit fell because of it, not of a power cap
 COLUMNS = {  # name: unit
     "event": "", "workload": "", "duration": "s", "it_power": "W", "first": "", "first_after": "s", "first_where": "",
     "electrical_ride_through": "s", "thermal_ride_through": "s", "inlet_above_limit_after": "s", "inlet_above_limit_where": "",

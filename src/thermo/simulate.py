@@ -25,6 +25,7 @@ from thermo.output import dataset, state_labels
 from thermo.power import PowerChain, Ups, rated_power
 from thermo.power.faults import Fault as ChainFault
 from thermo.power.faults import UnitsFailed, UpsBypass, UtilityOutage
+from thermo.power.supply import Store
 from thermo.rack import Rack, Server
 from thermo.solve import SOLVERS, Solution, integrate, steady_start
 
@@ -56,6 +57,20 @@ class Scenario:
     events: tuple[Event, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)  # of the events, over `seconds`
     faults: tuple[ChainFault, ...] = ()  # what events tell the power chain
+
+    @property
+    def stores(self) -> dict[str, Store]:
+        """What the chain's batteries hold at the begin: what an earlier result left in stages of the same name; else full."""
+        earlier = self.initial
+        if not isinstance(earlier, xr.Dataset) or "final_store_debt" not in earlier:
+            return {}
+        found = {}
+        for stage, charge, debt in zip(earlier["stage"].values, earlier["final_store_charge"].values,
+                                       earlier["final_store_debt"].values, strict=True):
+            if np.isfinite(charge) and np.isfinite(debt):
+                found[str(stage)] = Store(_number("initial: final_store_charge", float(charge), 0.0, 1.0, "of full"),
+                                          _number("initial: final_store_debt", float(debt), 0.0, 1e15, "J"))
+        return found
 
 
 @dataclass(frozen=True)

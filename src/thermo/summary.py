@@ -13,9 +13,10 @@ from thermo.errors import ScenarioError, one_line
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Facts", "accelerators", "facts", "seconds", "summary", "time_above"]
+__all__ = ["Facts", "accelerators", "facts", "seconds", "summary", "time_above", "work_lost"]
 
 Floats = NDArray[np.float64]
+COUNTS = ("steps", "requests_done", "prompt_tokens_served", "output_tokens_served")  # what a made-up workload says of its work
 NEEDED = ("junction_temperature", "it_power", "fan_power", "utility_power", "supply_temperature", "return_temperature",
           "energy_residual")
 
@@ -41,6 +42,7 @@ class Facts:
     pue_mean: float
     rise_mean: float  # K, return less supply
     rise_peak: float
+    work_lost: float  # share of the work asked for that clocks left undone
     residual: float  # W, largest absolute value
     residual_share: float  # of the mean IT power
 
@@ -122,6 +124,7 @@ def facts(result: xr.Dataset) -> Facts:
         pue_mean=(energy("utility_power") / it_energy if it_energy > 0
                   else float(result["utility_power"].values[0] / it[0])),
         rise_mean=float(np.average(rise[:-1], weights=span) if span.size else rise[0]), rise_peak=float(np.max(rise)),
+        work_lost=work_lost(result)["share"] if "work_lost" in result else 0.0,
         residual=residual, residual_share=residual / float(np.mean(it)) if np.mean(it) > 0 else np.nan)
 
 
@@ -142,6 +145,35 @@ def energy_text(joules: float) -> str:
     """An energy in kWh, or MWh from 1000 kWh on."""
     kWh = joules / 3.6e6
     return f"{kWh / 1000:.4g} MWh" if abs(kWh) >= 1000 else f"{kWh:.4g} kWh"
+
+
+def work_lost(result: xr.Dataset) -> dict[str, float]:
+    """What clocks below full cost over a run.
+
+    Returns
+    -------
+    lost : dict
+        ``share``: of the work asked for, each accelerator on its own [1]; ``share_in_step``: the same where all wait for the
+        slowest [1]; ``device_hours``: at full load, not done [h]; and, where the workload says how much it is, ``steps`` (of
+        training, in step), ``prompt_tokens_served``, ``output_tokens_served`` and ``requests_done`` that were not, in time.
+
+    Examples
+    --------
+    >>> import thermo
+    >>> result = thermo.simulate_rack("t4-server", 0.5)
+    >>> thermo.summary.work_lost(result)["share"]
+    0.0
+    """
+    weight = np.append(np.diff(seconds(result)), 0.0) if result.sizes["time"] > 1 else np.ones(1)
+    asked = weight * result["work_asked"].values
+    total = float(asked.sum())
+    own, in_step = (float(asked @ result[name].values) / total if total else 0.0 for name in ("work_lost", "work_lost_in_step"))
+    devices = len(accelerators(result)) * result.sizes["server"]
+    out = {"share": own, "share_in_step": in_step, "device_hours": own * total * devices / 3600.0}
+    for name in COUNTS:
+        if (count := result.attrs.get(f"workload_{name}")) is not None:
+            out[name] = float(count) * (in_step if name == "steps" else own)
+    return out
 
 
 def summary(result: xr.Dataset) -> Table:
@@ -166,6 +198,7 @@ def summary(result: xr.Dataset) -> Table:
         ("utility energy", energy_text(f.utility_energy)),
         ("mean PUE", f"{f.pue_mean:.3f}"),
         ("air rise" if _in_air(result) else "coolant rise", f"{f.rise_mean:.1f} K mean, {f.rise_peak:.1f} K peak"),
+        ("work lost to clocks", f"{f.work_lost:.2%} of what was asked"),
         ("energy residual", f"at most {f.residual:.1e} W, {f.residual_share:.1e} of IT power"),
     ):
         table.add_row(name, escape(one_line(value)))

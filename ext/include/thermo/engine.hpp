@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "thermo/exact_run.hpp"
 #include "thermo/implicit.hpp"
 
 namespace thermo {

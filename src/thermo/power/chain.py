@@ -36,7 +36,7 @@ from thermo.rack import Described, Identifier, Number, Provenance, Rack, Server
 
 if TYPE_CHECKING:
     from thermo.power.faults import Fault
-    from thermo.power.supply import Supply
+    from thermo.power.supply import Store, Supply
 
 __all__ = ["Flows", "PowerChain", "rated_power", "series", "walk"]
 
@@ -224,7 +224,8 @@ class PowerChain(Described):
         return found
 
     def over_time(self, load: Floats, seconds: Floats, *, plant: Floats | float = 0.0, faults: Sequence[Fault] = (),
-                  temperature: float = 25.0, known: Mapping[str, Floats] | None = None) -> Supply:
+                  temperature: float = 25.0, known: Mapping[str, Floats] | None = None,
+                  stores: Mapping[str, Store] | None = None) -> Supply:
         """Power through the chain while things fail: outages, bypass, failed units; batteries and generator step in.
 
         Parameters
@@ -240,6 +241,9 @@ class PowerChain(Described):
             Of the batteries. [degC]
         known : mapping, optional
             Losses of stages by their names, where something else has followed them; not heeded where there are faults. [W]
+        stores : mapping, optional
+            What batteries and energy stores hold at the begin, by their stages' names: `Supply.stores` of the run before.
+            Full where not given.
 
         Returns
         -------
@@ -258,7 +262,7 @@ class PowerChain(Described):
         """
         from thermo.power.supply import over_time
 
-        return over_time(self, load, seconds, plant=plant, faults=faults, temperature=temperature, known=known)
+        return over_time(self, load, seconds, plant=plant, faults=faults, temperature=temperature, known=known, stores=stores)
 
     def _flows(self, load: Floats, joins: Mapping[str, Floats], plant: Floats, burned: Mapping[str, Floats],
                known: Mapping[str, Floats] | None = None) -> Flows:

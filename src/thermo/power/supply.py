@@ -36,13 +36,20 @@ from thermo.power.shelf import EnergyStore, Shelf
 from thermo.power.stage import Carrier, Reduced, Stage
 from thermo.power.ups import Ups
 
-__all__ = ["Supply", "over_time"]
+__all__ = ["Store", "Supply", "over_time"]
 
 Floats = NDArray[np.float64]
 Spans = list[tuple[float, float]]
 EMPTY = 1e-12  # of a full charge: rounding, not a load that was lost
 INSTANT = 1e-9  # of an interval: nothing is drawn in a part that short
 OVER = 1 + 1e-9  # times a rating: rounding, not an overload
+
+
+class Store(NamedTuple):
+    """What a battery or an energy store holds."""
+
+    charge: float  # 1: full
+    debt: float  # J, taken and not yet put back
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class Supply(Flows):
     battery_power: Floats  # out of batteries and energy stores; negative while they are filled [W]
     load_lost_at: float | None  # first instant at which nothing can carry the load [s]
     why: str  # one line that names the stage; empty if the load is not lost
+    stores: dict[str, Store]  # at the end, by the names of the stages that have one
     timeline: list[tuple[float, str]]  # what happened when [s]
 
     @property
@@ -71,7 +79,8 @@ class Supply(Flows):
 
 
 def over_time(chain: PowerChain, load: Floats, seconds: Floats, *, plant: Floats | float = 0.0,
-              faults: Sequence[Fault] = (), temperature: float = 25.0, known: Mapping[str, Floats] | None = None) -> Supply:
+              faults: Sequence[Fault] = (), temperature: float = 25.0, known: Mapping[str, Floats] | None = None,
+              stores: Mapping[str, Store] | None = None) -> Supply:
     """The function behind `PowerChain.over_time`."""
     seconds = np.atleast_1d(np.asarray(seconds, dtype=np.float64))
     load, plant = series(load), series(plant)
@@ -84,15 +93,16 @@ def over_time(chain: PowerChain, load: Floats, seconds: Floats, *, plant: Floats
     joins, heat, stored, said = _smoothing(chain, load, seconds)
     flows = chain._flows(load, joins, plant, heat, None if faults else known)
     said = flows.warnings + said
-    if not faults:
+    if not faults and not any(store.debt > 0 for store in (stores or {}).values()):
         full = np.ones(seconds.size) if any(isinstance(s.carrier, Battery) for s in chain.stages) else None
         return Supply(flows.utility_power, flows.stage_loss, flows.room_cooling_power, flows.inlet_power, said,
                       flows.heat_to, load, np.broadcast_to(plant, load.shape),
                       None if chain.generator is None else np.zeros(seconds.size), full,
-                      -sum(stored.values(), np.zeros(seconds.size)), None, "", [])
+                      -sum(stored.values(), np.zeros(seconds.size)), None, "",
+                      {s.name: Store(1.0, 0.0) for s in chain.stages if s.carrier is not None}, [])
     happens = _happenings(chain, faults)
     return _Run(chain, load, seconds, np.broadcast_to(plant, load.shape), happens, temperature, joins, heat,
-                stored).supply(said)
+                stored, stores or {}).supply(said)
 
 
 def _smoothing(chain: PowerChain, load: Floats, seconds: Floats) -> tuple[dict[str, Floats], dict[str, Floats],
@@ -200,7 +210,7 @@ class _Run:
 
     def __init__(self, chain: PowerChain, load: Floats, seconds: Floats, plant: Floats, happens: _Happenings,
                  temperature: float, joins: dict[str, Floats], heat: dict[str, Floats],
-                 stored: dict[str, Floats]) -> None:
+                 stored: dict[str, Floats], stores: Mapping[str, Store]) -> None:
         self.chain, self.happens, self.temperature, self.seconds = chain, happens, temperature, seconds
         self.joins, self.heat, self.stored = joins, heat, stored
         self.names = chain.stage_names
@@ -233,6 +243,9 @@ class _Run:
                      for i, c in self.carriers.items()}
         self.charge = dict(self.full)
         self.debt = dict.fromkeys(self.carriers, 0.0)  # J, taken and not yet put back
+        for i in self.carriers:
+            if (store := stores.get(self.names[i])) is not None and store.debt > 0:
+                self.charge[i], self.debt[i] = store
         weights = {i: self.rating[i] * c.full_load_runtime for i, c in self.carriers.items() if isinstance(c, Battery)}
         self.weight = {i: w / sum(weights.values()) for i, w in weights.items()}
 
@@ -264,7 +277,8 @@ class _Run:
         said = said + [f"power: the {self._store(i)} {text}" for i, text in self.doubts.items()]
         return Supply(utility, losses.T, cooling, inlet, said, tuple(s.heat_to for s in self.chain.stages), load, plant,
                       None if self.chain.generator is None else generator, charge if self.weight else None, battery,
-                      self.lost_at, self.why, self.timeline)
+                      self.lost_at, self.why, {self.names[i]: Store(self.charge[i], self.debt[i]) for i in self.carriers},
+                      self.timeline)
 
     def _pieces(self) -> Iterator[tuple[_Piece, NDArray[np.intp], Floats]]:
         """Powers along the spans, their samples and lengths; each piece is under one way of feeding."""
