@@ -315,14 +315,14 @@ def _add_servers(rack: _Rack, kind: Kind, prescribed: Floats | None, steps: list
     if prescribed is not None:
         duty = group.series(prescribed)
     else:
-        watched = [server.devices[i] for i in server.accelerators]
+        watched = [device for i, device in enumerate(server.devices) if i in server.accelerators or device[1].device.has_limit]
         duty = group.control_signal(rack.design.fan_speed.control(
             [parts[name].junction for name, _, _ in watched], [mount.device for _, mount, _ in watched],
             fans.minimum_duty, 1.0))
     duty = stepped(group, duty, steps)
-    places.fan_duty = group.record_signal(duty)
     met = np.linspace(fans.minimum_duty, high, 9) if prescribed is None else np.linspace(prescribed.min(), prescribed.max(), 9)
     off = None if rack.off is None else group.series(rack.off)
+    places.fan_duty = group.record_signal(duty if off is None else group.choice(duty, group.series(0.0), off))
     if off is not None:
         duty = group.choice(duty, group.series(low), off)  # what still moves is draught
 
