@@ -331,3 +331,88 @@ def test_steps_of_a_training_job_are_lost():
     asked, span = r.work_asked.values[:-1], np.diff(r.time.values)
     assert lost["share"] == pytest.approx(float((asked * span) @ r.work_lost.values[:-1] / (asked @ span)))
     assert lost["device_hours"] == pytest.approx(lost["share"] * 8 * float(asked @ span) / 3600)
+
+
+# ------------------------------------------------------------------------------------------------ at the door
+
+def test_runaway_is_seen_in_time_from_a_temperature():
+    """Where there is no steady state a run from a temperature shows the growth, and the shutdown that ends it."""
+    doomed = with_device(UNLIMITED | {"leakage_share": 0.1, "leakage_scale": 15.0, "power_cap": 1e6, "shutdown_temperature": 110.0},
+                         of=rack.with_servers(1))
+    load = thermo.workload.constant(1.0, duration=600.0, time_step=5.0)
+    settings = dict(cooling=thermo.cooling.Air(fan_speed=0.3), ambient={"air_temperature": 35.0})
+    with pytest.warns(thermo.errors.ValidityWarning, match="shut down: gpu"):
+        r = thermo.simulate_rack(doomed, load, initial=25.0, **settings)
+    hot = r.junction_temperature.isel(server=0, device=slice(8))
+    assert float(hot.max()) < 125.0 and float(r.clock_fraction.isel(time=-1, device=slice(8)).max()) == 0.0
+    power = r.device_power.isel(server=0, device=4).values
+    assert power[2] > power[0] > 700.0 * 0.8 and power[-1] == 0.0
+    with pytest.warns(thermo.errors.ValidityWarning, match="shut down: gpu"):
+        steady = thermo.simulate_rack(doomed, load, **settings)  # off from the start
+    assert float(steady.device_power.isel(device=slice(8)).max()) == 0.0
+
+
+def test_a_steady_start_knows_of_shutdown_alone():
+    """A device without any other limit that would be too hot at rest is off from the first sample."""
+    only = with_device(UNLIMITED | {"shutdown_temperature": 75.0}, of=rack.with_servers(1))
+    with pytest.warns(thermo.errors.ValidityWarning, match="shut down: gpu"):
+        r = thermo.simulate_rack(only, watts(700.0), cooling=thermo.cooling.Air(fan_speed=0.4), ambient={"air_temperature": 45.0})
+    assert float(r.junction_temperature.isel(time=0, device=slice(8)).max()) < 75.0
+    assert float(r.clock_fraction.isel(time=0, device=slice(8)).max()) == 0.0
+
+
+@pytest.mark.filterwarnings("ignore::thermo.errors.ValidityWarning")
+@pytest.mark.parametrize(("share", "scale"), [(0.09, 15.0), (0.1, 25.0), (0.05, 8.0), (0.1, 40.0)])
+@pytest.mark.parametrize("fan", ["pi", 0.4, 0.8])
+@pytest.mark.parametrize("inlet", [20.0, 40.0])
+def test_a_steady_start_is_found_whatever_leaks(share, scale, fan, inlet):
+    """Steep leakage jumps as clocks move: still each device is within its limits or off, and the balance closes."""
+    steep = with_device({"leakage_share": share, "leakage_scale": scale, "firmware": Firmware()}, of=rack.with_servers(2))
+    cooling = thermo.cooling.Air() if fan == "pi" else thermo.cooling.Air(fan_speed=fan)
+    r = thermo.simulate_rack(steep, thermo.workload.constant(0.8, duration=120.0, time_step=5.0), cooling=cooling,
+                             ambient={"air_temperature": inlet})
+    first = r.isel(time=0, device=slice(8))
+    on = first.clock_fraction > 0
+    assert float(first.junction_temperature.where(on).max()) <= 87.0 + 0.1 or float(first.clock_fraction.where(on).min()) < 0.11
+    assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.max())
+
+
+def test_a_cap_that_cannot_be_held_is_said():
+    one = rack.with_servers(1)
+    with pytest.warns(thermo.errors.ValidityWarning, match="power_cap: IT power reaches .* above the cap of 1 W"):
+        thermo.simulate_rack(with_device(UNLIMITED, of=one).replace(power_cap=1.0), 0.9, cooling=thermo.cooling.Air(fan_speed=0.8))
+    with pytest.raises(thermo.errors.ScenarioError, match="power_cap 300 W is held by firmware"):
+        gpu.replace(power_cap=300.0, firmware=None)
+
+
+def test_a_racks_cap_is_used_to_the_full():
+    """Unequal loads that leak: where more is asked for than the cap, all of it is given out but for what cool silicon spares."""
+    leaky = with_device(UNLIMITED | {"leakage_share": 0.09})
+    rng = np.random.default_rng(1)
+    load = xr.DataArray(rng.uniform(0, 1, (12, 4, 8)), dims=("time", "server", "device"), coords={"time": 30.0 * np.arange(12)},
+                        attrs={"units": "1"})
+    settings = dict(cooling=thermo.cooling.Air(fan_speed=0.8), ambient={"air_temperature": 25.0})
+    free = thermo.simulate_rack(leaky, load, **settings)
+    cap = 0.8 * float(free.it_power.mean())
+    held = thermo.simulate_rack(leaky.replace(power_cap=cap), load, **settings)
+    assert float(held.it_power.max()) <= cap * (1 + 1e-9)
+    assert float(held.it_power.where(free.it_power > 1.05 * cap).min()) >= 0.97 * cap
+
+
+@pytest.mark.filterwarnings("ignore::thermo.errors.ValidityWarning")
+@pytest.mark.parametrize("name", thermo.library.names("racks"))
+def test_a_dark_rack_closes_its_balance(name):
+    """Every rack of the library, dark from 30 s on with its fans standing: the balance closes, and it does not take long."""
+    r = thermo.simulate_rack(thermo.Rack.from_library(name), thermo.workload.constant(0.5, duration=120.0, time_step=10.0), power="dc-380v",
+                             events=[thermo.events.utility_outage(30.0, 400.0)])
+    assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.max())
+    dark = r.isel(time=-1)
+    assert float(dark.it_power) == 0.0 == float(dark.clock_fraction.max()) == float(dark.fan_duty.max()) and float(dark.work_lost) == 1.0
+
+
+@pytest.mark.filterwarnings("ignore::thermo.errors.ValidityWarning")
+@pytest.mark.parametrize("duty", [0.04, 0.1])
+def test_the_least_air_closes_the_balance(duty):
+    """At a fifth of the fans' least duty fins and air are at one temperature: no number of transfer units may drown the rest."""
+    r = thermo.simulate_rack("t4-server", 0.1, cooling=thermo.cooling.Air(fan_speed=duty), initial=25.0)
+    assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.max())

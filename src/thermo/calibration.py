@@ -259,7 +259,7 @@ def _predicted(rack: Rack, telemetry: xr.Dataset, cooling: Any, ambient: Mapping
 def _as_measured(rack: Rack) -> Rack:
     """The rack without firmware: a measured power holds already what firmware did, however hot a trial's parameters make it."""
     return rack.map_servers(lambda server: server.replace(mounts=tuple(
-        m.replace(device=m.device.replace(firmware=None)) for m in server.mounts)))
+        m.replace(device=m.device.replace(firmware=None, power_cap=None)) for m in server.mounts)))
 
 
 def _wanted(parameters: Any) -> list[tuple[str, tuple[float, float] | None]]:

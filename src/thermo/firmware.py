@@ -91,13 +91,14 @@ def power_up(group: Group, name: str, device: Device, *, count: int, demand: Sig
     """
     control = _control(device, junction, memory)
     leakage = count * device.leakage_share * device.max_power if leaks else 0.0
-    if control is None and (cap is None or device.firmware is None) and not leakage:
+    cap = None if device.firmware is None else cap
+    if control is None and cap is None and not leakage:
         return demand, None
     rules = device.firmware or Firmware()
     forward, back = _tables(rules.lowest_voltage)
     return group.chip(Chip(
         name=name, node=junction, demand=demand, power_of_clock=forward, clock_of_power=back,
-        idle=count * device.idle_power, cap=None if device.firmware is None else cap, clock=None if control is None else group.control(control),
+        idle=count * device.idle_power, cap=cap, clock=None if control is None else group.control(control),
         lowest=rules.lowest_clock, leakage=leakage, reference=device.reference_temperature, scale=device.leakage_scale))
 
 

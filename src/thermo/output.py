@@ -38,7 +38,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "device_power": (TSD, "W", "electrical power of the device", MEAN),
     "clock_fraction": (TSD, "1", "clock over the clock asked for", MEAN),
     "work_asked": (T, "1", "mean utilisation asked of the accelerators", MEAN),
-    "work_lost": (T, "1", "share of the work asked of the accelerators that clocks left undone, each on its own", MEAN),
+    "work_lost": (T, "1", "share of the work asked of the accelerators that was not done, each on its own: power limits, temperature limits, no power", MEAN),
     "work_lost_in_step": (T, "1", "the same where all wait for the slowest, as a synchronous job does", MEAN),
     "supply_temperature": (T, "degC", "primary coolant supplied to the rack; room air while no cold air comes", POINT),
     "return_temperature": (T, "degC", "primary coolant that leaves the servers, mixed", POINT),
@@ -87,7 +87,7 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
     data |= _state(state)
     coords = _coords(scenario, assembly)
     variables = {name: (VARIABLES[name][0], value, _attributes(name)) for name, value in data.items()}
-    _warn_of_limits(assembly, data)
+    _warn_of_limits(scenario, assembly, data)
     load = scenario.workload.attrs
     attrs = {"title": f"{scenario.rack.title or scenario.rack.name}: heat and power", "Conventions": "CF-1.11",
              "source": f"thermo {thermo.__version__}", "version": thermo.__version__, "solver": solution.solver,
@@ -112,17 +112,19 @@ def _device_names(assembly: Assembly) -> list[str]:
     return list(dict.fromkeys(name for kind in assembly.site.kinds for name in kind.server.device_names))
 
 
-def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
+def _warn_of_limits(scenario: Scenario, assembly: Assembly, data: dict[str, Any]) -> None:
     """Says which devices were slowed down or shut down, and which ran hotter than they may because no firmware is told for them."""
     names = _device_names(assembly)
     hot, slow, off = [], [], []
+    dark = assembly.site.timeline.off()
+    lit = slice(None) if dark is None else dark == 0
     for kind in assembly.site.kinds:
         here = slice(kind.first, kind.first + kind.group.n_server)
         for name, mount, _ in kind.server.devices:
             d, at = mount.device, names.index(name)
-            clock = data["clock_fraction"][:, here, at]
+            clock = data["clock_fraction"][lit, here, at]
             if d.firmware is not None:
-                lowest = float(np.min(clock))
+                lowest = float(np.min(clock, initial=1.0))
                 if lowest == 0:
                     off.append(f"{name} of server {kind.first + int(np.argmin(clock.min(axis=0)))}")
                 elif lowest < 1 and _at_limit(d, data, here, at):  # a power cap is nothing to warn of
@@ -136,6 +138,10 @@ def _warn_of_limits(assembly: Assembly, data: dict[str, Any]) -> None:
                     hot.append((peak - limit, f"{name} {variable.split('_')[0]} {peak:.1f} degC, its limit is {limit:g}"))
     warmest = float(np.fmax.reduce(data["coolant_temperature"], axis=None))
     said = assembly.site.warnings
+    cap, most = scenario.rack.power_cap, float(np.max(data["it_power"]))
+    if cap is not None and most > cap * (1 + 1e-6):
+        said.append(f"power_cap: IT power reaches {most:.0f} W, above the cap of {cap:g} W: idle power, parts without a clock and the "
+                    "lowest clocks take more than that")
     if assembly.cooled.heat_in_air and warmest > WARMEST_AIR:
         said.append(f"air: its laws hold up to {WARMEST_AIR:g} degC, here it reaches {warmest:.0f} degC: no rack runs "
                     "so; raise supply_flow or fan_speed, or lower recirculation")
@@ -311,6 +317,8 @@ def _of_devices(assembly: Assembly, solution: Solution, names: list[str]) -> tup
         clocks = signals[:, :, kind.clock_columns]
         if np.any(clocks < FULL_CLOCK):  # a mean of ones is one
             clock[:, here, [columns[i] for i in kind.clocks]] = np.where(clocks < FULL_CLOCK, clocks, 1.0)
+    if (off := assembly.site.timeline.off()) is not None:
+        clock[off != 0] *= 0.0  # NaN where there is no device
     return power, clock
 
 

@@ -69,7 +69,8 @@ def _found(error: pydantic.ValidationError, model: type[BaseModel] | None) -> li
     fields = {} if model is None else {k: v for k, v in model.model_fields.items() if k != "provenance"}
     out = []
     for fault in error.errors(include_url=False):
-        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"] if p not in SINK_TAGS).lstrip(".")
+        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"]
+                        if p not in SINK_TAGS and not (isinstance(p, str) and set(p) & set("[(<"))).lstrip(".")
         inner = getattr(fault.get("ctx", {}).get("error"), "found", None)
         if inner is not None:
             out += [(f"{place}.{p}".strip("."), text) for p, text in inner]
@@ -455,6 +456,9 @@ class Device(Described):
     def _consistent(self) -> Self:
         if self.idle_power >= self.max_power:
             raise ValueError(f"idle_power {self.idle_power:g} W must be below max_power {self.max_power:g} W")
+        if self.power_cap is not None and self.firmware is None:
+            raise ValueError(f"power_cap {self.power_cap:g} W is held by firmware's clocks, and firmware is None"
+                             f"{'' if self.kind in CLOCKED else f', as of a {self.kind}'}; leave it out")
         if self.leakage_share * self.max_power > self.idle_power:
             raise ValueError(f"leakage_share {self.leakage_share:g} of max_power is {self.leakage_share * self.max_power:g} W, more "
                              f"than the idle_power of {self.idle_power:g} W that it is part of")
@@ -473,6 +477,11 @@ class Device(Described):
     def with_context(self) -> Device:
         """The same device with a context and weights resident: its idle power is `context_power`, where that is known."""
         return self if self.context_power is None else self.replace(idle_power=self.context_power)
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether it is known how hot its silicon may run."""
+        return self.max_operating_temperature is not None or self.slowdown_temperature is not None
 
     @property
     def has_memory(self) -> bool:

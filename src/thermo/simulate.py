@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from thermo import workload as _workload
 from thermo.ambient import Ambient, is_number, over_time
 from thermo.cooling.site import Cooled, CoolingDesign, Kind, Site
-from thermo.errors import LimitError, ScenarioError, ValidityWarning, nearest, require_between, shown
+from thermo.errors import ConvergenceError, LimitError, ScenarioError, ValidityWarning, nearest, require_between, shown
 from thermo.events import Event, Plant, Timeline, timeline
 from thermo.network import FIRMWARE, Network, Table, law_table
 from thermo.output import dataset, state_labels
@@ -26,7 +26,7 @@ from thermo.power import PowerChain, Ups, rated_power
 from thermo.power.faults import Fault as ChainFault
 from thermo.power.faults import UnitsFailed, UpsBypass, UtilityOutage
 from thermo.power.supply import Store
-from thermo.rack import Rack, Server
+from thermo.rack import Mount, Rack, Server
 from thermo.solve import SOLVERS, Solution, integrate, steady_start
 
 __all__ = ["Assembly", "Scenario", "assemble", "checked", "device_power", "simulate_rack", "simulated", "solved",
@@ -440,6 +440,8 @@ def _result_size(rack: Rack, load: xr.DataArray, samples: int) -> float:
         server = slot.server
         devices, lanes = len(server.devices), len(server.lanes)
         recorded = 4 * devices + 2 * lanes + 4  # junction, memory, case, coolant; flow and fan power by lane; ends
+        if server.branches:  # nodes in air once more, for what leaves there; flow, pumps, heat put into the air
+            recorded += 4 * len(server.in_air) + 5
         made = 2 * labels + 4  # power and clock; flow, duty
         copied = 4 * labels + lanes + 2 if mixed else 0
         per_sample += slot.count * (recorded + made + copied)
@@ -584,38 +586,66 @@ def _kind_power(server: Server, values: Floats, load: xr.DataArray) -> DevicePow
 def _share_cap(rack: Rack, kinds: list[DevicePower]) -> None:
     """Shares the rack's cap among its accelerators as caps of their own.
 
-    All get the same fraction of the way from idle to maximum power, as large as fits; what one is not asked for, even
-    as hot as it may run, is left to the others. Other parts draw what they draw. Water filling, by bisection per sample.
+    Where what they are asked for fits, what is left goes to the leakage that may come on top. Where it does not, each gets
+    the same fraction of the way from idle to maximum power, and what one is not asked for is left to the others: water
+    filling, by bisection per sample. Caps add up to the rack's, so it holds whatever the temperatures. Other parts draw what
+    they draw; a cap below that, and below all idle power, cannot be held.
     """
-    lanes, fixed = [], np.zeros(1)  # (kind, device, idle, swing, most that it would draw), and what caps do not reach
+    claims, fixed = [], np.zeros(1)  # W that caps do not reach
     for kind, (slot, power) in enumerate(zip(rack.slots, kinds, strict=True)):
         server, count = slot.server, slot.count
         scale = 1.0 + server.conversion_slope
         fixed = fixed + count * server.conversion_loss
-        for i, (_, mount, _) in enumerate(server.devices):
+        for i in range(len(server.devices)):
             demand = power.devices[i].reshape(power.devices[i].shape[0] if power.devices[i].ndim else 1, -1)
-            weight = count / demand.shape[1]
-            if i not in server.accelerators:
-                fixed = fixed + scale * weight * demand.sum(axis=1)
-                continue
-            d = mount.device
-            hottest = d.shutdown_temperature or d.slowdown_temperature or d.max_operating_temperature or d.reference_temperature + 40.0
-            more = np.exp((hottest - d.reference_temperature) / d.leakage_scale) - 1.0 if power.leaks[i] else 0.0
-            most = demand + np.minimum(demand, d.leakage_share * d.max_power) * more
-            if (own := power.caps[i]) is not None:
-                most = np.minimum(most, own)
-            lanes.append((kind, i, d.idle_power, d.max_power - d.idle_power, most, scale * weight))
+            weight = scale * count / demand.shape[1]
+            if i in server.accelerators:
+                claims.append(_claim(power, kind, i, server.devices[i][1], demand, weight))
+            else:
+                fixed = fixed + weight * demand.sum(axis=1)
     budget = float(rack.power_cap or 0.0) - fixed
-    low, high = np.zeros(1), np.full(1, max(2.0, max(float(np.max(m)) / s for *_, s, m, _ in lanes)))
+    asked = sum(c.weight * c.demand.sum(axis=1) for c in claims)
+    extra = sum(c.weight * c.leakage.sum(axis=1) for c in claims)
+    left = np.clip(np.divide(budget - asked, extra, out=np.ones(np.broadcast(budget, asked, extra).shape), where=extra > 0), 0.0, 1.0)
+    low, high = np.zeros(1), np.full(1, max(2.0, max(float(np.max(c.demand)) / c.swing for c in claims)))
     for _ in range(60):
         level = 0.5 * (low + high)
-        drawn = sum(w * np.minimum(m, (idle + level * swing)[:, None]).sum(axis=1) for _, _, idle, swing, m, w in lanes)
-        fits = drawn <= budget
+        fits = sum(c.weight * c.within(level).sum(axis=1) for c in claims) <= budget
         low, high = np.where(fits, level, low), np.where(fits, high, level)
-    for kind, i, idle, swing, most, _ in lanes:
-        cap = idle + low * swing
-        cap = np.minimum(most, cap[:, None]) if most.shape[1] > 1 else np.minimum(most[:, 0], cap)
-        kinds[kind].caps[i] = cap if cap.shape[0] > 1 else cap[0]
+    for c in claims:
+        cap = np.where((asked <= budget)[:, None], c.demand + left[:, None] * c.leakage, c.within(low))
+        cap = cap if cap.shape[1] > 1 else cap[:, 0]
+        kinds[c.kind].caps[c.device] = cap if cap.shape[0] > 1 else cap[0]
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """What one accelerator of a kind of server claims of a rack's cap, [W], ``(time, server)`` where it varies."""
+
+    kind: int
+    device: int
+    idle: float
+    swing: float  # from idle to maximum power
+    demand: Floats  # at the reference temperature
+    leakage: Floats  # that may come on top
+    weight: float  # servers of that kind for each column, with their conversion's loss
+
+    def within(self, level: Floats) -> Floats:
+        """What it may draw of its demand if all go to that level between idle and maximum power."""
+        return np.minimum(self.demand, (self.idle + level * self.swing)[:, None])
+
+
+def _claim(power: DevicePower, kind: int, i: int, mount: Mount, demand: Floats, weight: float) -> _Claim:
+    d, n = mount.device, mount.multiplicity
+    leakage = np.zeros_like(demand)
+    if power.leaks[i]:
+        hottest = d.shutdown_temperature or d.slowdown_temperature or d.max_operating_temperature or d.reference_temperature + 40.0
+        grown = np.expm1((hottest - d.reference_temperature) / d.leakage_scale)
+        leakage = np.where(demand > 0, n * d.leakage_share * d.max_power * max(grown, 0.0), 0.0)
+    if (own := power.caps[i]) is not None:
+        demand = np.minimum(demand, own)
+        leakage = np.minimum(leakage, own - demand)
+    return _Claim(kind, i, n * d.idle_power, n * (d.max_power - d.idle_power), demand, leakage, weight)
 
 
 # --------------------------------------------------------------------------------------------------------- 3 assembly
@@ -703,15 +733,21 @@ def _start(scenario: Scenario, network: Network, engine: Any) -> None:
     if isinstance(scenario.initial, xr.Dataset):
         _go_on(scenario.initial, network, engine)
         return
-    steady_start(network, engine)
     if isinstance(scenario.initial, str):
+        steady_start(network, engine)
         return
     rise = float(scenario.initial) - network.reference
     for g in network.groups:
         engine.set_temperature(g.number, np.full((len(g.names), g.n_server), rise))
-        rest = [c.high if c.kind == FIRMWARE else c.low for c in g.controls]
-        engine.set_control(g.number, np.array([[output] * g.n_server for output in rest]).reshape(-1, g.n_server))
     engine.set_border_temperature(np.full(len(network.shared_names), rise))
+    _at_ends(network, engine)
+
+
+def _at_ends(network: Network, engine: Any) -> None:
+    """Controllers where they are without heat: fans and valves at their least, clocks full."""
+    for g in network.groups:
+        ends = [c.high if c.kind == FIRMWARE else c.low for c in g.controls]
+        engine.set_control(g.number, np.array([[output] * g.n_server for output in ends]).reshape(-1, g.n_server))
 
 
 def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
@@ -763,7 +799,10 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
                             "or a temperature")
     within("final_shared_temperature", shared + network.reference, *STATE_RANGE, "degC")
     if not same and labels["controller"]:
-        steady_start(network, engine)
+        try:
+            steady_start(network, engine)
+        except ConvergenceError:  # none under the first sample: from their ends, then
+            _at_ends(network, engine)
     for number, T, output, integral in taken:
         engine.set_temperature(number, T)
         if output is not None:

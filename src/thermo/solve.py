@@ -25,6 +25,7 @@ LARGEST_EXACT = 64  # nodes of a block; of 52 with moving flows, exact steps too
 DENSE_LIMIT = 2000  # states; LSODA takes a dense Jacobian only
 BISECTIONS = 60  # halvings of a controller's range: below the last bit of its output
 ROUNDS = 20  # of fans and firmware in turn
+SPARE = 0.3  # K below its limit that a throttled device may rest
 AT_REST = 1e-4  # K, or of the output's range
 NEARLY_AT_REST = 0.05  # the same: within what controllers ignore, where a server between two supplies lets no step settle
 
@@ -204,58 +205,85 @@ def _set(engine: Any, g: Group, output: Floats, firmware: bool = False) -> None:
 
 
 def _rest_of_firmware(network: Network, engine: Any) -> bool:
-    """Clocks at which devices that are too hot at full clock rest at their limit. False where none is.
+    """The largest clocks at which devices that are too hot at full clock stay within their limits. False where none is.
 
-    Newton with each clock's own slope, from moving all by one percent together. A device that is beyond its shutdown
-    temperature even at its lowest clock is off, and the others start again."""
-    series = network.series()
+    Bisection of all at once. Devices warm each other, so that what was found for one holds no longer when others have moved:
+    then once more, each from where it is. Bisection asks for no slope, for there may be none: where leakage runs away
+    just below a limit, temperature jumps. A device beyond its shutdown temperature with no clock left to lower is off, and
+    the others start again."""
     groups = [g for g in network.groups if _is_firmware(g).any()]
     for g in groups:
         _set(engine, g, np.where(engine.control(g.number) > 0, 1.0, 0.0), firmware=True)
-    engine.steady(*series, interval=0, x=0.0, bounded=True)
-    if not any(np.any(_excess(engine, g)[_is_firmware(g)[:, 0]] > 0) for g in groups):
+    too_hot = _too_hot(network, engine, groups)
+    if not any(hot.any() for hot in too_hot):
         return False
-    for attempt in range(200):
-        engine.steady(*series, interval=0, x=0.0, bounded=True)
-        clocks = {g.number: engine.control(g.number) for g in groups}
-        off = {g.number: _excess(engine, g) for g in groups}
-        worst, dead = 0.0, False
-        for g in groups:
-            low, high = _limits(g)
-            clock, excess = clocks[g.number], off[g.number]
-            free = _is_firmware(g) & (clock > 0) & ~((clock <= low) & (excess > 0)) & ~((clock >= high) & (excess < 0))
-            worst = max(worst, float(np.max(np.abs(excess), where=free, initial=0.0)))
-            T = engine.temperature(g.number) + network.reference
-            for c, k in enumerate(g.controls):
-                gone = (clock[c] <= k.low) & (clock[c] > 0) & (T[k.nodes[0]] >= k.shutdown) if k.kind == FIRMWARE else False
-                dead |= bool(np.any(gone))
-                clock[c] = np.where(gone, 0.0, clock[c])
-            if dead:
-                _set(engine, g, clock, firmware=True)
-        if dead:
-            continue
-        if worst < AT_REST:
-            break
-        for g in groups:
-            _set(engine, g, clocks[g.number] * 0.99, firmware=True)
-        engine.steady(*series, interval=0, x=0.0, bounded=True)
-        damping = 1.0 if attempt < 20 else 0.5
-        for g in groups:
-            clock, excess = clocks[g.number], off[g.number]
-            slope = np.maximum((excess - _excess(engine, g)) / np.maximum(0.01 * clock, 1e-6), 1.0)  # K
-            moved = np.clip(clock - damping * np.clip(excess / slope, -0.2, 0.2), *_limits(g))
-            _set(engine, g, np.where(clock > 0, moved, 0.0), firmware=True)
-    else:
-        raise ConvergenceError(f"no steady state: the clocks of devices at their limits are still {worst:.3g} K from rest; start "
-                               "from a temperature instead, initial=25.0")
+    for _ in range(1 + sum(len(g.controls) * g.n_server for g in groups)):  # each time at least one more is off
+        gone = _gone(network, engine, groups)  # without a limit at which its clock would fall
+        if not any(dead.any() for dead in gone):
+            limited = [hot & (engine.control(g.number) > 0) for g, hot in zip(groups, too_hot, strict=True)]
+            _bisect_clocks(network, engine, groups, limited)
+            gone = _gone(network, engine, groups)
+        if not any(dead.any() for dead in gone):
+            return True
+        for g, dead in zip(groups, gone, strict=True):
+            _set(engine, g, np.where(dead | (engine.control(g.number) == 0), 0.0, 1.0), firmware=True)
+        too_hot = _too_hot(network, engine, groups)
+    return True
+
+
+def _bisect_clocks(network: Network, engine: Any, groups: list[Group], limited: list[NDArray[np.bool_]]) -> None:
+    """Leaves `limited` clocks on the grid of their steps, the largest that keep within the limits."""
+    step = [np.array([[k.step or 1.0] for k in g.controls]) for g in groups]
+    low = [_limits(g)[0] for g in groups]
+    high = [_limits(g)[1] for g in groups]
+    for _ in range(ROUNDS):
+        for _ in range(BISECTIONS):
+            if all(np.all((b - a < 0.1 * s) | ~moves) for a, b, s, moves in zip(low, high, step, limited, strict=True)):
+                break
+            middle = [0.5 * (a + b) for a, b in zip(low, high, strict=True)]
+            for g, m, moves in zip(groups, middle, limited, strict=True):
+                _set(engine, g, np.where(moves, m, engine.control(g.number)), firmware=True)
+            hot = _too_hot(network, engine, groups)
+            low = [np.where(h, a, m) for a, m, h in zip(low, middle, hot, strict=True)]
+            high = [np.where(h, m, b) for b, m, h in zip(high, middle, hot, strict=True)]
+        found = []
+        for g, a, s, moves in zip(groups, low, step, limited, strict=True):
+            least, most = _limits(g)
+            found.append(np.maximum(most - s * np.ceil((most - a) / s - 1e-6), least))
+            _set(engine, g, np.where(moves, found[-1], engine.control(g.number)), firmware=True)
+        hot = _too_hot(network, engine, groups)
+        spare = [_excess(engine, g) < -SPARE for g in groups]  # cooler than one step less explains
+        again = False
+        for k, g in enumerate(groups):
+            least, most = _limits(g)
+            down, up = limited[k] & hot[k] & (found[k] > least), limited[k] & spare[k] & ~hot[k] & (found[k] < most)
+            again |= bool(down.any() or up.any())
+            reach = np.maximum(5 * step[k], 0.05)
+            low[k] = np.where(down, np.maximum(found[k] - reach, least), found[k])
+            high[k] = np.where(up, np.minimum(found[k] + reach, most), found[k])
+        if not again:
+            return
+
+
+def _too_hot(network: Network, engine: Any, groups: list[Group]) -> list[NDArray[np.bool_]]:
+    """By group, [controller, server]: whether a device's firmware would slow it down or shut it down where it stands."""
+    engine.steady(*network.series(), interval=0, x=0.0, bounded=True)
+    return [_is_firmware(g) & ((_excess(engine, g) > 0) | _beyond_shutdown(network, engine, g)) for g in groups]
+
+
+def _beyond_shutdown(network: Network, engine: Any, g: Group) -> NDArray[np.bool_]:
+    T = engine.temperature(g.number) + network.reference
+    return np.array([~(T[k.nodes[0]] < k.shutdown) for k in g.controls])  # what is not finite is
+
+
+def _gone(network: Network, engine: Any, groups: list[Group]) -> list[NDArray[np.bool_]]:
+    """Devices that are on, beyond their shutdown temperature, and cannot lower their clock, or never would."""
+    out = []
     for g in groups:
         clock = engine.control(g.number)
-        for c, k in enumerate(g.controls):
-            if k.kind == FIRMWARE:  # on the grid, on its cool side
-                steps = np.ceil((k.high - clock[c]) / k.step - 1e-6)
-                clock[c] = np.where(clock[c] > 0, np.maximum(k.high - k.step * steps, k.low), 0.0)
-        _set(engine, g, clock, firmware=True)
-    return True
+        stuck = (clock <= _limits(g)[0]) | (_excess(engine, g) <= 0)
+        out.append(_is_firmware(g) & (clock > 0) & _beyond_shutdown(network, engine, g) & stuck)
+    return out
 
 
 def _excess(engine: Any, g: Group) -> Floats:

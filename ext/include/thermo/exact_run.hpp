@@ -472,6 +472,11 @@ class Propagator::Lanes {
     void cross_in_halves(int k, double xl, double xr, int depth, double t) {
         constexpr int kMostHalvings = 24;
         if (depth == kMostHalvings) {
+            if (control.trip(g, first, [&](int node) { return value[static_cast<std::size_t>(node) * W]; })) {
+                prepare(k, xl, xr, -1.0, true, false);
+                moved = true;
+                return cross_leaking(k, xl, xr, true, depth, t);
+            }
             auto excess = [&](std::size_t c) { return value[static_cast<std::size_t>(g.chips[c].node) * W] - g.chips[c].reference; };
             std::size_t worst = 0;
             for (std::size_t c = 0; c < g.chips.size(); ++c)

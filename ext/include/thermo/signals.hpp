@@ -219,6 +219,20 @@ struct ControlState {
         clock = slow ? std::min(soft, k.slowed) : soft;
         return clock != before;
     }
+    // Where leakage grows faster than firmware looks, the shutdown of hardware acts at once: devices of server v that are
+    // beyond theirs, by the temperature of their junction, are off. True if any is.
+    template <class Junction>
+    bool trip(const Group& g, int v, Junction&& junction) noexcept {
+        bool any = false;
+        for (std::size_t c = 0; c < g.controllers.size(); ++c) {
+            const std::size_t at = c * static_cast<std::size_t>(g.n_server) + static_cast<std::size_t>(v);
+            const Controller& k = g.controllers[c];
+            if (k.kind != Controller::kFirmware || output[at] == 0 || !(junction(k.nodes[0]) >= k.shutdown)) continue;
+            output[at] = integral[at] = 0;
+            any = true;
+        }
+        return any;
+    }
     // Whether firmware would do anything, had it ticked anywhere between these extremes of rise and junction.
     bool would_act(const Group& g, std::size_t c, int v, double least_rise, double most_rise, double coldest, double hottest) const noexcept {
         const Controller& k = g.controllers[c];

@@ -343,7 +343,7 @@ def _add_servers(rack: _Rack, kind: Kind, fans: Fans, parts: dict[str, Part], pl
     if prescribed is not None:
         duty = group.series(prescribed)
     else:
-        watched = [server.devices[i] for i in server.accelerators if i in server.in_air]
+        watched = [server.devices[i] for i in server.in_air if i in server.accelerators or server.devices[i][1].device.has_limit]
         watched = watched or [server.devices[i] for i in server.in_air]
         if not watched:
             raise ScenarioError(f"{server.name}: no device is in the air for the fans' controller to watch; give fan_speed as a number")
@@ -351,9 +351,9 @@ def _add_servers(rack: _Rack, kind: Kind, fans: Fans, parts: dict[str, Part], pl
             [parts[name].junction for name, _, _ in watched], [mount.device for _, mount, _ in watched],
             fans.minimum_duty, 1.0))
     duty = stepped(group, duty, steps)
-    places.fan_duty = group.record_signal(duty)
     met = np.linspace(fans.minimum_duty, high, 9) if prescribed is None else np.linspace(prescribed.min(), prescribed.max(), 9)
     off = None if rack.off is None else group.series(rack.off)
+    places.fan_duty = group.record_signal(duty if off is None else group.choice(duty, group.series(0.0), off))
     if off is not None:
         duty = group.choice(duty, group.series(low), off)  # what still moves is draught
 

@@ -446,8 +446,9 @@ def _pump_speed(loop: _Loop, kind: Kind, parts: dict[str, Part]) -> Signal:
         if d.cdu is not None:
             raise ScenarioError("cooling.pump_speed is a controller, which watches one tray; pumps behind a cdu serve all: give a number "
                                 "or a series, or leave the cdu out")
-        watched = [server.devices[i] for i in server.accelerators if i not in server.in_air]
-        watched = watched or [device for i, device in enumerate(server.devices) if i not in server.in_air]
+        on_plates = [i for i in range(len(server.devices)) if i not in server.in_air]
+        watched = [server.devices[i] for i in on_plates if i in server.accelerators or server.devices[i][1].device.has_limit]
+        watched = watched or [server.devices[i] for i in on_plates]
         speed = group.control_signal(d.pump_speed.control([parts[name].junction for name, _, _ in watched],
                                                           [mount.device for _, mount, _ in watched], least, 1.0))
     else:

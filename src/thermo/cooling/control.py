@@ -29,8 +29,8 @@ class _Sampled(Described):
         """Target of each device [degC]: the set point, or its limit less the margin."""
         if setpoint is not None:
             return (setpoint,) * len(devices)
-        return tuple(DEFAULT_TARGET if d.max_operating_temperature is None else d.max_operating_temperature - margin
-                     for d in devices)
+        limits = [d.slowdown_temperature if d.max_operating_temperature is None else d.max_operating_temperature for d in devices]
+        return tuple(DEFAULT_TARGET if limit is None else limit - margin for limit in limits)
 
 
 class PI(_Sampled):

@@ -23,6 +23,7 @@ __all__ = ["AirState", "plate_fin_film", "sink_coupling", "sink_pressure_drop", 
 
 Floats = NDArray[np.float64]
 REFERENCE_DENSITY = 1.184  # kg/m3, dry air at 25 degC and 101,325 Pa: curves of sinks and fans are stated in such air
+MOST_NTU = 7.0  # beyond it the air leaves within 0.1 % of the fins' temperature, and a larger number only drowns the balance
 MOST_EFFECTIVE = 0.98  # of w (T_base - T_in): a curve beyond it contradicts the balance of the air
 
 
@@ -101,7 +102,7 @@ def sink_coupling(sink: PlateFinSink | CurveSink, mass_flow: Floats, air: AirSta
     w = mass_flow * air.heat_capacity
     if isinstance(sink, PlateFinSink):
         UA, _ = plate_fin_film(sink, mass_flow, air)
-        return w * np.expm1(np.minimum(UA / w, 50.0))
+        return w * np.expm1(np.minimum(UA / w, MOST_NTU))
     eps = np.minimum(1.0 / (_curve_resistance(sink, mass_flow) * w), MOST_EFFECTIVE)
     return eps * w / (1 - eps)
 
