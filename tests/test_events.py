@@ -159,6 +159,21 @@ def test_what_brings_the_plant_back(plant, end):
     assert ev.utility_outage(100.0, 300.0).without_cooling(100.0, plant) == end
 
 
+@pytest.mark.parametrize("chain", ["ac-ups-480v", "ac-ups-415v"])
+def test_outages_that_overlap_are_one(chain):
+    """A generator that runs does not start again: one outage, said in two parts, is the same outage to the bit."""
+    cooling, load = Air(fan_speed=0.8, restart_delay=240.0), steady_load(300.0, 600.0)
+    runs = [thermo.simulate_rack(small_rack.rack, load, cooling=cooling, power=chain, events=events) for events in (
+        [ev.utility_outage(30.0, 160.0)], [ev.utility_outage(30.0, 120.0), ev.utility_outage(100.0, 90.0)],
+        [ev.utility_outage(100.0, 20.0), ev.utility_outage(30.0, 160.0)], [ev.utility_outage(30.0, 70.0), ev.utility_outage(100.0, 90.0)])]
+    start = thermo.PowerChain.from_library(chain).generator.start_delay
+    warm = runs[0].supply_temperature.values > 25.0
+    assert runs[0].time.values[warm].max() < 30.0 + start + 240.0 <= runs[0].time.values[~warm & (runs[0].time.values > 30.0)].min()
+    for run in runs[1:]:
+        np.testing.assert_array_equal(run.supply_temperature.sel(time=runs[0].time), runs[0].supply_temperature)
+        np.testing.assert_allclose(run.utility_power.sel(time=slice(300.0, None)), runs[0].utility_power.sel(time=slice(300.0, None)), rtol=1e-12)
+
+
 # ------------------------------------------------------------------------------------------------------------- failed fans
 
 @pytest.mark.parametrize("left", [1, 2, 3])
