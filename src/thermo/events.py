@@ -4,7 +4,8 @@
     result = thermo.simulate_rack(rack, trace, events=events)
 
 When. `t` is in seconds on the run's clock, that of the result's coordinate `time`, or a date where the trace has dates. An
-event holds from `t` on: the sample at `t` has its effect already. Without a `duration` it holds to the end of the run. The
+event holds from `t` on: the sample at `t` has its effect already. Without a `duration` it holds to the end of the run. A run
+that goes on from a result takes events from before its first sample, those of that result: what still lasts holds at once. The
 instants at which an event begins or ends become samples of the run, beside those of the workload.
 
 What each does:
@@ -430,6 +431,11 @@ class Timeline:
         for begin, end in spans:
             out[self._holds(begin, end)] = 1.0
         return out if out.any() else None
+
+    @property
+    def lasts_until(self) -> float:
+        """When the last effect of any event is over, a plant's restart among them [s]."""
+        return max([event.end(begin) for event, begin in self.begins] + [end for _, end in self._cooling_stops()], default=-np.inf)
 
     def _cooling_stops(self) -> list[tuple[float, float]]:
         """From when to when no cold air comes [s]. Outages that overlap are one: a generator that runs goes on running."""

@@ -116,6 +116,9 @@ def ride_through(rack: Any, workload: Any = 1.0, *,
         for name, lasts, happens in _cases(event, duration, trace["time"].to_numpy()[0], time_step if at is None else at):
             scenario = checked(rack, trace, cooling=cooling, power=power, ambient=ambient, events=happens, initial=initial,
                                solver=solver, tolerance=tolerance)
+            if scenario.dark is not None:
+                raise ScenarioError(f"initial: the load was lost at {scenario.dark[0]:g} s in that result ({scenario.dark[1]}), nothing "
+                                    "is left to ride through; begin from a result before that")
             begin = scenario.timeline.begins[0][1]
             result = simulated(scenario)  # limits are passed on purpose: said once, in the table
             said |= dict.fromkeys(f"{name}: {warning}" for warning in json.loads(result.attrs["warnings"]))
