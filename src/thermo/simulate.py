@@ -263,7 +263,8 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
                        takes=getattr(design, "takes_events", ()), setpoints=getattr(design, "setpoints", ()),
                        design=type(design).__name__, plant=_plant(design, chain))
     faults = chain_faults(chain, happens)
-    dark, doubts = None, ()
+    dark: tuple[float, str] | None = None
+    doubts: tuple[str, ...] = ()
     if goes_on:
         doubts = _left_out(initial, happens, float(seconds[0]), start)
         if (dark := _lost_before(initial, float(seconds[0]))) is not None:
