@@ -27,7 +27,7 @@ from pydantic import Field, model_validator
 
 from thermo._kernels import flow as _k
 from thermo.errors import ConvergenceError, ScenarioError, ValidityWarning, nearest, require_between, shown
-from thermo.rack import Count, Described, Identifier, NotNegative, Number, Positive, Provenance, Share
+from thermo.rack import Count, Described, Identifier, NotNegative, Number, Positive, Provenance
 
 __all__ = ["CheckValve", "Component", "FlowNetwork", "FlowState", "Pipe", "PlateChannels", "Pump", "Resistance", "Valve"]
 
@@ -340,6 +340,7 @@ class _Layout:
     valves: dict[str, int]
     node_at: dict[str, int]
     branch_at: dict[str, int]
+    vouched: tuple[int, ...]  # components whose law has an end
 
 
 class FlowNetwork:
@@ -442,8 +443,11 @@ class FlowNetwork:
         tail = np.array([at[self._branches[b][0]] for b in branches], np.int32)
         head = np.array([at[self._branches[b][1]] for b in branches], np.int32)
         self._all_hang_together(nodes, tail, head)
-        components, owner, curves = [], [], []
-        pumps, valves = {}, {}
+        components: list[Component] = []
+        owner: list[int] = []
+        curves: list[tuple[Array, Array, Array]] = []
+        pumps: dict[str, int] = {}
+        valves: dict[str, int] = {}
         for i, branch in enumerate(branches):
             for component in self._branches[branch][2]:
                 if isinstance(component, Pump):
@@ -468,7 +472,8 @@ class FlowNetwork:
                                 curves=curves)
         self._cache = _Layout(kernel, nodes, branches, tail, head, tuple(components), owner_of,
                               np.array([self._pressure[n] or 0.0 for n in nodes]), np.array([self._inflow[n] for n in nodes]), given,
-                              pumps, valves, at, {b: i for i, b in enumerate(branches)})
+                              pumps, valves, at, {b: i for i, b in enumerate(branches)},
+                              tuple(i for i, c in enumerate(components) if isinstance(c, PlateChannels | Pump)))
         return self._cache
 
     def _all_hang_together(self, nodes: tuple[str, ...], tail: NDArray[np.int32], head: NDArray[np.int32]) -> None:
@@ -690,8 +695,8 @@ class FlowState:
     @cached_property
     def pressure_drop(self) -> dict[str, Any]:
         """Pressure lost along each branch from tail to head, negative across a pump [Pa]."""
-        total = np.zeros(self.flows.shape)
-        np.add.at(total, (..., self._layout.owner), self.drops)
+        starts = np.searchsorted(self._layout.owner, np.arange(len(self._layout.branches)))  # components lie by branch
+        total = np.add.reduceat(self.drops, starts, axis=-1)
         return self._by_name(self._layout.branches, total)
 
     @cached_property
@@ -749,8 +754,8 @@ class FlowState:
     def warnings(self) -> tuple[str, ...]:
         """Laws used outside the range in which their source vouches for them."""
         out = []
-        for k, component in enumerate(self._layout.components):
-            branch = self._layout.branches[self._layout.owner[k]]
+        for k in self._layout.vouched:
+            component, branch = self._layout.components[k], self._layout.branches[self._layout.owner[k]]
             flow = self.flows[..., self._layout.owner[k]]
             if isinstance(component, PlateChannels):
                 Re = float(np.max(component.reynolds(flow, self.density, self.viscosity)))
