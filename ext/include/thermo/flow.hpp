@@ -603,6 +603,7 @@ class FlowNetwork {
             for (int k = 1; k <= most; ++k) {
                 errors(p);
                 floor_slopes(drive, through);
+                const double broken = imbalance(V);
                 step(V, dV.data());
                 double before = 0, moved = 0, flow = 0;
                 for (int b = 0; b < nb; ++b) {
@@ -610,7 +611,8 @@ class FlowNetwork {
                     moved = std::max(moved, std::fabs(dV[b]));
                     flow = std::max(flow, std::fabs(V[b] + dV[b]));
                 }
-                const double share = moved > 1e-8 * flow ? line(V, p, before) : 1;
+                // the line search holds for steps that keep continuity; one that has rounding of larger flows to mend goes whole
+                const double share = moved > 1e-8 * flow && before > 0 && broken <= 1e-9 * flow ? line(V, p, before) : 1;
                 move(share, V, p);
                 evaluate(V);
                 errors(p);
