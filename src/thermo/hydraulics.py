@@ -526,7 +526,8 @@ class FlowNetwork:
         Raises
         ------
         ScenarioError
-            If a name or number is wrong, a pump runs against shut branches only, or a part of the network has no pressure.
+            If a name or number is wrong, a pump runs against what is shut (branches, check valves that face it) only, or a
+            part of the network has no pressure.
         ConvergenceError
             If no solution was found.
         """
@@ -622,9 +623,9 @@ class FlowNetwork:
         branch = lay.branches[where]
         if fault == _k.Fault.PUMP_AGAINST_SHUT:
             speed = setting[lay.pumps[branch]]
-            reason = f"shut are {closed_ones}" if shut else "no loop leads through it"
-            return ScenarioError(f"{self.name}{point}: pump {branch!r} runs at speed {speed:g} against shut branches only: {reason}; "
-                                 "open a way from its outlet back to its inlet, or stop it")
+            reason = f"shut are {closed_ones}" if shut else "no loop leads through it, or only backward through a check valve"
+            return ScenarioError(f"{self.name}{point}: pump {branch!r} runs at speed {speed:g} with no way from its outlet back to its "
+                                 f"inlet: {reason}; open one, or stop the pump")
         if fault == _k.Fault.PUMP_WITHOUT_REFERENCE:
             return ScenarioError(f"{self.name}{point}: pump {branch!r} runs in a part of the network that shut branches ({closed_ones}) cut "
                                  "off from every given pressure; give one node of it a pressure")

@@ -287,7 +287,7 @@ enum class FlowFault : int {
     none,
     pump_without_reference,   // at a branch: it runs in a part of the network that no given pressure reaches
     inflow_without_way_out,   // at a node
-    pump_against_shut,        // at a branch: no open way leads back to the pump
+    pump_against_shut,        // at a branch: no open way leads from the pump's outlet back to its inlet
     no_convergence,           // at the branch with the largest error of pressure
 };
 
@@ -316,6 +316,16 @@ class FlowNetwork {
         std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return elements_[a].branch < elements_[b].branch; });
         for (const Element& e : elements_) ++first[static_cast<std::size_t>(e.branch) + 1];
         std::partial_sum(first.begin(), first.end(), first.begin());
+        one_way.assign(tail_.size(), 0);
+        for (const Element& e : elements_)
+            if (e.kind == ElementKind::check_valve) one_way[e.branch] = 1;
+        std::vector<std::vector<int>> around(n);
+        for (int b = 0; b < n_branch(); ++b) around[tail_[b]].push_back(b), around[head_[b]].push_back(b);
+        first_at.push_back(0);
+        for (const auto& list : around) {
+            branch_at.insert(branch_at.end(), list.begin(), list.end());
+            first_at.push_back(branch_at.size());
+        }
         int free = 0;
         for (int i = 0; i < n; ++i)
             if (!given_[i]) row[i] = free++;
@@ -366,6 +376,9 @@ class FlowNetwork {
     std::vector<std::size_t> first;  // branch -> its first element in `order`
     std::vector<int> order;
     std::vector<std::size_t> entry;  // branch -> conductance between two free nodes
+    std::vector<char> one_way;       // branch: it holds a check valve
+    std::vector<std::size_t> first_at;  // node -> its first branch in `branch_at`
+    std::vector<int> branch_at;
     StarMesh mesh;
 
     void check() {
@@ -473,20 +486,34 @@ class FlowNetwork {
             }
             return {};
         }
-        // Whether an open way leads from the head of a branch to its tail; given pressures and inflows are one big vessel.
+        // Whether an open way leads from the head of a branch to its tail, through check valves only forward; given pressures
+        // and inflows are one big vessel.
         bool returns(int skip) const {
-            std::vector<int> up(n);
-            std::iota(up.begin(), up.end(), 0);
-            int vessel = -1;
-            for (int i = 0; i < n; ++i)
-                if (net.given_[i] || given.inflow[i] != 0) {
-                    if (vessel < 0) vessel = i;
-                    up[i] = vessel;
+            std::vector<char> seen(n, 0);
+            std::vector<int> queue;
+            queue.reserve(n);
+            auto reach = [&](int i) {
+                if (!seen[i]) seen[i] = 1, queue.push_back(i);
+            };
+            bool vessel = false;
+            reach(net.head_[skip]);
+            for (std::size_t k = 0; k < queue.size() && !seen[net.tail_[skip]]; ++k) {
+                const int i = queue[k];
+                if (outside(i) && !vessel) {
+                    vessel = true;
+                    for (int j = 0; j < n; ++j)
+                        if (outside(j)) reach(j);
                 }
-            for (int b = 0; b < nb; ++b)
-                if (open[b] && b != skip) up[root(up, net.tail_[b])] = root(up, net.head_[b]);
-            return root(up, net.head_[skip]) == root(up, net.tail_[skip]);
+                for (std::size_t e = net.first_at[i]; e < net.first_at[i + 1]; ++e) {
+                    const int b = net.branch_at[e];
+                    if (!open[b] || b == skip) continue;
+                    if (net.tail_[b] == i) reach(net.head_[b]);
+                    else if (!net.one_way[b]) reach(net.tail_[b]);
+                }
+            }
+            return seen[net.tail_[skip]];
         }
+        bool outside(int i) const { return net.given_[i] || given.inflow[i] != 0; }
 
         // ---- one linear step: flows that restore continuity and pressures that go with them, at resistances `slope`
         void step(const double* V, double* change) {
