@@ -417,6 +417,7 @@ class FlowNetwork {
     }
 
     struct Work {
+        static constexpr double kEnough = 0.1;  // the line search ends where the slope along it has fallen to this share
         const FlowNetwork& net;
         const FlowCase& given;
         const int nb, n;
@@ -638,10 +639,18 @@ class FlowNetwork {
                     moved = std::max(moved, std::fabs(dV[b]));
                     flow = std::max(flow, std::fabs(V[b] + dV[b]));
                 }
+                for (int b = 0; b < nb; ++b) trial[b] = V[b] + dV[b];
+                evaluate(trial.data());
+                double share = 1, after = 0;
+                for (int b = 0; b < nb; ++b)
+                    if (open[b]) after += dV[b] * (phi[b] - (p[net.tail_[b]] - p[net.head_[b]]));
                 // the line search holds for steps that keep continuity; one that has rounding of larger flows to mend goes whole
-                const double share = moved > 1e-8 * flow && before > 0 && broken <= 1e-9 * flow ? line(V, p, before) : 1;
+                if (after > kEnough * before && moved > 1e-8 * flow && before > 0 && broken <= 1e-9 * flow) {
+                    share = line(V, p, before, after);
+                    for (int b = 0; b < nb; ++b) trial[b] = V[b] + share * dV[b];
+                    evaluate(trial.data());
+                }
                 move(share, V, p);
-                evaluate(V);
                 errors(p);
                 double off = 0, scale = drive;
                 int worst = -1;
@@ -674,10 +683,8 @@ class FlowNetwork {
                 if (dV[b] != 0) sum += dV[b] * (drop_of(b, V[b] + share * dV[b]).value - (p[net.tail_[b]] - p[net.head_[b]]));
             return sum;
         }
-        double line(const double* V, const double* p, double before) {
-            const double enough = 0.1 * before;
-            double g_high = along(V, p, 1);
-            if (!(g_high > enough)) return 1;
+        double line(const double* V, const double* p, double before, double g_high) {
+            const double enough = kEnough * before;
             double low = 0, g_low = -before, high = 1;
             std::vector<double> kinks;
             for (int b = 0; b < nb; ++b)
