@@ -1,7 +1,8 @@
 """Flow networks: against cases solved by hand, an independent solver, published points; what holds for any network.
 
 Seen to fail: a friction slope without its exponent (no convergence), a check valve that leaks forward and backward alike,
-star-mesh steps that forget what is grounded (continuity), affinity without its square.
+star-mesh steps that forget what is grounded (continuity), affinity without its square, whole Newton steps without the line
+search (the pump with a cliff), a linear loss that does not follow viscosity.
 """
 from __future__ import annotations
 
@@ -280,6 +281,20 @@ def test_library_pumps_run_on_their_points(name):
         assert state.flow["load"] == pytest.approx(V, rel=1e-4) and state.pump_power == pytest.approx(P, rel=1e-3)
         best = max(best, state.efficiency["pump-1"])
     assert 0.2 < best < 0.8
+
+
+@pytest.mark.filterwarnings("ignore::thermo.errors.ValidityWarning")
+@pytest.mark.parametrize("start", [None, 1e3, 60e3, 190e3, 300e3])
+def test_a_pump_with_a_cliff_in_its_curve(start):
+    """Flat, steep, flat: whole Newton steps jump over the cliff for ever. The point lies on the steep stretch, from any start."""
+    cliff = Pump(curve_flow=(0, 1e-3, 1.1e-3, 3e-3), curve_pressure=(201e3, 200e3, 20e3, 19e3))
+    net = FlowNetwork()
+    net.node("in", pressure=0.0)
+    net.node("out", pressure=110e3)
+    net.connect("in", "out", cliff, Resistance(linear=1e5), name="pump")
+    before = None if start is None else net.solve(*WATER, pressures={"out": start})
+    state = net.solve(*WATER, start=before)
+    assert state.flow["pump"] == pytest.approx(1.05e-3, rel=1e-4) and state.steps < 10  # half way down: Hermite pieces are symmetric
 
 
 def test_beyond_its_curve_a_pump_warns():
