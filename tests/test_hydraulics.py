@@ -503,6 +503,8 @@ def two_valves() -> FlowNetwork:
     (lambda: loop(Valve(flow_coefficient=5)).solve(*WATER, openings={"pump-1": 1}), "not one of the branches with a valve"),
     (lambda: loop(Valve(flow_coefficient=5)).solve(*WATER, speeds=[1.0, 0.5]), "`sweep` takes sequences"),
     (lambda: loop(Valve(flow_coefficient=5)).sweep(*WATER), "a sweep needs sequences of one length"),
+    (lambda: loop(Valve(flow_coefficient=5)).sweep(*WATER, speeds=[]), "a sweep needs sequences of one length, got lengths [0]"),
+    (lambda: loop(Valve(flow_coefficient=5)).solve(*WATER, shut=[["load"]]), "no branch ['load']"),
     (lambda: loop(Valve(flow_coefficient=5)).sweep(*WATER, speeds=[0.5, np.nan]), "speed of 'pump-1' at point 1 is nan"),
     (lambda: loop(Valve(flow_coefficient=5)).solve(*WATER, shut=["lode"]), "did you mean 'load'?"),
     (lambda: loop(Valve(flow_coefficient=5)).solve(998.2, 1.0), None),

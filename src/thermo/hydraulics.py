@@ -125,8 +125,9 @@ class Resistance(Described):
 
         Examples
         --------
-        >>> Resistance.from_points([1e-5, 2e-5], [3000.0, 8000.0]).quadratic
-        10000000000000.0
+        >>> plate = Resistance.from_points([1e-5, 2e-5], [3000.0, 8000.0])
+        >>> f"{plate.linear:.3g} Pa s/m3, {plate.quadratic:.3g} Pa s2/m6"
+        '2e+08 Pa s/m3, 1e+13 Pa s2/m6'
         """
         V, dp = np.asarray(flow, dtype=np.float64), np.asarray(pressure_drop, dtype=np.float64)
         if V.ndim != 1 or V.shape != dp.shape or V.size < 1 or not (np.all(V > 0) and np.all(dp > 0) and np.all(np.isfinite(V * dp))):
@@ -146,7 +147,7 @@ class Resistance(Described):
                 at = int(np.argmax(miss))
                 raise ScenarioError(f"Resistance: no a V + b V^2 passes the points: at {V[at]:g} m3/s it misses {dp[at]:g} Pa by "
                                     f"{100 * miss[at]:.0f} %; check units, or give fewer points around the working flow")
-        return cls(linear=round(float(linear), 12), quadratic=float(quadratic), reference_density=density, reference_viscosity=viscosity)
+        return cls(linear=float(linear), quadratic=float(quadratic), reference_density=density, reference_viscosity=viscosity)
 
 
 def _two_terms(V: Array, dp: Array) -> tuple[float, float]:
@@ -546,7 +547,7 @@ class FlowNetwork:
         """
         given = [*_values(speeds), *_values(openings), *_values(losses), *_values(pressures), *_values(inflows)]
         lengths = {np.shape(v)[0] for v in given if np.ndim(v)}
-        if len(lengths) != 1 or any(np.ndim(v) > 1 for v in given):
+        if len(lengths) != 1 or 0 in lengths or any(np.ndim(v) > 1 for v in given):
             raise ScenarioError(f"{self.name}: a sweep needs sequences of one length, got lengths {sorted(lengths)}")
         return self._run(density, viscosity, speeds, openings, losses, shut, pressures, inflows, start, (lengths.pop(),))
 
@@ -570,7 +571,7 @@ class FlowNetwork:
         free = {m: i for m, i in lay.node_at.items() if not lay.given[i]}
         self._fill(inflow, inflows, free, "inflow", "nodes without a given pressure", -1e3, 1e3, "m3/s")
         for branch in (shut,) if isinstance(shut, str) else shut:
-            if branch not in lay.branch_at:
+            if not isinstance(branch, str) or branch not in lay.branch_at:
                 raise ScenarioError(f"{self.name}: shut: no branch {shown(branch)}{nearest(str(branch), lay.branch_at)}")
             closed[:, lay.branch_at[branch]] = 1
         flow, node_pressure, drop = np.zeros((n, nb)), np.empty((n, len(lay.nodes))), np.empty((n, len(lay.components)))
