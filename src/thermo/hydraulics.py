@@ -212,7 +212,8 @@ class Valve(Described):
     """A control or shut-off valve: `flow_coefficient` is Kv fully open, m3/h of water at 1 bar (IEC 60534).
 
     Kv goes with the opening (`linear`), or as ``rangeability^(opening - 1)`` (`equal-percentage`; below 0.05 in a line to 0).
-    At opening 0 it is tight.
+    At opening 0 it is tight. Loss is quadratic in flow, and linear where Re in the free opening is below 10; the standard's
+    correction between (valve Re 10 to 10,000, thick fluids in small trims) is left out.
     """
 
     flow_coefficient: Positive
