@@ -39,6 +39,10 @@ UNITS: dict[str, str] = {
     "handler_fan_share": "1", "chiller_cop": "1", "room_capacity": "J/K", "plant_capacity": "W", "restart_delay": "s",
     "setpoint": "degC", "margin": "K", "gain": "1/K", "integral_gain": "1/(K s)", "period": "s", "resolution": "1",
     "deadband": "K", "temperature": "degC", "output": "1",
+    # flow networks; Kv is m3/h at 1 bar
+    "diameter": "m", "roughness": "m", "minor_loss": "1", "linear": "Pa s/m3", "quadratic": "Pa s2/m6", "port_loss": "Pa s2/m6",
+    "reference_density": "kg/m3", "reference_viscosity": "Pa s", "channel_width": "m", "channel_height": "m",
+    "channel_count": "1", "flow_coefficient": "m3/h", "rangeability": "1", "leak_share": "1", "curve_power": "W",
     # events
     "t": "s", "duration": "s", "change": "K", "fan": "1",
 }

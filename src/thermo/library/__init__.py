@@ -60,6 +60,7 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "cooling": Kind("thermo.cooling:Air"),
     "stages": Kind("thermo.power:Stage"),
     "generators": Kind("thermo.power:Generator"),
+    "pumps": Kind("thermo.hydraulics:Pump"),
     "power": Kind("thermo.power:PowerChain", {"stages": "stages", "generator": "generators"}),
 }
 
