@@ -39,6 +39,11 @@ UNITS: dict[str, str] = {
     "handler_fan_share": "1", "chiller_cop": "1", "room_capacity": "J/K", "plant_capacity": "W", "restart_delay": "s",
     "setpoint": "degC", "margin": "K", "gain": "1/K", "integral_gain": "1/(K s)", "period": "s", "resolution": "1",
     "deadband": "K", "temperature": "degC", "output": "1",
+    # rear doors
+    "rated_heat": "W", "rated_air_flow": "m3/s", "rated_air_temperature": "degC", "rated_water_flow": "kg/s",
+    "rated_water_temperature": "degC", "air_part": "1", "water_part": "1", "air_exponent": "1", "air_drop": "Pa",
+    "drop_exponent": "1", "heat_capacity": "J/K", "water_flow": "kg/s", "water_temperature": "degC", "dew_point_margin": "K",
+    "water_pump_share": "1", "water_chiller_cop": "1",
     # events
     "t": "s", "duration": "s", "change": "K", "fan": "1",
 }
