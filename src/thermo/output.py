@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from thermo.rack import Described, Device, as_mapping
 from thermo.solve import Solution
 
 if TYPE_CHECKING:
+    from thermo.cooling.site import LiquidDesign
     from thermo.network import Network
     from thermo.power import Supply
     from thermo.simulate import Assembly, Scenario
@@ -47,7 +48,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "fan_duty": (TS, "1", "fan speed over rated speed", MEAN),
     "it_power": (T, "W", "power at the servers' inlets, fans not counted", MEAN),
     "conversion_loss": (T, "W", "loss of power supplies and regulators in the servers, part of it_power", MEAN),
-    "fan_power": (T, "W", "fans of the servers", MEAN),
+    "fan_power": (T, "W", "fans of the servers, and of a rear door", MEAN),
     "pump_power": (T, "W", "pumps", MEAN),
     "heat_rejection_power": (T, "W", "room air handlers, chillers and what else removes the heat, the electrical room's too", MEAN),
     "stage_loss": (("time", "stage"), "W", "loss of each stage of the power chain", MEAN),
@@ -367,7 +368,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     to_plant = np.zeros(n_time)
     if splits:
         removed, wet = (air, liquid) if shelf is None else (air + shelf.heat("server-air"), liquid + shelf.heat("rack-liquid"))
-        to_plant = scenario.cooling.liquid_rejection_power(wet)
+        to_plant = cast("LiquidDesign", scenario.cooling).liquid_rejection_power(wet)
     else:
         removed = out if shelf is None else out + shelf.heat("server-air") + shelf.heat("rack-liquid")
     if assembly.cooled.plant_capacity is not None:

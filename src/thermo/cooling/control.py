@@ -25,10 +25,8 @@ class _Sampled(Described):
     resolution: Share = 0.01  # PWM step
     deadband: Annotated[Number, Field(ge=0, le=20)] = 1.0  # K
 
-    def targets(self, devices: Sequence[Device | None], setpoint: float | None, margin: float) -> tuple[float, ...]:
-        """Target of each device [degC]: the set point, or its limit less the margin."""
-        if setpoint is not None:
-            return (setpoint,) * len(devices)
+    def targets(self, devices: Sequence[Device], margin: float) -> tuple[float, ...]:
+        """Target of each device [degC]: its limit less the margin."""
         return tuple(DEFAULT_TARGET if d.max_operating_temperature is None else d.max_operating_temperature - margin
                      for d in devices)
 
@@ -45,9 +43,9 @@ class PI(_Sampled):
     integral_gain: Annotated[Number, Field(gt=0, le=1)] = 0.0005  # 1/(K s)
 
     def control(self, nodes: Sequence[Node], devices: Sequence[Device], low: float, high: float) -> Control:
-        """The controller of `nodes` (the junctions of `devices`) with its output in [low, high]."""
-        return Control(kind=0, period=self.period, nodes=tuple(nodes),
-                       target=self.targets(devices, self.setpoint, self.margin), gain=self.gain,
+        """The controller of `nodes` (the junctions of `devices`; with a set point of any nodes) with its output in [low, high]."""
+        target = self.targets(devices, self.margin) if self.setpoint is None else (self.setpoint,) * len(nodes)
+        return Control(kind=0, period=self.period, nodes=tuple(nodes), target=target, gain=self.gain,
                        integral_gain=self.integral_gain, low=low, high=high, quantum=self.resolution,
                        deadband=self.deadband)
 

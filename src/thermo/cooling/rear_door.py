@@ -47,7 +47,7 @@ MOST_OPENING = 3.0
 STANDING = 1e-9  # of the rated water flow, where it stands
 COMPLETE = 1.0 - 1e-5  # of the exchange: what errors of the tables cannot take beyond the streams' heat
 MOST_TERMS = 2000  # of the series, beyond any coil's number of transfer units
-BEYOND_RATED = 1.5  # of a rated flow, up to which a door's law is asked without a warning
+BEYOND_RATED = 2.0  # of the rated air flow; beyond it a law fitted to one point is not vouched for
 WET, DRY = 80.0, 0.5  # degC: the span of water temperatures
 
 
@@ -275,7 +275,7 @@ class _Door:
         outlet = group.node("water out of the coil", 0.5 * share * coil.heat_capacity)
         behind = group.node("air behind the door")
         air = group.total(lanes)
-        self._warn_of_flows(span[1] / 1.5 / share, rack)
+        self._warn_of_flows(rack)
         m_water, spread = self._water_flow(kind, behind)
         taken = self._effectiveness(kind, air, m_water, span, spread, c_p)
         exchanged, lost = taken, self.site.timeline.without_water()
@@ -316,7 +316,7 @@ class _Door:
         low, high = min(float(v.min()) for v in values), max(float(v.max()) for v in values)
         if not isinstance(value, PI | Curve):
             return self.flow.signal(kind, lambda m: m * share), (low, high)
-        opening = group.control_signal(value.control([behind], [None], LEAST_OPENING, 1.0))
+        opening = group.control_signal(value.control([behind], [], LEAST_OPENING, 1.0))
         steps = [Step(np.asarray(step.value) * share, step.when) for step in self.flow.steps]
         flow = stepped(group, group.total([opening], [coil.rated_water_flow * share]), steps)
         return flow, (LEAST_OPENING * coil.rated_water_flow, max(high, coil.rated_water_flow))
@@ -342,11 +342,11 @@ class _Door:
         group.source(behind, power)
         places.fan_power.append(group.record_signal(power))
 
-    def _warn_of_flows(self, air: float, rack: RackAir) -> None:
-        rated = self.design.coil.rated_air_mass
-        message = (f"rear door: the servers can move {air:.2f} kg/s of air, its coil is rated for {rated:.2f}; beyond {BEYOND_RATED:g} "
-                   "times that its law is not vouched for")
-        if air > BEYOND_RATED * rated and message not in rack.warnings:
+    def _warn_of_flows(self, rack: RackAir) -> None:
+        rated = self.design.coil.rated_air_flow
+        message = (f"rear door: the servers are rated for {self.rated:.2f} m3/s of air, its coil for {rated:.2f}; beyond "
+                   f"{BEYOND_RATED:g} times that its law is not vouched for")
+        if self.rated > BEYOND_RATED * rated and message not in rack.warnings:
             rack.warnings.append(message)
 
 

@@ -30,11 +30,11 @@ from thermo.firmware import power_up
 from thermo.network import Group, Network, Node, Signal
 from thermo.rack import Server
 
-__all__ = ["Cooled", "CoolingDesign", "Kind", "Meter", "Places", "SetPoint", "Site", "Step", "metered", "stepped"]
+__all__ = ["Cooled", "CoolingDesign", "Kind", "LiquidDesign", "Meter", "Places", "SetPoint", "Site", "Step", "metered", "stepped"]
 
 Floats = NDArray[np.float64]
 METER_SCALE = 1e-15  # of the stream's capacity rate: what a meter takes from the balance is below its rounding
-METER_RATE = 1e-7  # 1/s at the largest flow; slow, so that a meter sums up what it sees and hardly follows it
+METER_RATE = 1e-6  # 1/s at the largest flow. Slow: a meter that follows errs by this times half a transient; not slower: rounding
 
 
 @dataclass
@@ -189,7 +189,7 @@ class Meter:
         """Mean heat of each interval [W], ``(time, server)``, at the last sample what holds then; `nodes` as rises [K].
 
         The sum `I` obeys ``C dI/dt = w (T - I)`` with the rate `w` of the stream at `T`, so that the integral of ``w T`` is
-        ``C (I_1 - I_0)`` and that of ``w I``; `I` moves by less than a millionth of what `T` does in ten seconds.
+        ``C (I_1 - I_0)`` and that of ``w I``, in which `I` hardly moves: some 1e-6 of the heat is left open, as heat to air.
         """
         total, rate = nodes[:, :, self.sum], signals[:, :, self.rate]
         out = rate * nodes[:, :, self.outlet]
@@ -269,3 +269,10 @@ class CoolingDesign(Protocol):
 
     def heat_rejection_power(self, heat: Floats) -> Floats:
         """Power [W] that gets rid of `heat` [W]."""
+
+
+class LiquidDesign(CoolingDesign, Protocol):
+    """A design that gives part of its heat to liquid, which it meters."""
+
+    def liquid_rejection_power(self, heat: Floats) -> Floats:
+        """Power [W] that gets rid of `heat` [W] in liquid; `heat_rejection_power` is for the rest."""
