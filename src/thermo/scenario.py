@@ -7,7 +7,7 @@
     [workload]
     file = "trace.csv"            # beside the scenario; or power = "650 W" or utilisation = 0.9, with duration = "1 h"
     [cooling]
-    design = "air"                # or name = "..." of the library; then whatever the design lets be set
+    design = "air"                # or "rear-door"; or name = "..." of the library; then whatever the design lets be set
     supply_flow = "2400 CFM"
     fan_speed = { control = "pi", setpoint = "80 degC" }   # or "8000 rpm", or a duty, 0.6 or "60 %"
     [ambient]
