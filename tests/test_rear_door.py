@@ -1,7 +1,8 @@
 """A rear door against its closed solutions, against what makers tell of doors, and where it must not be believed.
 
-Seen to fail: the coil's share by the number of servers, the water's outlet without what bypasses the exchange, heat of liquid
-from samples in place of the meter, a door that the servers' fans do not feel, a dew point taken at the first sample only.
+Seen to fail: the coil's share by the number of servers, water that crosses counted as bypassing too, heat of liquid from samples
+in place of the meter, a door that the servers' fans do not feel, a dew point taken at the first sample only, a valve left where
+bisection beside the fans had put it.
 """
 import json
 
