@@ -17,6 +17,7 @@ supply failure    a fault of the power chain
 fan failure       that many fans of a server stand still behind closed flaps (no air flows back through them); the others
                   meet the same chassis, and the controller turns them up
 cooling loss      no cold air comes: servers breathe the room, which warms with their heat (see `thermo.cooling.Air`)
+water loss        no water comes to the rack (see `thermo.cooling.RearDoor`); an outage that stops the plant stops it too
 inlet step        the supply air becomes as warm as said, or that much warmer
 set point         a set point of the cooling design or the room becomes a number
 ================  ==========================================================================================================
@@ -39,7 +40,8 @@ from thermo.errors import ScenarioError, nearest, shown
 from thermo.rack import Celsius, Count, Described, Number, Positive, as_mapping
 
 __all__ = ["KINDS", "CoolingLoss", "Event", "FanFailure", "Fault", "InletStep", "Plant", "PsuFailure", "Setpoint", "Timeline", "UpsBypass",
-           "UtilityOutage", "cooling_loss", "fan_failure", "inlet_step", "psu_failure", "setpoint", "ups_bypass", "utility_outage"]
+           "UtilityOutage", "WaterLoss", "cooling_loss", "fan_failure", "inlet_step", "psu_failure", "setpoint", "ups_bypass",
+           "utility_outage", "water_loss"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -116,6 +118,10 @@ class Event(Described):
         """Until when it stops the cooling [s]; None where it does not."""
         return None
 
+    def without_water(self, begin: float, plant: Plant) -> float | None:
+        """Until when it stops the rack's water [s]; None where it does not."""
+        return None
+
     @property
     def shown(self) -> str:
         """The event in a message."""
@@ -138,6 +144,10 @@ class UtilityOutage(Event):
             return None
         by_generator = np.inf if plant.generator_start is None else begin + plant.generator_start
         return float(min(self.end(begin), by_generator)) + plant.restart_delay
+
+    def without_water(self, begin: float, plant: Plant) -> float | None:
+        """The same: pumps and chiller are of the plant [s]."""
+        return self.without_cooling(begin, plant)
 
 
 class UpsBypass(Event):
@@ -186,6 +196,16 @@ class CoolingLoss(Event):
         return self.end(begin)
 
 
+class WaterLoss(Event):
+    """No water comes to the rack. See `water_loss`."""
+
+    kind = "water-loss"
+
+    def without_water(self, begin: float, plant: Plant) -> float:
+        """When water comes again [s]."""
+        return self.end(begin)
+
+
 class InletStep(Event):
     """The supply air changes its temperature. See `inlet_step`."""
 
@@ -208,8 +228,8 @@ class Setpoint(Event):
     value: Annotated[Number, Field(allow_inf_nan=False)]
 
 
-KINDS: dict[str, type[Event]] = {e.kind: e for e in (UtilityOutage, UpsBypass, PsuFailure, FanFailure, CoolingLoss, InletStep,
-                                                     Setpoint)}
+KINDS: dict[str, type[Event]] = {e.kind: e for e in (UtilityOutage, UpsBypass, PsuFailure, FanFailure, CoolingLoss, WaterLoss,
+                                                     InletStep, Setpoint)}
 
 
 # ------------------------------------------------------------------------------------------------------------- making them
@@ -309,6 +329,19 @@ def cooling_loss(t: Any, duration: Any = None) -> CoolingLoss:
     return CoolingLoss.from_mapping(_given(t=t, duration=duration), "cooling_loss")
 
 
+def water_loss(t: Any, duration: Any = None) -> WaterLoss:
+    """The facility's water stops: what stands in the rack's coil warms with the air.
+
+    Parameters
+    ----------
+    t : float or date
+        When. [s]
+    duration : float or timedelta, optional
+        Until water flows again; default never in this run. [s]
+    """
+    return WaterLoss.from_mapping(_given(t=t, duration=duration), "water_loss")
+
+
 def inlet_step(t: Any, temperature: Any = None, *, change: Any = None, duration: Any = None) -> InletStep:
     """The supply air becomes as warm as said, or that much warmer than it would be.
 
@@ -335,7 +368,8 @@ def setpoint(t: Any, name: str, value: Any, duration: Any = None) -> Setpoint:
         When. [s]
     name : str
         A set point of the cooling design or the room: of `thermo.cooling.Air` ``fan_speed`` (a duty; a controller is put
-        aside), ``supply_flow``, ``room_temperature``, ``air_temperature``.
+        aside), ``supply_flow``, ``room_temperature``, ``air_temperature``; of `thermo.cooling.RearDoor` ``water_flow`` and
+        ``water_temperature`` too.
     value : float
         What it becomes.
     duration : float or timedelta, optional
@@ -395,8 +429,7 @@ class Timeline:
         found: set[float] = set(self.lost or ())
         for event, begin in self.begins:
             found |= {begin, event.end(begin)}
-            if (end := event.without_cooling(begin, self.plant)) is not None:
-                found.add(end)
+            found |= {end for stops in (event.without_cooling, event.without_water) if (end := stops(begin, self.plant)) is not None}
         return sorted(x for x in found if np.isfinite(x))
 
     def _holds(self, begin: float, end: float) -> slice:
@@ -419,6 +452,11 @@ class Timeline:
         """1 while no cold air comes, ``(time,)``; None where it always does."""
         return self._while((begin, end) for event, begin in self.begins
                            if (end := event.without_cooling(begin, self.plant)) is not None)
+
+    def without_water(self) -> Floats | None:
+        """1 while no water comes to the rack, ``(time,)``; None where it always does."""
+        return self._while((begin, end) for event, begin in self.begins
+                           if (end := event.without_water(begin, self.plant)) is not None)
 
     def off(self) -> Floats | None:
         """1 while the rack has no power, ``(time,)``; None where it always has."""

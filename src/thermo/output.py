@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from thermo.rack import Described, Device, as_mapping
 from thermo.solve import Solution
 
 if TYPE_CHECKING:
+    from thermo.cooling.site import LiquidDesign
     from thermo.network import Network
     from thermo.power import Supply
     from thermo.simulate import Assembly, Scenario
@@ -43,10 +44,13 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "supply_temperature": (T, "degC", "primary coolant supplied to the rack; room air while no cold air comes", POINT),
     "return_temperature": (T, "degC", "primary coolant that leaves the servers, mixed", POINT),
     "mass_flow": (TS, "kg/s", "primary coolant through the server", MEAN),
+    "liquid_flow": (TS, "kg/s", "liquid beside the air, where the design has it", MEAN),
+    "liquid_supply_temperature": (T, "degC", "liquid that comes to the rack beside its air", MEAN),
+    "liquid_return_temperature": (T, "degC", "liquid that leaves the rack beside its air, mixed", POINT),
     "fan_duty": (TS, "1", "fan speed over rated speed", MEAN),
     "it_power": (T, "W", "power at the servers' inlets, fans not counted", MEAN),
     "conversion_loss": (T, "W", "loss of power supplies and regulators in the servers, part of it_power", MEAN),
-    "fan_power": (T, "W", "fans of the servers", MEAN),
+    "fan_power": (T, "W", "fans of the servers, and of a rear door", MEAN),
     "pump_power": (T, "W", "pumps", MEAN),
     "heat_rejection_power": (T, "W", "room air handlers, chillers and what else removes the heat, the electrical room's too", MEAN),
     "stage_loss": (("time", "stage"), "W", "loss of each stage of the power chain", MEAN),
@@ -183,7 +187,8 @@ def scenario_json(scenario: Scenario) -> str:
 def _point(value: Any) -> Any:
     """A set point for JSON: a number, a controller by its name and numbers, or a series."""
     if isinstance(value, Described):
-        return {"control": type(value).__name__.lower(), **as_mapping(value)}
+        name = {"control": type(value).__name__.lower()} if hasattr(value, "control") else {}
+        return name | as_mapping(value)
     if isinstance(value, pd.Series):
         value = xr.DataArray(value.to_numpy(), dims="time", coords={"time": value.index.to_numpy()})
     return _series(value) if isinstance(value, xr.DataArray) else value
@@ -289,6 +294,7 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
         "mass_flow": mass,
         "fan_duty": np.concatenate([s[:, :, p.fan_duty] if p.fan_duty is not None else np.full(s.shape[:2], np.nan)
                                     for s, p in zip(solution.signals, places, strict=True)], axis=1),
+        **_liquids(assembly, solution),
     }
 
 
@@ -369,17 +375,25 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     out = np.append(solution.energy_out[:-1] / span, solution.leaving)
     storing = np.append(np.diff(solution.stored) / span, solution.storing)
     residual = load + inside - out - storing
-    air = out if assembly.cooled.heat_in_air else np.zeros(n_time)
-    liquid = np.zeros(n_time) if assembly.cooled.heat_in_air else out
+    metered = sum(_in_liquid(assembly, solution, seconds), np.zeros(n_time))
+    splits = any(p.liquid for p in places)
+    air = out - metered if assembly.cooled.heat_in_air else np.zeros(n_time)
+    liquid = metered if assembly.cooled.heat_in_air else out
     # What the rack's own supplies lose leaves with the rack's heat; what the electrical room takes up costs cooling there.
     chain, faults = scenario.power, scenario.faults
-    removed = out
+    beside_air = beside_liquid = np.zeros(n_time)
     if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
         shelf = chain.over_time(load, seconds, faults=faults, known=known, stores=scenario.stores)
-        removed = out + shelf.heat("server-air") + shelf.heat("rack-liquid") - inside
+        beside_air, beside_liquid = shelf.heat("server-air") - inside, shelf.heat("rack-liquid")
+    to_plant = np.zeros(n_time)
+    if splits:
+        removed = air + beside_air
+        to_plant = cast("LiquidDesign", scenario.cooling).liquid_rejection_power(liquid + beside_liquid)
+    else:
+        removed = out + beside_air + beside_liquid
     if assembly.cooled.plant_capacity is not None:
         removed = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling())
-    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed), faults=faults, known=known,
+    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed) + to_plant, faults=faults, known=known,
                              stores=scenario.stores)
     drawn_in = supply.utility_power + supply.battery_power
     if supply.generator_power is not None:
@@ -397,6 +411,32 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
         "pue": _over(drawn_in, it), "pue_mean": float(_over(np.array(drawn_in[:-1] @ span), np.array(it[:-1] @ span))),
         **_from_stores(supply, seconds, chain.stage_names),
     }
+
+
+def _in_liquid(assembly: Assembly, solution: Solution, seconds: Floats) -> list[Floats]:
+    """Heat that each metered stream of liquid carries away in each interval [W], of all servers of a kind."""
+    reference = assembly.network.reference
+    return [meter.heat(nodes - reference, signals, seconds).sum(axis=1)
+            for p, nodes, signals in zip(assembly.cooled.places, solution.nodes, solution.signals, strict=True)
+            for meter in p.liquid]
+
+
+def _liquids(assembly: Assembly, solution: Solution) -> dict[str, Floats]:
+    """Flow and temperatures of the metered liquid, where the design has it beside the air."""
+    if not any(p.liquid for p in assembly.cooled.places):
+        return {}
+    flow, supply, back = [], [], []
+    for p, nodes, signals in zip(assembly.cooled.places, solution.nodes, solution.signals, strict=True):
+        own = np.sum([signals[:, :, m.flow] for m in p.liquid], axis=0)
+        rate = [signals[:, :, m.rate] for m in p.liquid]
+        flow.append(own)
+        supply.append((np.sum([signals[:, :, m.enters] for m in p.liquid], axis=(0, 2)), np.sum(rate, axis=(0, 2))))
+        back.append(np.sum([w * (nodes[:, :, m.outlet] - assembly.network.reference)
+                            for w, m in zip(rate, p.liquid, strict=True)], axis=(0, 2)))
+    whole = np.sum([w for _, w in supply], axis=0)
+    return {"liquid_flow": np.concatenate(flow, axis=1),
+            "liquid_supply_temperature": np.sum([q for q, _ in supply], axis=0) / whole + assembly.network.reference,
+            "liquid_return_temperature": np.sum(back, axis=0) / whole + assembly.network.reference}
 
 
 def _from_stores(supply: Supply, seconds: Floats, stages: tuple[str, ...]) -> dict[str, Floats]:

@@ -57,7 +57,7 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "devices": Kind("thermo.rack:Device"),
     "servers": Kind("thermo.rack:Server", {"device": "devices"}),
     "racks": Kind("thermo.rack:Rack", {"server": "servers"}),
-    "cooling": Kind("thermo.cooling:Air"),
+    "cooling": Kind("thermo.cooling:Design"),
     "stages": Kind("thermo.power:Stage"),
     "generators": Kind("thermo.power:Generator"),
     "pumps": Kind("thermo.hydraulics:Pump"),
