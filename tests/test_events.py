@@ -159,6 +159,21 @@ def test_what_brings_the_plant_back(plant, end):
     assert ev.utility_outage(100.0, 300.0).without_cooling(100.0, plant) == end
 
 
+@pytest.mark.parametrize("chain", ["ac-ups-480v", "ac-ups-415v"])
+def test_outages_that_overlap_are_one(chain):
+    """A generator that runs does not start again: one outage, said in two parts, is the same outage to the bit."""
+    cooling, load = Air(fan_speed=0.8, restart_delay=240.0), steady_load(300.0, 600.0)
+    runs = [thermo.simulate_rack(small_rack.rack, load, cooling=cooling, power=chain, events=events) for events in (
+        [ev.utility_outage(30.0, 160.0)], [ev.utility_outage(30.0, 120.0), ev.utility_outage(100.0, 90.0)],
+        [ev.utility_outage(100.0, 20.0), ev.utility_outage(30.0, 160.0)], [ev.utility_outage(30.0, 70.0), ev.utility_outage(100.0, 90.0)])]
+    start = thermo.PowerChain.from_library(chain).generator.start_delay
+    warm = runs[0].supply_temperature.values > 25.0
+    assert runs[0].time.values[warm].max() < 30.0 + start + 240.0 <= runs[0].time.values[~warm & (runs[0].time.values > 30.0)].min()
+    for run in runs[1:]:
+        np.testing.assert_array_equal(run.supply_temperature.sel(time=runs[0].time), runs[0].supply_temperature)
+        np.testing.assert_allclose(run.utility_power.sel(time=slice(300.0, None)), runs[0].utility_power.sel(time=slice(300.0, None)), rtol=1e-12)
+
+
 # ------------------------------------------------------------------------------------------------------------- failed fans
 
 @pytest.mark.parametrize("left", [1, 2, 3])
@@ -372,6 +387,100 @@ def test_a_run_goes_on_in_the_room_of_the_one_before():
     second = thermo.simulate_rack(small_rack.rack, load.sel(time=slice(300, None)), cooling=Air(fan_speed=0.8), initial=first)
     assert np.allclose(second.heat_to_air, whole.heat_to_air.sel(time=slice(300, None)), rtol=1e-6)
     assert float(second.heat_to_air[0]) > 1.1 * float(second.it_power[0])
+
+
+PARTS = {"battery": ([ev.utility_outage(30.0, 250.0)], None), "generator": ([ev.utility_outage(30.0, 250.0)], "diesel"),
+         "overlapping": ([ev.utility_outage(30.0, 120.0), ev.utility_outage(100.0, 90.0)], "diesel"),
+         "several": ([ev.utility_outage(30.0, 60.0), ev.psu_failure(40.0, 1), ev.fan_failure(50.0, 1, 4), ev.inlet_step(60.0, change=2.0),
+                      ev.setpoint(20.0, "fan_speed", 0.9, duration=290.0)], "diesel")}
+
+
+@pytest.mark.parametrize("clock", ["same", "own", "dates"])
+@pytest.mark.parametrize("cut", [70.0, 200.0, 320.0, 600.0])
+@pytest.mark.parametrize("case", PARTS)
+def test_the_same_events_in_both_parts_are_the_run_in_one(case, cut, clock):
+    """Cut in an outage, while the plant restarts, and while it works off what waited: silicon to the bit, charge and power to rounding."""
+    events, generator = PARTS[case]
+    chain = CHAIN.replace(generator=generator)
+    load, cooling = steady_load(300.0, 1200.0), Air(fan_speed=0.8, restart_delay=240.0)
+
+    def part(begin, end, **more):
+        times, happens = load.time.values, events
+        here = (times >= begin) & (times <= end)
+        if clock == "dates":
+            origin = np.datetime64("2026-03-01", "ns")
+            times = origin + (times * 1e9).astype("m8[ns]")
+            happens = [e.replace(t=origin + np.timedelta64(int(e.t), "s")) for e in events]
+        elif clock == "own":
+            times, happens = times - begin, [e.replace(t=e.t - begin) for e in events]
+        happens = [e for e, told in zip(happens, events, strict=True) if told.t < end]
+        return thermo.simulate_rack(small_rack.rack, watts(load.values[here], times[here]), cooling=cooling, power=chain, events=happens, **more)
+
+    whole, first = part(0.0, 1200.0), part(0.0, cut)
+    second, tail = part(cut, 1200.0, initial=first), slice(int(np.searchsorted(whole.time.values, part(0.0, cut).time.values[-1])), None)
+    assert not any("initial" in said for said in json.loads(second.attrs["warnings"]))
+    own = {"stored_energy", "energy_residual", "utility_ramp_rate"}  # counted from the first sample; rounding; of a step that the cut hides
+    for name in whole.data_vars:
+        if "time" in whole[name].dims and name not in own:
+            # sums that begin anew at the cut differ in their last bit, and when a battery is full again hangs on one of them
+            exact = clock != "own" and name in ("junction_temperature", "supply_temperature", "fan_duty", "mass_flow")
+            np.testing.assert_allclose(second[name].values, whole[name].values[tail], *((0.0, 0.0) if exact else (1e-9, 1e-9)), err_msg=name)
+    for name in ("final_store_charge", "final_store_debt", "final_waiting_heat"):
+        np.testing.assert_allclose(second[name], whole[name], rtol=1e-12, atol=1e-9, err_msg=name)
+
+
+def test_events_left_out_that_still_last_are_said():
+    """A plant that restarts and a fan that stands, not told to the second part: a warning each; none for what is over."""
+    load, settings = steady_load(300.0, 600.0), dict(cooling=Air(fan_speed=0.8, restart_delay=240.0), power=CHAIN)
+    events = [ev.utility_outage(30.0, 100.0), ev.fan_failure(50.0, 1), ev.inlet_step(60.0, 27.0, duration=30.0)]
+    first = thermo.simulate_rack(small_rack.rack, load.sel(time=slice(0, 200.0)), events=events, **settings)
+    later = load.sel(time=slice(200.0, None))
+
+    def said(given, load=later):
+        second = thermo.simulate_rack(small_rack.rack, load, events=given, initial=first, **settings)
+        return [text for text in json.loads(second.attrs["warnings"]) if text.startswith("initial")]
+
+    assert [text.split(" of that result ")[0] for text in said([])] == ["initial: utility-outage at 30 s", "initial: fan-failure at 50 s"]
+    assert "lasts until 370 s" in said([])[0] and said(events) == said(events[:2]) == []
+    assert len(said(events[1:])) == 1
+    own = later.assign_coords(time=later.time.values - 200.0)
+    assert "until 170 s" in said([], own)[0] and said([e.replace(t=e.t - 200.0) for e in events], own) == []
+
+
+@pytest.mark.parametrize("own_clock", [False, True])
+@pytest.mark.parametrize("cut", [400.0, 900.0])
+def test_a_lost_load_stays_lost(cut, own_clock):
+    """A battery that was empty: the part behind the cut is dark from its first sample, in the outage and after it; same reason."""
+    ups = thermo.power.Stage.from_library("ups-modern")
+    chain = thermo.PowerChain(stages=(ups.replace(battery=ups.battery.replace(full_load_runtime=60.0)),))
+    load, outage = steady_load(300.0, 1200.0), ev.utility_outage(105.0, 600.0)
+    settings = dict(cooling=Air(fan_speed=0.8), power=chain)
+    whole = thermo.simulate_rack(small_rack.rack, load, events=[outage], **settings)
+    first = thermo.simulate_rack(small_rack.rack, load.sel(time=slice(0, cut)), events=[outage], **settings)
+    later, shift = load.sel(time=slice(cut, None)), cut if own_clock else 0.0
+    second = thermo.simulate_rack(small_rack.rack, later.assign_coords(time=later.time.values - shift), initial=first,
+                                  events=[outage.replace(t=105.0 - shift)], **settings)
+    lost = whole.attrs["load_lost_at"]
+    assert 105.0 < lost < 400.0 and second.attrs["load_lost_at"] == pytest.approx(lost - shift, abs=1e-9)
+    assert second.attrs["load_lost_why"] == whole.attrs["load_lost_why"]
+    for name in ("it_power", "fan_power", "utility_power", "battery_charge", "junction_temperature", "heat_to_air", "heat_rejection_power"):
+        np.testing.assert_allclose(second[name].values, whole[name].sel(time=slice(cut, None)).values, rtol=1e-9, atol=1e-9, err_msg=name)
+    assert np.all(second.it_power.values == 0.0) and residual(whole) <= 1e-9
+    third = thermo.simulate_rack(small_rack.rack, steady_load(300.0, 60.0), initial=second, **settings)
+    assert np.all(third.it_power.values == 0.0)
+    with pytest.raises(ScenarioError, match="load was lost"):
+        thermo.ride_through(small_rack.rack, steady_load(300.0, 60.0), initial=second, event="fan_failure", **settings)
+
+
+def test_a_load_lost_at_the_cut_is_dark_from_there():
+    """An outage with nothing to carry it that begins at the first sample of a part."""
+    load, settings = steady_load(300.0, 600.0), dict(cooling=Air(fan_speed=0.8, room_capacity=2e5), power="ideal")
+    whole = thermo.simulate_rack(small_rack.rack, load, events=[ev.utility_outage(300.0, 100.0)], **settings)
+    first = thermo.simulate_rack(small_rack.rack, load.sel(time=slice(0, 300.0)), **settings)
+    second = thermo.simulate_rack(small_rack.rack, load.sel(time=slice(300.0, None)), events=[ev.utility_outage(300.0, 100.0)], initial=first, **settings)
+    assert whole.attrs["load_lost_at"] == second.attrs["load_lost_at"] == 300.0
+    for name in ("it_power", "junction_temperature", "utility_power"):
+        np.testing.assert_array_equal(second[name].values, whole[name].sel(time=slice(300.0, None)).values, err_msg=name)
 
 
 def test_a_fan_that_had_failed_by_then_is_still_dead_at_the_start():

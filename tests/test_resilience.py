@@ -51,10 +51,11 @@ def test_what_trips_first_and_when(load):
     row = table.iloc[0]
     _, inlet, rise = warming(load)
     assert row["first"] == "inlet above limit" and row["inlet_above_limit_after"] == pytest.approx(instant(inlet, 35.0), rel=2e-3)
-    assert row["throttles_after"] == pytest.approx(instant(inlet, CHIP.max_operating_temperature - rise), rel=2e-3)
+    assert np.isinf(row["throttles_after"])  # without firmware nothing does
+    assert row["above_limit_after"] == pytest.approx(instant(inlet, CHIP.slowdown_temperature - rise), rel=2e-3)
     assert row["shuts_down_after"] == pytest.approx(instant(inlet, CHIP.shutdown_temperature - rise), rel=2e-3)
     assert row["thermal_ride_through"] == row["first_after"] == row["inlet_above_limit_after"]
-    assert row["throttles_where"].startswith("server ") and row["throttles_where"].endswith(", gpu0")
+    assert row["above_limit_where"].startswith("server ") and row["above_limit_where"].endswith(", gpu0")
     assert np.isinf(row["electrical_ride_through"]) and table.attrs["units"]["first_after"] == "s"
 
 
@@ -64,7 +65,11 @@ def test_firmware_buys_time():
     with_firmware = light_rack(capacity=50.0).map_servers(lambda s: s.replace(mounts=tuple(m.replace(device=quick) for m in s.mounts)))
     rows = [thermo.ride_through(rack, 0.8, event="cooling_loss", cooling=COOLING, horizon=16000.0, time_step=20.0).iloc[0]
             for rack in (light_rack(capacity=50.0), with_firmware)]
-    assert rows[1]["throttles_after"] == pytest.approx(rows[0]["throttles_after"], abs=100.0)  # found once the clock has fallen by 3 %
+    _, inlet, _ = warming(0.8)
+    rise = float(thermo.simulate_rack(light_rack(capacity=50.0), 0.8, cooling=COOLING).junction_temperature[0].max()) - 25.0
+    meets = instant(inlet, CHIP.max_operating_temperature - rise)
+    assert rows[1]["throttles_after"] == pytest.approx(meets, abs=100.0)  # found once the clock has fallen by 3 %
+    assert np.isinf(rows[0]["throttles_after"]) and np.isinf(rows[1]["above_limit_after"])
     assert rows[1]["shuts_down_after"] > 1.2 * rows[0]["shuts_down_after"]
 
 
@@ -128,7 +133,8 @@ def test_trips_are_read_off_a_result():
 
     def after(result, begin=10.0, **more):
         found, above = trips(result, t, begin, **more)
-        return [trip.after for trip in found], above
+        assert found[3].what == "device above limit" and found[3].after == np.inf
+        return [trip.after for trip in found[:3]], above
 
     ones = np.ones(4)
     assert after(fake([60, 70, 90, 95], ones)) == ([np.inf, 5.0, 10.0], [])
@@ -138,7 +144,51 @@ def test_trips_are_read_off_a_result():
     assert after(fake([60, 60, 60, 60], ones, inlet=36.0)) == ([np.inf] * 3, ["inlet"])
 
 
+def test_what_jumps_at_the_event_is_its_doing():
+    """Cool at the sample before, hot at the event's own: 0 s after it. Hot before: not its doing, whatever the event does."""
+    t = np.array([0.0, 10.0, 20.0, 30.0])
+
+    def after(result, begin=10.0, **more):
+        found, above = trips(result, t, begin, **more)
+        return [trip.after for trip in found], above
+
+    ones, jump = np.ones(4), fake([60, 60, 60, 60], np.ones(4))
+    jump["coolant_temperature"].values[1:] = 40.0
+    assert after(jump) == ([0.0, np.inf, np.inf, np.inf], [])
+    assert after(jump, begin=20.0) == ([np.inf] * 4, ["inlet"])
+    assert after(fake([60, 86, 95, 95], ones))[0] == [np.inf, 0.0, pytest.approx(10 * 4 / 9), np.inf]
+    assert after(fake([60, 79, 79, 79], [1, 0.9, 0.9, 0.9]))[0][1] == 0.0  # of the interval that begins with the event
+    assert after(fake([60, 70, 90, 95], ones), begin=0.0)[0][1] == 15.0  # no sample before: the first is
+
+
+def test_an_inlet_step_beyond_the_limit():
+    row = thermo.ride_through("t4-server", 0.5, horizon=60.0, event={"hot": [ev.inlet_step(10.0, 40.0)]}).iloc[0]
+    assert (row["first"], row["first_after"], row["inlet_above_limit_after"], row["thermal_ride_through"]) == ("inlet above limit", 0.0, 0.0, 0.0)
+    assert "inlet" not in row["above_before"]
+
+
+def test_a_device_without_firmware_cannot_throttle():
+    """A network card beside the accelerators: above its limit, the one that simulate_rack warns of, never throttled."""
+    t, result = np.array([0.0, 10.0, 20.0, 30.0]), fake([60, 70, 90, 95], np.ones(4))
+    none, some = np.array([[False]]), np.array([[True]])
+    assert [trip.after for trip in trips(result, t, 10.0, firmware=none)[0]] == [np.inf, np.inf, 10.0, 7.5]  # 85, slowdown, not 80
+    assert [trip.after for trip in trips(result, t, 10.0, firmware=some)[0]] == [np.inf, 5.0, 10.0, np.inf]
+    result["slowdown_temperature"] = "device", [np.nan]
+    assert trips(result, t, 10.0, firmware=none)[0][3].after == 5.0
+    remembered = fake([60] * 4, np.ones(4), memory=[60, 60, 80, 80])
+    assert trips(remembered, t, 10.0, firmware=none)[0][3].after == 5.0
+    assert trips(fake([86, 86, 87, 88], np.ones(4)), t, 10.0, firmware=none)[1] == ["gpu0"]
+    from thermo.resilience import _firmware
+
+    rack = thermo.Rack.from_library("dgx-h100", servers=2)
+    names = list(rack.slots[0].server.device_names)
+    has = dict(zip(names, _firmware(rack, names)[1], strict=True))
+    assert all(has[name] == (mount.device.firmware is not None) for name, mount, _ in rack.slots[0].server.devices)
+    assert has["gpu0"] and not all(has.values()) and _firmware(rack, names).shape == (2, len(names))
+
+
 @pytest.mark.parametrize(("settings", "words"), [
+    (dict(workload=[]), ("workload is []", "at least one")), (dict(workload=()), ("workload is ()",)), (dict(duration=[]), ("duration is []",)),
     (dict(event="cooling_los"), ("'cooling_los'", "'cooling_loss'")), (dict(event=[]), ("event",)), (dict(event=5), ("event is 5",)),
     (dict(event={}), ("mapping",)), (dict(event={"a": []}), ("case 'a'",)), (dict(event={"a": [ev.cooling_loss(9.0)]}, duration=5.0), ("durations",)),
     (dict(duration=-1.0), ("duration is -1 s",)), (dict(at=0.0), ("at is 0 s",)), (dict(at=1e7), ("outside the run",)),
@@ -146,6 +196,6 @@ def test_trips_are_read_off_a_result():
 ])
 def test_refusals(settings, words):
     with pytest.raises(ScenarioError) as refusal:
-        thermo.ride_through(light_rack(), 0.5, **{"event": "cooling_loss"} | settings)
+        thermo.ride_through(light_rack(), **{"workload": 0.5, "event": "cooling_loss"} | settings)
     for word in words:
         assert word in str(refusal.value), str(refusal.value)

@@ -509,7 +509,7 @@ def test_a_drained_battery_goes_on_into_the_next_run():
     outage = [thermo.events.utility_outage(100.0, 200.0)]
     whole = thermo.simulate_rack(rack, load, events=outage, **settings)
     first = thermo.simulate_rack(rack, load.isel(time=slice(0, 21)), events=outage, **settings)
-    second = thermo.simulate_rack(rack, load.isel(time=slice(20, None)), initial=first, **settings)
+    second = thermo.simulate_rack(rack, load.isel(time=slice(20, None)), events=outage, initial=first, **settings)
     assert 0 < float(first.battery_charge[-1]) < 1 and float(whole.battery_power.sel(time=500.0)) < 0
     tail = whole.sel(time=slice(400.0, None))
     for name in ("battery_charge", "battery_power"):

@@ -4,7 +4,8 @@
     result = thermo.simulate_rack(rack, trace, events=events)
 
 When. `t` is in seconds on the run's clock, that of the result's coordinate `time`, or a date where the trace has dates. An
-event holds from `t` on: the sample at `t` has its effect already. Without a `duration` it holds to the end of the run. The
+event holds from `t` on: the sample at `t` has its effect already. Without a `duration` it holds to the end of the run. A run
+that goes on from a result takes events from before its first sample, those of that result: what still lasts holds at once. The
 instants at which an event begins or ends become samples of the run, beside those of the workload.
 
 What each does:
@@ -22,7 +23,8 @@ inlet step        the supply air becomes as warm as said, or that much warmer
 set point         a set point of the cooling design or the room becomes a number
 ================  ==========================================================================================================
 
-Where steps of one set point overlap, the one that began later holds; failed fans of one server add up.
+Where steps of one set point overlap, the one that began later holds; failed fans of one server add up; outages that overlap
+are one outage.
 """
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ import datetime
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +42,7 @@ from thermo.errors import ScenarioError, nearest, shown
 from thermo.rack import Celsius, Count, Described, Number, Positive, as_mapping
 
 __all__ = ["KINDS", "CoolingLoss", "Event", "FanFailure", "Fault", "InletStep", "Plant", "PsuFailure", "Setpoint", "Timeline", "UpsBypass",
-           "UtilityOutage", "WaterLoss", "cooling_loss", "fan_failure", "inlet_step", "psu_failure", "setpoint", "ups_bypass",
+           "UtilityOutage", "WaterLoss", "cooling_loss", "fan_failure", "inlet_step", "joined", "psu_failure", "setpoint", "ups_bypass",
            "utility_outage", "water_loss"]
 
 Floats = NDArray[np.float64]
@@ -98,6 +100,13 @@ class Plant:
     generator_start: float | None = None  # s from the begin of an outage to power from a generator
     on_battery: bool = False  # fed behind a battery: outages do not stop it
 
+    def cold_air_again(self, begin: float, end: float) -> float | None:
+        """Until when an outage from `begin` to `end` stops it [s]; None where it goes on."""
+        if self.on_battery:
+            return None
+        by_generator = np.inf if self.generator_start is None else begin + self.generator_start
+        return float(min(end, by_generator)) + self.restart_delay
+
 
 class Event(Described):
     """Root of what happens at an instant `t` and holds for a `duration`."""
@@ -140,10 +149,7 @@ class UtilityOutage(Event):
 
     def without_cooling(self, begin: float, plant: Plant) -> float | None:
         """Power back, and the plant restarted [s]."""
-        if plant.on_battery:
-            return None
-        by_generator = np.inf if plant.generator_start is None else begin + plant.generator_start
-        return float(min(self.end(begin), by_generator)) + plant.restart_delay
+        return plant.cold_air_again(begin, self.end(begin))
 
     def without_water(self, begin: float, plant: Plant) -> float | None:
         """The same: pumps and chiller are of the plant [s]."""
@@ -400,6 +406,23 @@ def from_mapping(data: Mapping[str, Any], where: str) -> Event:
 
 # ------------------------------------------------------------------------------------------------------------- over time
 
+def joined(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same spans in order, those that overlap or touch as one.
+
+    Examples
+    --------
+    >>> joined([(100.0, 120.0), (30.0, 150.0), (200.0, 210.0)])
+    [(30.0, 150.0), (200.0, 210.0)]
+    """
+    out: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if out and begin <= out[-1][1]:
+            out[-1] = out[-1][0], max(end, out[-1][1])
+        else:
+            out.append((begin, end))
+    return out
+
+
 @dataclass(frozen=True)
 class Timeline:
     """Events on the clock of a run: what holds at each sample. Made by `timeline`, then put `on` the samples."""
@@ -429,7 +452,7 @@ class Timeline:
         found: set[float] = set(self.lost or ())
         for event, begin in self.begins:
             found |= {begin, event.end(begin)}
-            found |= {end for stops in (event.without_cooling, event.without_water) if (end := stops(begin, self.plant)) is not None}
+        found |= {end for _, end in (*self._stops("without_cooling"), *self._stops("without_water"))}
         return sorted(x for x in found if np.isfinite(x))
 
     def _holds(self, begin: float, end: float) -> slice:
@@ -444,19 +467,30 @@ class Timeline:
         return out if out.any() else None
 
     @property
+    def lasts_until(self) -> float:
+        """When the last effect of any event is over, a plant's restart among them [s]."""
+        return max([event.end(begin) for event, begin in self.begins] + [end for _, end in self._stops("without_cooling")], default=-np.inf)
+
+    def _stops(self, what: Literal["without_cooling", "without_water"]) -> list[tuple[float, float]]:
+        """From when to when no cold air, or no water, comes [s]. Outages that overlap are one: a generator that runs goes on."""
+        outages = joined((begin, event.end(begin)) for event, begin in self.begins if isinstance(event, UtilityOutage))
+        stops = [(begin, self.plant.cold_air_again(begin, end)) for begin, end in outages]
+        stops += [(begin, getattr(event, what)(begin, self.plant)) for event, begin in self.begins
+                  if not isinstance(event, UtilityOutage)]
+        return [(begin, end) for begin, end in stops if end is not None]
+
+    @property
     def stops_cooling(self) -> bool:
         """Whether any event stops the cooling."""
-        return any(event.without_cooling(begin, self.plant) is not None for event, begin in self.begins)
+        return bool(self._stops("without_cooling"))
 
     def without_cooling(self) -> Floats | None:
         """1 while no cold air comes, ``(time,)``; None where it always does."""
-        return self._while((begin, end) for event, begin in self.begins
-                           if (end := event.without_cooling(begin, self.plant)) is not None)
+        return self._while(self._stops("without_cooling"))
 
     def without_water(self) -> Floats | None:
         """1 while no water comes to the rack, ``(time,)``; None where it always does."""
-        return self._while((begin, end) for event, begin in self.begins
-                           if (end := event.without_water(begin, self.plant)) is not None)
+        return self._while(self._stops("without_water"))
 
     def off(self) -> Floats | None:
         """1 while the rack has no power, ``(time,)``; None where it always has."""

@@ -70,6 +70,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "final_control_integral": (("controller", "server"), "1", "controller integrals at the end", ""),
     "final_store_charge": (("stage",), "1", "charge of the stage's battery or energy store at the end", ""),
     "final_store_debt": (("stage",), "J", "energy taken from it and not yet put back at the end", ""),
+    "final_waiting_heat": ((), "J", "heat that the plant has still to work off at the end", ""),
     "final_shared_temperature": (("shared_node",), "K", "shared nodes at the end, rise above reference_temperature", ""),
 }
 
@@ -391,15 +392,18 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
         to_plant = cast("LiquidDesign", scenario.cooling).liquid_rejection_power(liquid + beside_liquid)
     else:
         removed = out + beside_air + beside_liquid
+    left: dict[str, Floats] = {}
     if assembly.cooled.plant_capacity is not None:
-        removed = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling())
+        removed, waiting = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling(),
+                                       scenario.waiting_heat)
+        left["final_waiting_heat"] = np.asarray(waiting)
     supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed) + to_plant, faults=faults, known=known,
                              stores=scenario.stores)
     drawn_in = supply.utility_power + supply.battery_power
     if supply.generator_power is not None:
         drawn_in = drawn_in + supply.generator_power
     if supply.load_lost_at is not None:
-        assembly.lost.append((supply.load_lost_at, supply.why))
+        assembly.lost.append(scenario.dark or (supply.load_lost_at, supply.why))
     assembly.site.warnings.extend(supply.warnings)
     return {
         "device_power": device,
@@ -409,7 +413,7 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
         "utility_power": supply.utility_power, "heat_to_air": air,
         "heat_to_liquid": liquid, "stored_energy": solution.stored, "energy_residual": residual,
         "pue": _over(drawn_in, it), "pue_mean": float(_over(np.array(drawn_in[:-1] @ span), np.array(it[:-1] @ span))),
-        **_from_stores(supply, seconds, chain.stage_names),
+        **_from_stores(supply, seconds, chain.stage_names), **left,
     }
 
 
@@ -458,17 +462,19 @@ def _from_stores(supply: Supply, seconds: Floats, stages: tuple[str, ...]) -> di
     return out
 
 
-def _worked_off(heat: Floats, seconds: Floats, capacity: float, stands: Floats | None) -> Floats:
-    """Heat that a plant of that capacity removes in each interval [W]: what comes faster, or while it stands, waits."""
-    if stands is None and np.max(heat) <= capacity:
-        return heat
-    out, waiting = heat.copy(), 0.0  # J
+def _worked_off(heat: Floats, seconds: Floats, capacity: float, stands: Floats | None, waiting: float) -> tuple[Floats, float]:
+    """Heat that a plant of that capacity removes in each interval [W]: what comes faster, or while it stands, waits.
+
+    And what waits at the end, if at the begin so much did [J]."""
+    if stands is None and waiting <= 0.0 and np.max(heat) <= capacity:
+        return heat, 0.0
+    out = heat.copy()
     for k, span in enumerate(np.append(np.diff(seconds), np.inf)):
         most = 0.0 if stands is not None and stands[k] else capacity
         out[k] = min(most, heat[k] + waiting / span) if np.isfinite(span) else min(most, heat[k] if waiting <= 0.0 else most)
         if np.isfinite(span):
             waiting = max(waiting + (heat[k] - out[k]) * span, 0.0)
-    return out
+    return out, float(waiting)
 
 
 def _over(utility: Floats, it: Floats) -> Floats:

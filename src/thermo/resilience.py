@@ -15,6 +15,7 @@ from thermo import events as _events
 from thermo import workload as _workload
 from thermo.ambient import is_number
 from thermo.errors import ScenarioError, nearest, require_between, shown
+from thermo.rack import Rack
 from thermo.simulate import checked, simulated
 
 __all__ = ["Trip", "ride_through", "trips"]
@@ -26,7 +27,8 @@ LESS_CLOCK, NEAR = 0.03, 2.5  # of full clock, K: a clock fallen so far this clo
 COLUMNS = {  # name: unit
     "event": "", "workload": "", "duration": "s", "it_power": "W", "first": "", "first_after": "s", "first_where": "",
     "electrical_ride_through": "s", "thermal_ride_through": "s", "inlet_above_limit_after": "s", "inlet_above_limit_where": "",
-    "throttles_after": "s", "throttles_where": "", "shuts_down_after": "s", "shuts_down_where": "", "above_before": "",
+    "throttles_after": "s", "throttles_where": "", "shuts_down_after": "s", "shuts_down_where": "",
+    "above_limit_after": "s", "above_limit_where": "", "above_before": "",
     "peak_inlet": "degC", "peak_junction": "degC",
 }
 MADE: dict[str, Callable[[Any, float], _events.Event]] = {
@@ -40,7 +42,7 @@ MADE: dict[str, Callable[[Any, float], _events.Event]] = {
 class Trip:
     """Something that reaches its limit."""
 
-    what: str  # "load lost", "inlet above limit", "device throttles", "device shuts down"
+    what: str  # "load lost", "inlet above limit", "device throttles", "device shuts down", "device above limit"
     after: float  # s, from the event; infinite where it never does
     where: str = ""
 
@@ -83,14 +85,16 @@ def ride_through(rack: Any, workload: Any = 1.0, *,
         battery; `thermal_ride_through` how long air and devices stay within their
         limits while the load is carried. Each is known whatever the other is: the run does not end where the battery does.
 
-    Devices that were above a limit already when the event began are not its doing: they are left out, and named in
-    `above_before`.
+    Devices that were above a limit already at the sample before the event are not its doing: they are left out, and named in
+    `above_before`. What is above it when the event begins, and was not before, is so after 0 s.
 
     Notes
     -----
     The chain is followed as `PowerChain.over_time` does: the load is lost where nothing carries it. A device throttles
     where silicon or memory passes the highest temperature of operation, or its clock is found to have fallen close to it;
-    it shuts down where its clock is 0, or, without firmware, where silicon passes that limit.
+    it shuts down where its clock is 0, or, without firmware, where silicon passes that limit. A device without firmware (a
+    network card, a drive) cannot throttle: it is above its limit where silicon passes the temperature of slowdown, where
+    none is known the highest of operation, or memory its own; `simulate_rack` warns of the same.
 
     Raises
     ------
@@ -109,17 +113,24 @@ def ride_through(rack: Any, workload: Any = 1.0, *,
     inlet_limit = require_between("inlet_limit", inlet_limit, -20.0, 100.0, "degC", "is it in kelvin?")
     rows: list[dict[str, Any]] = []
     said: dict[str, None] = {}
-    for load in workload if isinstance(workload, list | tuple) else [workload]:
+    loads = workload if isinstance(workload, list | tuple) else [workload]
+    if not loads:
+        raise ScenarioError(f"workload is {shown(workload)}, expected a number, a trace, or a list with at least one of them")
+    for load in loads:
         trace = _workload.constant(load, duration=horizon + time_step, time_step=time_step) if is_number(load) else (
             _workload.as_workload(load))
         named = f"{float(load):g}" if is_number(load) else str(trace.attrs.get("source") or trace.name or "trace")
         for name, lasts, happens in _cases(event, duration, trace["time"].to_numpy()[0], time_step if at is None else at):
             scenario = checked(rack, trace, cooling=cooling, power=power, ambient=ambient, events=happens, initial=initial,
                                solver=solver, tolerance=tolerance)
+            if scenario.dark is not None:
+                raise ScenarioError(f"initial: the load was lost at {scenario.dark[0]:g} s in that result ({scenario.dark[1]}), nothing "
+                                    "is left to ride through; begin from a result before that")
             begin = scenario.timeline.begins[0][1]
             result = simulated(scenario)  # limits are passed on purpose: said once, in the table
             said |= dict.fromkeys(f"{name}: {warning}" for warning in json.loads(result.attrs["warnings"]))
-            found, above = trips(result, scenario.seconds, begin, inlet_limit=inlet_limit)
+            found, above = trips(result, scenario.seconds, begin, inlet_limit=inlet_limit,
+                                 firmware=_firmware(scenario.rack, [str(d) for d in result["device"].values]))
             empty = float(result.attrs.get("load_lost_at", np.inf))
             rows.append({"event": name, "workload": named, "duration": lasts,
                          "above_before": ", ".join(above), **_row(result, scenario.seconds, begin, found, empty - begin)})
@@ -146,12 +157,22 @@ def _cases(event: Any, duration: Any, start: Any, at: Any) -> Iterator[tuple[str
         raise ScenarioError(f"event is {shown(event)}, expected one or more of {', '.join(MADE)}, or a mapping")
     at = require_between("at", at, 1e-3, FOREVER, "s")
     begins = start + np.timedelta64(round(at * 1e6), "us") if isinstance(start, np.datetime64) else float(start) + at
+    durations = duration if isinstance(duration, Sequence | np.ndarray) and not isinstance(duration, str) else [duration]
+    if not len(durations):
+        raise ScenarioError(f"duration is {shown(duration)}, expected seconds, or a list with at least one number of them")
     for name in names:
         if not isinstance(name, str) or name not in MADE:
             raise ScenarioError(f"event is {shown(name)}{nearest(str(name)[:40], MADE)}")
-        for lasts in duration if isinstance(duration, Sequence | np.ndarray) and not isinstance(duration, str) else [duration]:
+        for lasts in durations:
             length = np.inf if lasts is None else require_between("duration", lasts, 1e-3, FOREVER, "s")
             yield name, length, [MADE[name](begins, min(length, FOREVER))]
+
+
+def _firmware(rack: Rack, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which devices have firmware, ``(server, device)``, devices as a result names them."""
+    kinds = [[any(name == d and mount.device.firmware is not None for d, mount, _ in slot.server.devices) for name in names]
+             for slot in rack.slots]
+    return np.repeat(np.array(kinds, dtype=bool), [slot.count for slot in rack.slots], axis=0)
 
 
 def _row(result: xr.Dataset, seconds: Floats, begin: float, found: Sequence[Trip], battery: float) -> dict[str, Any]:
@@ -165,13 +186,13 @@ def _row(result: xr.Dataset, seconds: Floats, begin: float, found: Sequence[Trip
            "peak_inlet": float(result["coolant_temperature"].sel(position="inlet").max()),
            "peak_junction": float(result["junction_temperature"].max())}
     for what, column in (("inlet above limit", "inlet_above_limit"), ("device throttles", "throttles"),
-                         ("device shuts down", "shuts_down")):
+                         ("device shuts down", "shuts_down"), ("device above limit", "above_limit")):
         out |= {f"{column}_after": of[what].after, f"{column}_where": of[what].where}
     return out
 
 
-def trips(result: xr.Dataset, seconds: Floats, begin: float, *, inlet_limit: float = INLET_LIMIT
-          ) -> tuple[list[Trip], list[str]]:
+def trips(result: xr.Dataset, seconds: Floats, begin: float, *, inlet_limit: float = INLET_LIMIT,
+          firmware: NDArray[np.bool_] | None = None) -> tuple[list[Trip], list[str]]:
     """The first time that air or a device passes each of its limits, from an event on.
 
     Parameters
@@ -181,16 +202,18 @@ def trips(result: xr.Dataset, seconds: Floats, begin: float, *, inlet_limit: flo
     seconds : ndarray, shape (time,)
         Its samples. [s]
     begin : float
-        When the event begins; what is above its limit by then is not the event's doing. [s]
+        When the event begins; what is above its limit at the sample before is not the event's doing. [s]
     inlet_limit : float
         Highest temperature of the air that servers may breathe. [degC]
+    firmware : ndarray of bool, shape (server, device), optional
+        Which devices can throttle; default all. [1]
 
     Returns
     -------
     trips : list of Trip
-        Of inlet air, throttling and shutdown, in that order.
+        Of inlet air, throttling, shutdown, and devices that cannot throttle above their limit, in that order.
     above_before : list of str
-        Devices, and ``"inlet"``, that were above a limit when the event began.
+        Devices, and ``"inlet"``, that were above a limit before the event began.
     """
     clock = result["clock_fraction"].values
     junction, memory = result["junction_temperature"].values, result["memory_temperature"].values
@@ -198,32 +221,37 @@ def trips(result: xr.Dataset, seconds: Floats, begin: float, *, inlet_limit: flo
     def limit(name: str) -> Floats:
         return np.asarray(result[name].values, dtype=np.float64)
 
-    hot = np.fmax(junction - np.fmin(limit("max_operating_temperature"), limit("slowdown_temperature")),
-                  memory - limit("memory_limit_temperature"))
+    throttles = np.ones(junction.shape[1:], dtype=bool) if firmware is None else firmware
+    highest, slowdown = limit("max_operating_temperature"), limit("slowdown_temperature")
+    silicon = np.where(throttles, np.fmin(highest, slowdown), np.where(np.isnan(slowdown), highest, slowdown))
+    over = np.fmax(junction - silicon, memory - limit("memory_limit_temperature"))
+    hot, unslowed = np.where(throttles, over, -np.inf), np.where(throttles, -np.inf, over)
     too_hot = junction - limit("shutdown_temperature")
     warm = result["coolant_temperature"].sel(position="inlet").values[:, :, None] - inlet_limit
     names = [str(name) for name in result["device"].values]
-    k0 = int(np.searchsorted(seconds, begin - 1e-6))
+    before = max(int(np.searchsorted(seconds, begin - 1e-6)) - 1, 0)  # at the next sample the event holds already
     if np.fmin.reduce(clock, axis=None) < 1.0:  # the run itself slowed devices down, perhaps between its samples
-        slowed = (clock < clock[k0] - LESS_CLOCK) & (hot > -NEAR)
+        slowed = (clock < clock[before] - LESS_CLOCK) & (hot > -NEAR)
         hot = np.where(slowed & ~(hot > 0), np.inf, hot)
         too_hot = np.where(clock == 0.0, np.inf, np.where(np.fmin.reduce(clock, axis=0) < 1.0, -np.inf, too_hot))
-    already = [name for d, name in enumerate(names) if np.any(hot[k0, :, d] > 0)] + (["inlet"] if np.any(warm[k0] > 0) else [])
+    already = [name for d, name in enumerate(names) if np.any(hot[before, :, d] > 0) or np.any(unslowed[before, :, d] > 0)]
+    already += ["inlet"] if np.any(warm[before] > 0) else []
 
     def trip(what: str, excess: Floats, parts: Sequence[str]) -> Trip:
-        after, server, part = _first_above(excess[k0:], seconds[k0:])
+        after, server, part = _first_above(excess[before:], seconds[before:] - begin)
         if not np.isfinite(after):
             return Trip(what, np.inf)
         return Trip(what, after, f"server {server}{parts[part] and ', '}{parts[part]}")
 
     return [trip("inlet above limit", warm, [""]), trip("device throttles", hot, names),
-            trip("device shuts down", too_hot, names)], already
+            trip("device shuts down", too_hot, names), trip("device above limit", unslowed, names)], already
 
 
 def _first_above(excess: Floats, seconds: Floats) -> tuple[float, int, int]:
-    """When the first of ``(time, server, part)`` passes 0 on a straight line between samples [s after the first], and which.
+    """When the first of ``(time, server, part)`` passes 0 on a straight line between samples [s], and which.
 
-    What is above 0 at the first sample is left out; what jumps to infinity does so at the sample."""
+    What is above 0 at the first sample is left out; what jumps to infinity does so at the sample. Seconds count from the event:
+    what passes 0 before that, on the way to its first sample, does so at 0 s."""
     above = (excess > 0) & ~(excess[:1] > 0)  # NaN is not
     if not above.any():
         return np.inf, 0, 0
@@ -232,6 +260,6 @@ def _first_above(excess: Floats, seconds: Floats) -> tuple[float, int, int]:
     at, before = excess[k, j, m], excess[k - 1, j, m]
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(np.isfinite(at) & np.isfinite(before), before / (before - at), 1.0)
-    when = np.where(above.any(axis=0), seconds[k - 1] + share * (seconds[k] - seconds[k - 1]) - seconds[0], np.inf)
+    when = np.where(above.any(axis=0), np.maximum(seconds[k - 1] + share * (seconds[k] - seconds[k - 1]), 0.0), np.inf)
     server, part = np.unravel_index(int(np.argmin(when)), when.shape)
     return float(when[server, part]), int(server), int(part)

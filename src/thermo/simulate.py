@@ -19,12 +19,12 @@ from thermo import workload as _workload
 from thermo.ambient import Ambient, is_number, over_time
 from thermo.cooling.site import Cooled, CoolingDesign, Kind, Site
 from thermo.errors import ConvergenceError, LimitError, ScenarioError, ValidityWarning, nearest, require_between, shown
-from thermo.events import Event, Plant, Timeline, timeline
+from thermo.events import Event, Plant, Timeline, from_mapping, timeline
 from thermo.network import FIRMWARE, Network, Table, law_table
 from thermo.output import dataset, state_labels
 from thermo.power import PowerChain, Ups, rated_power
 from thermo.power.faults import Fault as ChainFault
-from thermo.power.faults import UnitsFailed, UpsBypass, UtilityOutage
+from thermo.power.faults import LoadDropped, UnitsFailed, UpsBypass, UtilityOutage
 from thermo.power.supply import Store
 from thermo.rack import Mount, Rack, Server
 from thermo.solve import SOLVERS, Solution, integrate, steady_start
@@ -57,6 +57,8 @@ class Scenario:
     events: tuple[Event, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)  # of the events, over `seconds`
     faults: tuple[ChainFault, ...] = ()  # what events tell the power chain
+    dark: tuple[float, str] | None = None  # the earlier result had lost its load: when on this run's clock [s], and why
+    doubts: tuple[str, ...] = ()  # what to warn of before anything is computed
 
     @property
     def stores(self) -> dict[str, Store]:
@@ -71,6 +73,14 @@ class Scenario:
                 found[str(stage)] = Store(_number("initial: final_store_charge", float(charge), 0.0, 1.0, "of full"),
                                           _number("initial: final_store_debt", float(debt), 0.0, 1e15, "J"))
         return found
+
+    @property
+    def waiting_heat(self) -> float:
+        """Heat that the plant of an earlier result had still to work off at its end [J]."""
+        earlier = self.initial
+        if not isinstance(earlier, xr.Dataset) or "final_waiting_heat" not in earlier:
+            return 0.0
+        return _number("initial: final_waiting_heat", float(earlier["final_waiting_heat"]), 0.0, 1e15, "J")
 
 
 @dataclass(frozen=True)
@@ -128,8 +138,10 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     initial : "steady", float or Dataset
         Steady state of the first sample, one temperature for all [degC], or a result to go on from: one of the same
         servers under the same kind of cooling, whose last time is the workload's first (a workload in seconds from 0 has a
-        clock of its own). Controllers go on from where
-        they were; where the cooling has controllers of another kind or number than the earlier run, temperatures go on
+        clock of its own). Give its events again, as they were: what of them still lasts at the first sample (an outage,
+        the plant's restart, a fan that stands) goes on; on a clock of its own their instants are before 0. A load that
+        was lost stays off. Batteries and heat that waits for the plant go on too; what tripped in the power chain, a
+        generator among it, is put right. Controllers go on from where they were; where the cooling has controllers of another kind or number than the earlier run, temperatures go on
         and the new controllers start from their steady output under the first sample.
     solver : str
         ``"auto"``, ``"propagator"``, ``"tr-bdf2"``, or a SciPy method ``"BDF"``, ``"Radau"``, ``"LSODA"``.
@@ -165,7 +177,7 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
                        initial=initial, solver=solver, tolerance=tolerance)
     result = simulated(scenario, progress)
     lost_at = result.attrs.get("load_lost_at")
-    if lost_at is not None and scenario.seconds[0] < lost_at < scenario.seconds[-1]:
+    if lost_at is not None and scenario.dark is None and _may_go_dark(scenario, lost_at):
         why = result.attrs["load_lost_why"]
         result = simulated(without_load(scenario, lost_at), progress).assign_attrs(load_lost_at=lost_at, load_lost_why=why)
     said = json.loads(result.attrs["warnings"])
@@ -175,6 +187,12 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
     for message in said:
         warnings.warn(message, ValidityWarning, stacklevel=2)
     return result
+
+
+def _may_go_dark(scenario: Scenario, lost_at: float) -> bool:
+    """Whether the load can be lost then: a run from a steady state has none without power."""
+    first, last = scenario.seconds[0], scenario.seconds[-1]
+    return bool(first < lost_at < last or (lost_at == first and isinstance(scenario.initial, xr.Dataset)))
 
 
 def simulated(scenario: Scenario, progress: bool | Callable[[float], None] = False) -> xr.Dataset:
@@ -245,13 +263,52 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
                        takes=getattr(design, "takes_events", ()), setpoints=getattr(design, "setpoints", ()),
                        design=type(design).__name__, plant=_plant(design, chain))
     faults = chain_faults(chain, happens)
+    dark: tuple[float, str] | None = None
+    doubts: tuple[str, ...] = ()
+    if goes_on:
+        doubts = _left_out(initial, happens, float(seconds[0]), start)
+        if (dark := _lost_before(initial, float(seconds[0]))) is not None:
+            happens, faults = happens.without_power(dark[0], np.inf), (*faults, LoadDropped(dark[0]))
     load, seconds = _sampled_at_instants(load, seconds, start, happens)
     happens = happens.on(seconds)
     _check_size(rack, load)
     over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature",
               low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?", servers=rack.n_server)
     return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start, tuple(events), happens,
-                    faults)
+                    faults, dark, doubts)
+
+
+def _later(earlier: xr.Dataset, first: float) -> float:
+    """What this run's clock is ahead of that of the earlier result [s]: 0 but for a workload with a clock of its own."""
+    end = earlier["time"].to_numpy()[-1]
+    return 0.0 if end.dtype.kind == "M" or abs(first - float(end)) <= SAME_TIME else first - float(end)
+
+
+def _lost_before(earlier: xr.Dataset, first: float) -> tuple[float, str] | None:
+    """When the earlier result lost its load, on this run's clock [s], and why; None where it did not."""
+    if "load_lost_at" not in earlier.attrs:
+        return None
+    at = _number("initial: load_lost_at", earlier.attrs["load_lost_at"], -1e12, 1e12, "s") + _later(earlier, first)
+    return min(at, first), str(earlier.attrs.get("load_lost_why", ""))
+
+
+def _left_out(earlier: xr.Dataset, happens: Timeline, first: float, start: np.datetime64 | None) -> tuple[str, ...]:
+    """What still lasts of the earlier result's events and is not among this run's: one line for each."""
+    try:
+        told = [from_mapping(e, "initial") for e in json.loads(earlier.attrs["scenario"]).get("events", [])]
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, ScenarioError):
+        return ()  # a result that does not hold its scenario can be gone on from all the same
+    given = [(event.replace(t=0.0), begin) for event, begin in happens.begins]
+    out = []
+    for event in told:
+        if isinstance(event.t, np.datetime64) != (start is not None):
+            continue
+        begin = float(event.t) + _later(earlier, first) if start is None else float((event.t - start) / np.timedelta64(1, "ns") * 1e-9)
+        until = Timeline(((event, begin),), happens.plant).lasts_until
+        if until > first + SAME_TIME and not any(other == event.replace(t=0.0) and abs(at - begin) <= SAME_TIME for other, at in given):
+            out.append(f"initial: {event.shown} of that result lasts {f'until {until:g} s' if np.isfinite(until) else 'to its end'} "
+                       "and is not among events: it is taken to be over; give it again to have it go on")
+    return tuple(out)
 
 
 def chain_faults(chain: PowerChain, happens: Timeline) -> tuple[ChainFault, ...]:
@@ -513,7 +570,7 @@ def without_load(scenario: Scenario, lost_at: float, back_at: float = np.inf) ->
     lost_at, back_at : float
         From when to when, on the run's clock. [s]
     """
-    if not lost_at < back_at or not scenario.seconds[0] < lost_at < scenario.seconds[-1]:
+    if not lost_at < back_at or not _may_go_dark(scenario, lost_at):
         raise ScenarioError(f"lost_at is {lost_at:g} s and back_at {back_at:g} s, expected one after the other, the first inside the "
                             f"run, {scenario.seconds[0]:g} to {scenario.seconds[-1]:g} s")
     happens = scenario.timeline.without_power(lost_at, back_at)
@@ -671,7 +728,7 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack),
                 _stage_laws(scenario), in_room)
     _warn_of_peaks(scenario, watts, site)
-    site.warnings += scenario.power.doubts(scenario.rack)
+    site.warnings += [*scenario.doubts, *scenario.power.doubts(scenario.rack)]
     cooled = scenario.cooling.add_to(network, site)
     for kind in kinds:
         kind.keep()

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermo.errors import ScenarioError, nearest, require_between, shown
+from thermo.events import joined
 from thermo.power.battery import Battery
 from thermo.power.chain import Flows, PowerChain, series, walk
 from thermo.power.faults import Fault, LoadDropped, UnitsFailed, UpsBypass, UtilityOutage
@@ -163,12 +164,7 @@ def _happenings(chain: PowerChain, faults: Sequence[Fault]) -> _Happenings:
         elif not isinstance(fault, LoadDropped):
             raise ScenarioError(f"faults: {shown(fault)} is no fault of a power chain; expected UtilityOutage, UpsBypass, "
                                 "UnitsFailed or LoadDropped")
-    for begin, end in sorted(outages):
-        if out.outages and begin <= out.outages[-1][1]:
-            out.outages[-1] = (out.outages[-1][0], max(end, out.outages[-1][1]))
-        else:
-            out.outages.append((begin, end))
-    return out
+    return out._replace(outages=joined(outages))
 
 
 class _Way(NamedTuple):
