@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what type checkers and editors see
         fluids,
         formulas,
         generators,
+        hydraulics,
         library,
         plot,
         power,
@@ -46,8 +47,8 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.resilience import ride_through
     from thermo.simulate import simulate_rack
 else:
-    _MODULES = ("cooling", "errors", "events", "fluids", "formulas", "generators", "library", "plot", "power", "scenario", "store",
-                "summary", "traces", "workload")
+    _MODULES = ("cooling", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power", "scenario",
+                "store", "summary", "traces", "workload")
     _NAMES = {
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
         "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
@@ -73,6 +74,6 @@ else:
 
 __all__ = [
     "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "cooling", "errors", "events", "fluids", "formulas", "generators", "library", "plot", "power", "rerun",
-    "ride_through", "scenario", "simulate_rack", "store", "summary", "traces", "workload",
+    "Slot", "calibrate", "cooling", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
+    "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "traces", "workload",
 ]

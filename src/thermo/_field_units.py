@@ -52,6 +52,15 @@ UNITS: dict[str, str] = {
     "return_volume": "m3", "reservoir_volume": "m3", "cells": "1", "cdu_share": "1", "valve": "1", "facility_flow": "m3/s",
     "dew_margin": "K", "facility_share": "1", "liquid_chiller_cop": "1", "rated_heat": "W", "approach": "K",
     "secondary_flow": "m3/s", "primary_flow": "m3/s", "wall_share": "1", "external_head": "Pa", "pump_power": "W",
+    # flow networks; Kv is m3/h at 1 bar
+    "diameter": "m", "roughness": "m", "minor_loss": "1", "linear": "Pa s/m3", "quadratic": "Pa s2/m6", "port_resistance": "Pa s2/m6",
+    "reference_density": "kg/m3", "reference_viscosity": "Pa s",
+    "channel_count": "1", "flow_coefficient": "m3/h", "rangeability": "1", "leak_share": "1", "curve_power": "W",
+    # rear doors
+    "rated_air_flow": "m3/s", "rated_air_temperature": "degC", "rated_water_flow": "kg/s",
+    "rated_water_temperature": "degC", "air_part": "1", "water_part": "1", "air_exponent": "1", "air_drop": "Pa",
+    "drop_exponent": "1", "heat_capacity": "J/K", "water_flow": "kg/s", "water_temperature": "degC", "dew_point_margin": "K",
+    "water_pump_share": "1", "water_chiller_cop": "1",
     # events
     "t": "s", "duration": "s", "change": "K", "fan": "1",
 }

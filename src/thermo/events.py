@@ -18,6 +18,7 @@ supply failure    a fault of the power chain
 fan failure       that many fans of a server stand still behind closed flaps (no air flows back through them); the others
                   meet the same chassis, and the controller turns them up
 cooling loss      no cold air comes: servers breathe the room, which warms with their heat (see `thermo.cooling.Air`)
+water loss        no water comes to the rack (see `thermo.cooling.RearDoor`); an outage that stops the plant stops it too
 inlet step        the supply air becomes as warm as said, or that much warmer
 set point         a set point of the cooling design or the room becomes a number
 ================  ==========================================================================================================
@@ -31,7 +32,7 @@ import datetime
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,8 @@ from thermo.errors import ScenarioError, nearest, shown
 from thermo.rack import Celsius, Count, Described, Number, Positive, as_mapping
 
 __all__ = ["KINDS", "CoolingLoss", "Event", "FanFailure", "Fault", "InletStep", "Plant", "PsuFailure", "Setpoint", "Timeline", "UpsBypass",
-           "UtilityOutage", "cooling_loss", "fan_failure", "inlet_step", "joined", "psu_failure", "setpoint", "ups_bypass", "utility_outage"]
+           "UtilityOutage", "WaterLoss", "cooling_loss", "fan_failure", "inlet_step", "joined", "psu_failure", "setpoint", "ups_bypass",
+           "utility_outage", "water_loss"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -125,6 +127,10 @@ class Event(Described):
         """Until when it stops the cooling [s]; None where it does not."""
         return None
 
+    def without_water(self, begin: float, plant: Plant) -> float | None:
+        """Until when it stops the rack's water [s]; None where it does not."""
+        return None
+
     @property
     def shown(self) -> str:
         """The event in a message."""
@@ -144,6 +150,10 @@ class UtilityOutage(Event):
     def without_cooling(self, begin: float, plant: Plant) -> float | None:
         """Power back, and the plant restarted [s]."""
         return plant.cold_air_again(begin, self.end(begin))
+
+    def without_water(self, begin: float, plant: Plant) -> float | None:
+        """The same: pumps and chiller are of the plant [s]."""
+        return self.without_cooling(begin, plant)
 
 
 class UpsBypass(Event):
@@ -192,6 +202,16 @@ class CoolingLoss(Event):
         return self.end(begin)
 
 
+class WaterLoss(Event):
+    """No water comes to the rack. See `water_loss`."""
+
+    kind = "water-loss"
+
+    def without_water(self, begin: float, plant: Plant) -> float:
+        """When water comes again [s]."""
+        return self.end(begin)
+
+
 class InletStep(Event):
     """The supply air changes its temperature. See `inlet_step`."""
 
@@ -214,8 +234,8 @@ class Setpoint(Event):
     value: Annotated[Number, Field(allow_inf_nan=False)]
 
 
-KINDS: dict[str, type[Event]] = {e.kind: e for e in (UtilityOutage, UpsBypass, PsuFailure, FanFailure, CoolingLoss, InletStep,
-                                                     Setpoint)}
+KINDS: dict[str, type[Event]] = {e.kind: e for e in (UtilityOutage, UpsBypass, PsuFailure, FanFailure, CoolingLoss, WaterLoss,
+                                                     InletStep, Setpoint)}
 
 
 # ------------------------------------------------------------------------------------------------------------- making them
@@ -315,6 +335,19 @@ def cooling_loss(t: Any, duration: Any = None) -> CoolingLoss:
     return CoolingLoss.from_mapping(_given(t=t, duration=duration), "cooling_loss")
 
 
+def water_loss(t: Any, duration: Any = None) -> WaterLoss:
+    """The facility's water stops: what stands in the rack's coil warms with the air.
+
+    Parameters
+    ----------
+    t : float or date
+        When. [s]
+    duration : float or timedelta, optional
+        Until water flows again; default never in this run. [s]
+    """
+    return WaterLoss.from_mapping(_given(t=t, duration=duration), "water_loss")
+
+
 def inlet_step(t: Any, temperature: Any = None, *, change: Any = None, duration: Any = None) -> InletStep:
     """The supply air becomes as warm as said, or that much warmer than it would be.
 
@@ -341,7 +374,8 @@ def setpoint(t: Any, name: str, value: Any, duration: Any = None) -> Setpoint:
         When. [s]
     name : str
         A set point of the cooling design or the room: of `thermo.cooling.Air` ``fan_speed`` (a duty; a controller is put
-        aside), ``supply_flow``, ``room_temperature``, ``air_temperature``.
+        aside), ``supply_flow``, ``room_temperature``, ``air_temperature``; of `thermo.cooling.RearDoor` ``water_flow`` and
+        ``water_temperature`` too.
     value : float
         What it becomes.
     duration : float or timedelta, optional
@@ -418,7 +452,7 @@ class Timeline:
         found: set[float] = set(self.lost or ())
         for event, begin in self.begins:
             found |= {begin, event.end(begin)}
-        found |= {end for _, end in self._cooling_stops()}
+        found |= {end for _, end in (*self._stops("without_cooling"), *self._stops("without_water"))}
         return sorted(x for x in found if np.isfinite(x))
 
     def _holds(self, begin: float, end: float) -> slice:
@@ -435,24 +469,28 @@ class Timeline:
     @property
     def lasts_until(self) -> float:
         """When the last effect of any event is over, a plant's restart among them [s]."""
-        return max([event.end(begin) for event, begin in self.begins] + [end for _, end in self._cooling_stops()], default=-np.inf)
+        return max([event.end(begin) for event, begin in self.begins] + [end for _, end in self._stops("without_cooling")], default=-np.inf)
 
-    def _cooling_stops(self) -> list[tuple[float, float]]:
-        """From when to when no cold air comes [s]. Outages that overlap are one: a generator that runs goes on running."""
+    def _stops(self, what: Literal["without_cooling", "without_water"]) -> list[tuple[float, float]]:
+        """From when to when no cold air, or no water, comes [s]. Outages that overlap are one: a generator that runs goes on."""
         outages = joined((begin, event.end(begin)) for event, begin in self.begins if isinstance(event, UtilityOutage))
         stops = [(begin, self.plant.cold_air_again(begin, end)) for begin, end in outages]
-        stops += [(begin, event.without_cooling(begin, self.plant)) for event, begin in self.begins
+        stops += [(begin, getattr(event, what)(begin, self.plant)) for event, begin in self.begins
                   if not isinstance(event, UtilityOutage)]
         return [(begin, end) for begin, end in stops if end is not None]
 
     @property
     def stops_cooling(self) -> bool:
         """Whether any event stops the cooling."""
-        return bool(self._cooling_stops())
+        return bool(self._stops("without_cooling"))
 
     def without_cooling(self) -> Floats | None:
         """1 while no cold air comes, ``(time,)``; None where it always does."""
-        return self._while(self._cooling_stops())
+        return self._while(self._stops("without_cooling"))
+
+    def without_water(self) -> Floats | None:
+        """1 while no water comes to the rack, ``(time,)``; None where it always does."""
+        return self._while(self._stops("without_water"))
 
     def off(self) -> Floats | None:
         """1 while the rack has no power, ``(time,)``; None where it always has."""

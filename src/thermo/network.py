@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from thermo._kernels import network as _engine
 from thermo.errors import ScenarioError
 
-__all__ = ["Chip", "Coefficient", "Control", "Group", "Network", "Node", "Signal", "Table", "law_table"]
+__all__ = ["Chip", "Coefficient", "Control", "Group", "Network", "Node", "Signal", "Table", "law_table", "separated"]
 
 Floats = NDArray[np.float64]
 Node = int  # a node's number in its group, or the mark of a boundary or a shared node
@@ -30,6 +30,7 @@ SERIES, LAW, CONTROL, SUPPLY_SHARE, COMPLEMENT, CHOICE, TOTAL, CHIP_POWER, CHIP_
 PI, CURVE, FIRMWARE = range(3)  # kinds of controller
 LAW_ERROR = 1e-7  # relative; tables are refined to this or to LAW_POINTS
 LAW_POINTS = 4097
+SEPARATED_POINTS = 97  # on either axis of a function of two
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,34 @@ def law_table(function: Callable[[Floats], Floats], low: float, high: float, *, 
         points = 2 * points - 1
 
 
+def separated(function: Callable[[Floats, Floats], Floats], x: tuple[float, float], y: tuple[float, float],
+              error: float = 1e-6) -> list[tuple[Table, Table]]:
+    """A function of two as a sum of products of laws of one, ``f(x, y) = sum u(x) v(y)``; see `Group.law_of_two`.
+
+    Parameters
+    ----------
+    function : callable
+        Takes arrays that broadcast. Smooth in the logarithms of both.
+    x, y : tuple of float
+        Ends of either axis, above 0.
+    error : float
+        Largest absolute error at the points, by which terms are counted.
+    """
+    from scipy.interpolate import CubicSpline
+
+    at = [np.geomspace(*span, SEPARATED_POINTS) for span in (x, y)]
+    value = np.asarray(function(at[0][:, None], at[1][None, :]), dtype=np.float64)
+    left, weight, right = np.linalg.svd(value)
+    terms = next((n for n in range(1, weight.size) if np.max(np.abs((left[:, :n] * weight[:n]) @ right[:n] - value)) <= error),
+                 weight.size)
+
+    def law(points: Floats, values: Floats) -> Table:
+        spline = CubicSpline(np.log(points), values)
+        return law_table(lambda z: spline(np.log(z)), float(points[0]), float(points[-1]), points=1025)
+
+    return [(law(at[0], left[:, k] * weight[k]), law(at[1], right[k])) for k in range(terms)]
+
+
 @dataclass(frozen=True)
 class Control:
     """A sampled controller on the hottest of some nodes, as the engine takes it. See `thermo.cooling.control` for kinds 0 (PI)
@@ -117,6 +146,9 @@ class Control:
     slowdown: float = math.inf  # degC of the first node, from which the clock is at most `slowed`
     slowed: float = 1.0
     shutdown: float = math.inf  # degC of the first node, at which it stops for good
+
+
+_IDENTITY = Table(0.0, 1.0, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)
 
 
 @dataclass(frozen=True)
@@ -208,6 +240,14 @@ class Group:
     def law_signal(self, table: Table, of: Signal, times: Signal | None = None) -> Signal:
         """``table(of) * times`` as a signal."""
         return self._signal(LAW, self.law(table), of.index, -1 if times is None else times.index)
+
+    def law_of_two(self, terms: Sequence[tuple[Table, Table]], x: Signal, y: Signal) -> Signal:
+        """``sum u(x) v(y)`` of the terms that `separated` makes of a function of two."""
+        return self.total([self.law_signal(v, y, self.law_signal(u, x)) for u, v in terms])
+
+    def product(self, a: Signal, b: Signal) -> Signal:
+        """``a * b``."""
+        return self.law_signal(_IDENTITY, a, b)
 
     def control_signal(self, control: Control) -> Signal:
         """The output of a controller as a signal."""

@@ -43,10 +43,13 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "supply_temperature": (T, "degC", "primary coolant supplied to the rack; room air while no cold air comes", POINT),
     "return_temperature": (T, "degC", "primary coolant that leaves the servers, mixed", POINT),
     "mass_flow": (TS, "kg/s", "primary coolant through the server", MEAN),
+    "liquid_flow": (TS, "kg/s", "liquid beside the air, where the design has it", MEAN),
+    "liquid_supply_temperature": (T, "degC", "liquid that comes to the rack beside its air", MEAN),
+    "liquid_return_temperature": (T, "degC", "liquid that leaves the rack beside its air, mixed", POINT),
     "fan_duty": (TS, "1", "fan speed over rated speed", MEAN),
     "it_power": (T, "W", "power at the servers' inlets, fans not counted", MEAN),
     "conversion_loss": (T, "W", "loss of power supplies and regulators in the servers, part of it_power", MEAN),
-    "fan_power": (T, "W", "fans of the servers", MEAN),
+    "fan_power": (T, "W", "fans of the servers, and of a rear door", MEAN),
     "pump_power": (T, "W", "pumps", MEAN),
     "heat_rejection_power": (T, "W", "room air handlers, chillers and what else removes the heat, the electrical room's too", MEAN),
     "stage_loss": (("time", "stage"), "W", "loss of each stage of the power chain", MEAN),
@@ -298,6 +301,7 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
         "mass_flow": mass,
         "fan_duty": np.concatenate([s[:, :, p.fan_duty] if p.fan_duty is not None else np.full(s.shape[:2], np.nan)
                                     for s, p in zip(solution.signals, places, strict=True)], axis=1),
+        **_liquids(assembly, solution),
     }
 
 
@@ -378,23 +382,27 @@ def _powers(scenario: Scenario, assembly: Assembly, solution: Solution) -> dict[
     out = np.append(solution.energy_out[:-1] / span, solution.leaving)
     storing = np.append(np.diff(solution.stored) / span, solution.storing)
     residual = load + inside - out - storing
-    air = out if assembly.cooled.heat_in_air else _heat_to_air(assembly, solution, span)
+    metered = sum(_in_liquid(assembly, solution, seconds), np.zeros(n_time))
+    air = out - metered if assembly.cooled.heat_in_air else _heat_to_air(assembly, solution, span)
     liquid = out - air
     # What the rack's own supplies lose leaves with the rack's heat; what the electrical room takes up costs cooling there.
     chain, faults = scenario.power, scenario.faults
-    removed, warm = out, liquid
+    removed, warm = air, liquid
     if any(s.heat_to in ("server-air", "rack-liquid") for s in chain.stages):
         shelf = chain.over_time(load, seconds, faults=faults, known=known, stores=scenario.stores)
-        removed = out + shelf.heat("server-air") + shelf.heat("rack-liquid") - inside
-        if not assembly.cooled.heat_in_air:
-            warm = warm + shelf.heat("rack-liquid")
-    removed = removed - warm
+        removed = air + shelf.heat("server-air") - inside
+        if assembly.cooled.heat_in_air and not any(p.liquid for p in places):  # no liquid to take it
+            removed = removed + shelf.heat("rack-liquid")
+        else:
+            warm = liquid + shelf.heat("rack-liquid")
     left: dict[str, Floats] = {}
     if assembly.cooled.plant_capacity is not None:
         removed, waiting = _worked_off(removed, seconds, assembly.cooled.plant_capacity, assembly.site.timeline.without_cooling(),
                                        scenario.waiting_heat)
         left["final_waiting_heat"] = np.asarray(waiting)
-    supply = chain.over_time(load, seconds, plant=scenario.cooling.heat_rejection_power(removed, warm), faults=faults, known=known,
+    design = scenario.cooling
+    plant = design.heat_rejection_power(removed, warm) if np.any(warm) else design.heat_rejection_power(removed)
+    supply = chain.over_time(load, seconds, plant=plant, faults=faults, known=known,
                              stores=scenario.stores)
     drawn_in = supply.utility_power + supply.battery_power
     if supply.generator_power is not None:
@@ -433,6 +441,32 @@ def _heat_to_air(assembly: Assembly, solution: Solution, span: Floats) -> Floats
         out[-1] -= solution.shared_rates[j] * network.shared_capacity[j]
     out[:-1] -= np.diff(held) / span
     return out
+
+
+def _in_liquid(assembly: Assembly, solution: Solution, seconds: Floats) -> list[Floats]:
+    """Heat that each metered stream of liquid carries away in each interval [W], of all servers of a kind."""
+    reference = assembly.network.reference
+    return [meter.heat(nodes - reference, signals, seconds).sum(axis=1)
+            for p, nodes, signals in zip(assembly.cooled.places, solution.nodes, solution.signals, strict=True)
+            for meter in p.liquid]
+
+
+def _liquids(assembly: Assembly, solution: Solution) -> dict[str, Floats]:
+    """Flow and temperatures of the metered liquid, where the design has it beside the air."""
+    if not any(p.liquid for p in assembly.cooled.places):
+        return {}
+    flow, supply, back = [], [], []
+    for p, nodes, signals in zip(assembly.cooled.places, solution.nodes, solution.signals, strict=True):
+        own = np.sum([signals[:, :, m.flow] for m in p.liquid], axis=0)
+        rate = [signals[:, :, m.rate] for m in p.liquid]
+        flow.append(own)
+        supply.append((np.sum([signals[:, :, m.enters] for m in p.liquid], axis=(0, 2)), np.sum(rate, axis=(0, 2))))
+        back.append(np.sum([w * (nodes[:, :, m.outlet] - assembly.network.reference)
+                            for w, m in zip(rate, p.liquid, strict=True)], axis=(0, 2)))
+    whole = np.sum([w for _, w in supply], axis=0)
+    return {"liquid_flow": np.concatenate(flow, axis=1),
+            "liquid_supply_temperature": np.sum([q for q, _ in supply], axis=0) / whole + assembly.network.reference,
+            "liquid_return_temperature": np.sum(back, axis=0) / whole + assembly.network.reference}
 
 
 def _from_stores(supply: Supply, seconds: Floats, stages: tuple[str, ...]) -> dict[str, Floats]:

@@ -7,7 +7,7 @@
     [workload]
     file = "trace.csv"            # beside the scenario; or power = "650 W" or utilisation = 0.9, with duration = "1 h"
     [cooling]
-    design = "air"                # or "cold-plate", or name = "..." of the library; then whatever the design lets be set
+    design = "air"                # or "rear-door", "cold-plate"; or name = "..." of the library; then whatever the design lets be set
     supply_flow = "2400 CFM"
     fan_speed = { control = "pi", setpoint = "80 degC" }   # or "8000 rpm", or a duty, 0.6 or "60 %"
     [ambient]
@@ -72,7 +72,6 @@ FINAL_ATTRIBUTES = ("reference_temperature",)
 TABLES = ("title", "rack", "workload", "cooling", "ambient", "power", "events", "run")
 WORKLOAD_KEYS = ("file", "units", "interpolation", "time", "columns", "fill", "max_gap", "power", "utilisation", "duration",
                  "time_step")
-DESIGNS = {"air": "Air", "cold-plate": "ColdPlateCooling"}  # name in a scenario: class of `thermo.cooling`
 
 
 @dataclass(frozen=True)
@@ -215,7 +214,8 @@ def _workload(faults: _Faults, given: Any, folder: Path) -> xr.DataArray | None:
 
 
 def _cooling(faults: _Faults, given: Any) -> Any:
-    from thermo import cooling, library
+    from thermo import library
+    from thermo.cooling import DESIGNS
 
     if isinstance(given, str):
         given = {"name": given}
@@ -226,11 +226,11 @@ def _cooling(faults: _Faults, given: Any) -> Any:
         return None
     settings = {k: v for k, v in given.items() if k not in ("name", "design")}
     if "design" in given:
-        if given["design"] not in DESIGNS:
+        if not isinstance(given["design"], str) or given["design"] not in DESIGNS:
             faults.add("cooling.design", f"{shown(given['design'])} is not a design"
                        f"{nearest(str(given['design']), DESIGNS)}")
             return None
-        return faults.described(getattr(cooling, DESIGNS[given["design"]]), _filled(faults, settings, "cooling"), "cooling")
+        return faults.described(DESIGNS[given["design"]], _filled(faults, settings, "cooling"), "cooling")
     with faults.at("cooling.name"):
         design = library.load("cooling", given["name"])
         if not settings:

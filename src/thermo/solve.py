@@ -150,8 +150,8 @@ def steady_start(network: Network, engine: Any) -> None:
 
     The balance is linear for given controller outputs but for leakage, which Newton closes; an output is where its
     controller rests: its error zero, or its range exhausted. Bisection on all servers at once finds that, for more output
-    never makes its own server hotter. Where servers share air they move each other, and Newton steps on all outputs
-    together finish what bisection began. Then firmware: clocks that hold each device at its limit, on the grid of its
+    never makes its own server hotter. Where servers share air they move each other, as do a server's fans and the valve of
+    its water; Newton steps on all outputs together finish what bisection began. Then firmware: clocks that hold each device at its limit, on the grid of its
     steps and on the cool side; what is too hot even at the lowest clock has shut down.
 
     Raises
@@ -185,7 +185,7 @@ def steady_start(network: Network, engine: Any) -> None:
 
 def _rest_of_fans(network: Network, engine: Any, groups: list[Group]) -> None:
     _rest_by_bisection(network, engine, groups)
-    if network.shared_names:
+    if network.shared_names or any(np.count_nonzero(~_is_firmware(g)) > 1 for g in groups):
         _rest_by_newton(network, engine, groups)
     for g in groups:
         output = engine.control(g.number)

@@ -13,7 +13,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"simulate"},
     {"solve", "output"},
     {"cooling", "power"},
-    {"firmware", "network", "workload", "generators", "ambient", "traces", "events"},
+    {"firmware", "network", "hydraulics", "workload", "generators", "ambient", "traces", "events"},
     {"rack", "formulas", "_files", "fluids"},
     {"library"},
     {"_kernels", "errors"},

@@ -1,4 +1,4 @@
-"""The engine runs clean under the address and undefined-behaviour sanitizers, and its own checks hold, without Python.
+"""The engine and the flow network run clean under the address and undefined-behaviour sanitizers, and its own checks hold, without Python.
 """
 import os
 import shutil
@@ -11,13 +11,14 @@ HERE = Path(__file__).parent
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or ""
 
 
-def test_engine_under_sanitizers(tmp_path):
-    """Both steppers, constant and straight series, a controller, threads, a shared tank: exit 0 and not a word."""
+@pytest.mark.parametrize("name", ["engine", "flow"])
+def test_under_sanitizers(name, tmp_path):
+    """Both steppers, series, a controller, threads, a shared tank; every kind of element, faults, slopes: exit 0 and not a word."""
     assert COMPILER, "no C++ compiler found; set CXX"
-    program = tmp_path / "engine"
+    program = tmp_path / name
     flags = ["-std=c++17", "-O0", "-g0", "-DTHERMO_NO_CLONES", "-D_GLIBCXX_ASSERTIONS", "-fsanitize=address,undefined",
              "-fno-sanitize-recover=undefined", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-pthread"]
-    build = subprocess.run([*COMPILER.split(), *flags, f"-I{HERE.parents[1] / 'ext' / 'include'}", str(HERE / "engine.cpp"),
+    build = subprocess.run([*COMPILER.split(), *flags, f"-I{HERE.parents[1] / 'ext' / 'include'}", str(HERE / f"{name}.cpp"),
                             "-o", str(program)], capture_output=True, text=True)
     if "cannot find" in build.stderr and "asan" in build.stderr:
         pytest.skip("this compiler has no sanitizer runtime")

@@ -77,10 +77,24 @@ inline double friction_petukhov(double Re) noexcept {  // f_D
     return 1 / (root * root);
 }
 
+struct Friction {
+    double f_D, exponent;  // d ln f_D / d ln Re
+};
+
+// Churchill (1977), f_D = 8 ((8 / Re)^12 + (A + B)^-1.5)^(1/12), with its slope, which Newton's method wants
+inline Friction friction_churchill_slope(double Re, double roughness) noexcept {
+    const auto to_4 = [](double x) { return x * x * (x * x); };
+    const double smooth = std::pow(7 / Re, 0.9), both = smooth + 0.27 * roughness;
+    const double theta = 2.457 * std::log(both);
+    const double A = to_4(to_4(theta)), B = to_4(to_4(37530 / Re));
+    const double laminar = to_4(8 / Re) * to_4(8 / Re) * to_4(8 / Re), turbulent = 1 / ((A + B) * std::sqrt(A + B));
+    const double dA = 16 * A * 2.457 * -0.9 * smooth / (both * theta), dB = -16 * B;
+    const double sum = laminar + turbulent;
+    return {8 * std::pow(sum, 1.0 / 12.0), (-laminar - 0.125 * turbulent * (dA + dB) / (A + B)) / sum};
+}
+
 inline double friction_churchill(double Re, double roughness) noexcept {  // f_D
-    const double A = std::pow(2.457 * std::log(std::pow(7 / Re, 0.9) + 0.27 * roughness), 16);
-    const double B = std::pow(37530 / Re, 16);
-    return 8 * std::pow(std::pow(8 / Re, 12) + 1 / std::pow(A + B, 1.5), 1.0 / 12.0);
+    return friction_churchill_slope(Re, roughness).f_D;
 }
 
 // Newton on x = 1 / sqrt(f_D) from Haaland's value: quadratic, three steps reach rounding

@@ -7,5 +7,6 @@ module        source                              holds
 `passes`      ``ext/cython/passes.pyx``           passes over arrays the caller owns (resampling)
 `smoothing`   ``ext/cython/smoothing.pyx``        the energy store between grid and load (one pass)
 `network`     ``ext/bindings/network.cpp``        the thermal network engine (state, time loop)
+`flow`        ``ext/bindings/flow.cpp``           the flow network: flows and pressures (Newton)
 ============  ==================================  ====================================================
 """

@@ -1,7 +1,28 @@
-"""Cooling designs. A design is any object with `add_to` (see `site`); liquid ones take their air part from `air`."""
+"""Cooling designs: one file each. A design is any object with `add_to` (see `site`); liquid ones take their air part from `air`."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 from thermo.cooling.air import Air
 from thermo.cooling.cold_plate import Cdu, ColdPlateCooling, Pump
 from thermo.cooling.control import PI, Curve
 from thermo.cooling.plate import curve_plate
+from thermo.cooling.rear_door import Coil, DoorFans, RearDoor
+from thermo.errors import ScenarioError, nearest, shown
 
-__all__ = ["Air", "Cdu", "ColdPlateCooling", "Curve", "PI", "Pump", "curve_plate"]
+__all__ = ["DESIGNS", "PI", "Air", "Cdu", "Coil", "ColdPlateCooling", "Curve", "Design", "DoorFans", "Pump", "RearDoor", "curve_plate"]
+
+DESIGNS: dict[str, type] = {"air": Air, "rear-door": RearDoor, "cold-plate": ColdPlateCooling}  # by the name that files call them
+
+
+class Design:
+    """The cooling design that a table describes: the one that its `design` names, ``"air"`` where it names none."""
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any], where: str) -> Any:
+        """The design in `data`; faults name `where`."""
+        name = data.get("design", "air")
+        if not isinstance(name, str) or name not in DESIGNS:
+            raise ScenarioError(f"{where}: design is {shown(name)}{nearest(str(name)[:40], DESIGNS)}")
+        return DESIGNS[name].from_mapping({k: v for k, v in data.items() if k != "design"}, where)  # type: ignore[attr-defined]

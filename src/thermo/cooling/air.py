@@ -31,7 +31,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ from pydantic import Field, field_validator
 
 from thermo._kernels import formulas as f
 from thermo.ambient import Ambient, is_speed
-from thermo.cooling.control import PI, Curve
+from thermo.cooling.control import PI, Curve, controller
 from thermo.cooling.heat_sink import AirState, sink_coupling, sink_pressure_drop, sink_spreading, sink_warnings
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.site import Cooled, Kind, Places, SetPoint, Site, Step, stepped
@@ -61,7 +61,7 @@ from thermo.rack import (
     in_liquid,
 )
 
-__all__ = ["Air", "LaneFlows", "lane_flows"]
+__all__ = ["Air", "Behind", "LaneFlows", "RackAir", "Resistance", "lane_flows"]
 
 Floats = NDArray[np.float64]
 FAN_CURVE_DENSITY = 1.2  # kg/m3, the air that fan curves are stated in (ISO 5801)
@@ -102,12 +102,7 @@ class Air(Described):
     @field_validator("fan_speed")
     @classmethod
     def _known_control(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            known = {"pi": PI, "curve": Curve}
-            kind = value.get("control")
-            if kind not in known:
-                raise ValueError(f"fan_speed.control is {kind!r}, expected 'pi' or 'curve'")
-            return known[kind](**{k: v for k, v in value.items() if k != "control"})
+        value = controller(value, "fan_speed")
         if isinstance(value, bool | str) or value is None:
             raise ValueError("a fan speed is a duty above 0 and up to 1, a series over time, or a controller (PI, Curve)")
         if isinstance(value, int | float) and not 0 < value <= 1:
@@ -123,15 +118,24 @@ class Air(Described):
 
     def add_to(self, network: Network, site: Site) -> Cooled:
         """Adds the servers' air to the network; see `thermo.cooling.site`."""
+        self.require_air(site)
+        return self.in_room(network, site, None)
+
+    @staticmethod
+    def require_air(site: Site) -> None:
+        """Refuses servers that air alone cannot cool."""
         for kind in site.kinds:
             if kind.server.branches or kind.server.fans is None:
                 raise ScenarioError(f"cooling: server {kind.server.name!r} has cold plates, which need coolant; use cooling='cold-plate'")
-        cooled, _ = self.add_air(network, site)
+
+    def in_room(self, network: Network, site: Site, behind: Behind | None) -> Cooled:
+        """The same, with what the servers' air passes on its way back to the room."""
+        cooled, _ = self.add_air(network, site, behind)
         for kind, places in zip(site.kinds, cooled.places, strict=True):
             places.keep(kind.group)
         return cooled
 
-    def add_air(self, network: Network, site: Site) -> tuple[Cooled, list[dict[str, Part]]]:
+    def add_air(self, network: Network, site: Site, behind: Behind | None = None) -> tuple[Cooled, list[dict[str, Part]]]:
         """Adds the ladders of all devices, and the air of those in it; returns the ladders too. Places are not kept yet."""
         ambient = site.ambient
         supply = site.set_point(ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0, high=60.0,
@@ -152,8 +156,8 @@ class Air(Described):
         hot = network.shared("hot aisle", (1 - COLD_SHARE) * capacity) if shared else None
         cold = network.shared("room", COLD_SHARE * capacity) if enclosed else None
         stopped = site.timeline.stopped_fans()
-        rack = _Rack(network, self, ambient, air, supply, room, flow, limits, hot, cold, site.timeline.without_cooling(), stopped,
-                     site.timeline.off(), site.stages_in_servers, site.warnings)
+        rack = RackAir(network, self, ambient, air, supply, room, flow, limits, hot, cold, site.timeline.without_cooling(), stopped,
+                     site.timeline.off(), site.stages_in_servers, site.warnings, behind)
         places, parts = [], []
         for kind in site.kinds:
             own = Places()
@@ -199,7 +203,31 @@ class LaneFlows:
     flow: Floats  # (lane, point) m3/s
 
 
-def lane_flows(server: Server, air: AirState, running: int | None = None) -> LaneFlows:
+@dataclass(frozen=True)
+class Resistance:
+    """What stands in the way of all of a server's air: ``drop (V / flow)^exponent`` in air of 1.2 kg/m3."""
+
+    drop: float  # Pa
+    flow: float  # m3/s
+    exponent: float  # 1: laminar, 2: turbulent
+
+    def pressure(self, V: Floats, air: AirState) -> Floats:
+        """Pressure drop [Pa] at volume flow `V` [m3/s]; of laminar flow it does not know the density."""
+        return np.asarray(self.drop * (V / self.flow) ** self.exponent * (air.density / FAN_CURVE_DENSITY) ** (self.exponent - 1.0))
+
+
+class Behind(Protocol):
+    """What stands behind the servers: their air passes it before it comes to the room."""
+
+    def resistance(self, kind: Kind) -> Resistance | None:
+        """What it takes of the servers' fans; None: nothing."""
+
+    def add(self, rack: RackAir, kind: Kind, exhaust: Node, lanes: list[Signal], span: tuple[float, float], places: Places) -> Node:
+        """Adds what is behind one kind of server and returns the node from which their air leaves. `lanes` are the lanes' mass
+        flows, their sum lies in `span` [kg/s]."""
+
+
+def lane_flows(server: Server, air: AirState, running: int | None = None, behind: Resistance | None = None) -> LaneFlows:
     """Where the fans' curve meets the chassis, for duties from a fifth of the fans' least to full.
 
     Parameters
@@ -210,6 +238,8 @@ def lane_flows(server: Server, air: AirState, running: int | None = None) -> Lan
         Air that enters.
     running : int, optional
         Fans that turn; default all. The others are shut. [1]
+    behind : Resistance, optional
+        What the air passes behind the server; its rated flow is one without it.
 
     Raises
     ------
@@ -221,13 +251,14 @@ def lane_flows(server: Server, air: AirState, running: int | None = None) -> Lan
     lanes = tuple((lane, tuple(tuple((_in_air(m), m.bypass, m.multiplicity) for _, m in row) for row in _rows(server, lane.name)))
                   for lane in server.lanes)
     try:
-        return _lane_flows(server.fans, lanes, air, server.fans.count if running is None else running)
+        return _lane_flows(server.fans, lanes, air, server.fans.count if running is None else running, behind)
     except ScenarioError as error:
         raise ScenarioError(f"{server.name}, {error}") from None
 
 
 @lru_cache(maxsize=256)
-def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState, running: int) -> LaneFlows:
+def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirState, running: int,
+                behind: Resistance | None) -> LaneFlows:
     duty = np.linspace(SLOWEST * fans.minimum_duty, 1.0, DUTY_POINTS)
     curve_flow, curve_pressure = np.array(fans.curve_flow), np.array(fans.curve_pressure)
     reference = AirState.at(20.0, 101_325.0, 0.5)  # the rated point is one of standard air
@@ -249,6 +280,8 @@ def _lane_flows(fans: Fans, lanes: tuple[tuple[Lane, _SinkRows], ...], air: AirS
         by_lane.append(np.exp(np.interp(np.log(pressure), np.log(drop), np.log(V))))
     taken_by = np.array(by_lane)  # (lane, pressure)
     total = taken_by.sum(axis=0)
+    if behind is not None:
+        pressure = pressure + behind.pressure(total, air)
 
     # At each duty the pressure at which lanes take what the fans give: one falling, one rising, so one crossing.
     scale = duty**2 * air.density / FAN_CURVE_DENSITY
@@ -288,7 +321,7 @@ def _sink_drop(rows: _SinkRows, V: Floats, air: AirState) -> Floats:
 
 
 @dataclass
-class _Rack:
+class RackAir:
     """What all kinds of server in the rack have in common while they are added."""
 
     network: Network
@@ -306,6 +339,7 @@ class _Rack:
     off: Floats | None  # (time,), 1 while the rack has no power
     stages: Mapping[str, Table]  # of the power chain, whose loss arises in the servers
     warnings: list[str]
+    behind: Behind | None = None
 
     def factor(self, kind: Kind, of: Callable[[Floats], Floats]) -> Signal | None:
         """``of(T) / of(T at the start)`` for the kind's supply temperature over time; None where it stays 1."""
@@ -333,12 +367,13 @@ class _Rack:
         return out
 
 
-def _add_servers(rack: _Rack, kind: Kind, fans: Fans, parts: dict[str, Part], places: Places, prescribed: Floats | None,
+def _add_servers(rack: RackAir, kind: Kind, fans: Fans, parts: dict[str, Part], places: Places, prescribed: Floats | None,
                  steps: list[Step]) -> None:
     """Adds the air of servers of one kind. `prescribed` is the fans' duty, None where a controller makes it; `steps` what events
     do."""
     group, server, air, c_p = kind.group, kind.server, rack.air, rack.air.heat_capacity
-    flows = lane_flows(server, air)
+    resistance = None if rack.behind is None else rack.behind.resistance(kind)
+    flows = lane_flows(server, air, behind=resistance)
     low, high = float(flows.duty[0]), 1.0
     if prescribed is not None:
         duty = group.series(prescribed)
@@ -365,7 +400,7 @@ def _add_servers(rack: _Rack, kind: Kind, fans: Fans, parts: dict[str, Part], pl
         drawn = group.law_signal(_flow_law(flows.duty, flows.flow.sum(axis=0) * air.density), duty, thinner)
     least = flows.flow.min(axis=1)  # m3/s that a lane may see
     for count, when in rack.fewer_fans(kind, fans):
-        left, now = lane_flows(server, air, fans.count - count), group.series(when)
+        left, now = lane_flows(server, air, fans.count - count, resistance), group.series(when)
         least = np.minimum(least, left.flow.min(axis=1))
         fan_power = group.choice(fan_power, group.law_signal(_fan_law(fans, fans.count - count, air.density, low), duty, thinner), now)
         lanes = [group.choice(lane, group.law_signal(_flow_law(left.duty, flow * air.density), duty, thinner), now)
@@ -381,7 +416,11 @@ def _add_servers(rack: _Rack, kind: Kind, fans: Fans, parts: dict[str, Part], pl
     inlet, plenum, exhaust = group.node("inlet"), group.node("plenum"), group.node("exhaust")
     places.positions.append("inlet")
     places.coolant.append(inlet)
-    _add_inlet(rack, kind, inlet, exhaust, lanes, drawn)
+    leaving = exhaust
+    if rack.behind is not None:
+        span = 0.5 * float(least.sum() * air.density), 1.5 * float(flows.flow.sum(axis=0).max() * air.density)
+        leaving = rack.behind.add(rack, kind, exhaust, lanes, span, places)
+    _add_inlet(rack, kind, inlet, leaving, lanes, drawn)
     group.source(plenum if fans.upstream else exhaust, fan_power)
     for lane, signal, flow, lowest in zip(server.lanes, lanes, flows.flow * air.density, least * air.density, strict=True):
         group.stream(inlet, plenum, group.coefficient(c_p, signal))
@@ -400,7 +439,7 @@ def _add_servers(rack: _Rack, kind: Kind, fans: Fans, parts: dict[str, Part], pl
     places.exhaust = exhaust
 
 
-def _add_inlet(rack: _Rack, kind: Kind, inlet: Node, exhaust: Node, lanes: list[Signal], drawn: Signal | None) -> None:
+def _add_inlet(rack: RackAir, kind: Kind, inlet: Node, exhaust: Node, lanes: list[Signal], drawn: Signal | None) -> None:
     """What the servers breathe, and where it goes. A lane's streams carry one coefficient from inlet to exit, so that
     what enters is what leaves, to the bit. `drawn`: their flow in all, where the supply is limited."""
     design, group, c_p, hot = rack.design, kind.group, rack.air.heat_capacity, rack.hot_aisle
@@ -450,7 +489,7 @@ def _add_inlet(rack: _Rack, kind: Kind, inlet: Node, exhaust: Node, lanes: list[
             group.stream(rack.cold_side, inlet, over)
 
 
-def _add_row(rack: _Rack, kind: Kind, parts: dict[str, Part], row: list[tuple[str, Mount]], lane: Signal,
+def _add_row(rack: RackAir, kind: Kind, parts: dict[str, Part], row: list[tuple[str, Mount]], lane: Signal,
              span: tuple[float, float], met: Floats, at: Node, places: Places) -> Node:
     """Devices side by side in a lane share its air; returns the node behind them. `met`: flows that the lane will see."""
     group, c_p, part = kind.group, rack.air.heat_capacity, 1.0 / len(row)
@@ -497,7 +536,7 @@ def _cached_flow_law(duty: bytes, flow: bytes) -> Table:
     return law_table(PchipInterpolator(at, value, extrapolate=True), float(at[0]), float(at[-1]))
 
 
-def _couple(rack: _Rack, kind: Kind, part: Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float],
+def _couple(rack: RackAir, kind: Kind, part: Part, mount: Mount, flow: Signal, fraction: float, span: tuple[float, float],
             cell: Node) -> None:
     """Case to base to the cell of air behind the sink, as laws of the lane's mass flow."""
     group, n, sink = kind.group, mount.multiplicity, _in_air(mount)

@@ -6,7 +6,7 @@ moves its output, in steps of `resolution`, within its range. Between ticks the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -15,7 +15,7 @@ from thermo.errors import ScenarioError
 from thermo.network import Control, Node, law_table
 from thermo.rack import Celsius, Described, Device, Number, Positive, Share
 
-__all__ = ["PI", "Curve"]
+__all__ = ["PI", "Curve", "controller"]
 
 DEFAULT_TARGET = 75.0  # degC, for a device whose limit is unknown
 
@@ -25,10 +25,8 @@ class _Sampled(Described):
     resolution: Share = 0.01  # PWM step
     deadband: Annotated[Number, Field(ge=0, le=20)] = 1.0  # K
 
-    def targets(self, devices: Sequence[Device], setpoint: float | None, margin: float) -> tuple[float, ...]:
-        """Target of each device [degC]: the set point, or its limit less the margin."""
-        if setpoint is not None:
-            return (setpoint,) * len(devices)
+    def targets(self, devices: Sequence[Device], margin: float) -> tuple[float, ...]:
+        """Target of each device [degC]: its limit less the margin."""
         limits = [d.slowdown_temperature if d.max_operating_temperature is None else d.max_operating_temperature for d in devices]
         return tuple(DEFAULT_TARGET if limit is None else limit - margin for limit in limits)
 
@@ -45,9 +43,9 @@ class PI(_Sampled):
     integral_gain: Annotated[Number, Field(gt=0, le=1)] = 0.0005  # 1/(K s)
 
     def control(self, nodes: Sequence[Node], devices: Sequence[Device], low: float, high: float) -> Control:
-        """The controller of `nodes` (the junctions of `devices`) with its output in [low, high]."""
-        return Control(kind=0, period=self.period, nodes=tuple(nodes),
-                       target=self.targets(devices, self.setpoint, self.margin), gain=self.gain,
+        """The controller of `nodes` (the junctions of `devices`; with a set point of any nodes) with its output in [low, high]."""
+        target = self.targets(devices, self.margin) if self.setpoint is None else (self.setpoint,) * len(nodes)
+        return Control(kind=0, period=self.period, nodes=tuple(nodes), target=target, gain=self.gain,
                        integral_gain=self.integral_gain, low=low, high=high, quantum=self.resolution,
                        deadband=self.deadband)
 
@@ -77,3 +75,14 @@ class Curve(_Sampled):
         table = law_table(lambda rise: np.interp(rise + first, self.temperature, self.output), -1.0, last - first + 1.0)
         return Control(kind=1, period=self.period, nodes=tuple(nodes), target=(first,) * len(nodes), low=low, high=high,
                        quantum=self.resolution, deadband=self.deadband, curve=table)
+
+
+def controller(value: Any, name: str) -> Any:
+    """A controller from a table with its kind, ``{control = "pi", ...}``; any other value as it is. Faults name `name`."""
+    if not isinstance(value, dict):
+        return value
+    known = {"pi": PI, "curve": Curve}
+    kind = value.get("control")
+    if kind not in known:
+        raise ValueError(f"{name}.control is {kind!r}, expected 'pi' or 'curve'")
+    return known[kind](**{k: v for k, v in value.items() if k != "control"})

@@ -2,8 +2,11 @@
 
 ``add_to(network, site) -> Cooled``
     adds its nodes, streams and controllers to the network;
-``heat_rejection_power(heat, liquid) -> power``
+``heat_rejection_power(heat[, liquid]) -> power``
     what the room or the plant draws to get rid of heat that leaves in air and in liquid [W].
+
+A design that gives part of the heat to liquid says how much: where air and liquid meet, it meters each stream of liquid (`metered`)
+and tells the meters in `Places.liquid`; where they do not touch, it names the air's part of the network (`AirPart`).
 
 A design that answers to events says so: `takes_events` names their kinds, `setpoints` what a step may move, and a plant that
 stops has a `restart_delay` [s]. Events come as series of the site: `Site.set_point`, and `Site.timeline` for the rest.
@@ -24,9 +27,11 @@ from thermo.firmware import power_up
 from thermo.network import Group, Network, Node, Signal, Table
 from thermo.rack import Server
 
-__all__ = ["AirPart", "Cooled", "CoolingDesign", "Kind", "Places", "SetPoint", "Site", "Step", "stepped"]
+__all__ = ["AirPart", "Cooled", "CoolingDesign", "Kind", "Meter", "Places", "SetPoint", "Site", "Step", "metered", "stepped"]
 
 Floats = NDArray[np.float64]
+METER_SCALE = 1e-15  # of the stream's capacity rate: what a meter takes from the balance is below its rounding
+METER_RATE = 1e-6  # 1/s at the largest flow. Slow: a meter that follows errs by this times half a transient; not slower: rounding
 
 
 @dataclass
@@ -180,6 +185,58 @@ class Site:
 
 
 @dataclass
+class Meter:
+    """The heat that a stream of liquid carries away. Nodes and signals as in `Places`."""
+
+    outlet: int  # node that the stream leaves from
+    sum: int  # node that adds up what passes
+    rate: int  # signal, W/K
+    enters: int  # signal, W: capacity rate times what the stream enters with, above the reference
+    flow: int  # signal, kg/s
+    capacity: float  # J/K, of the sum over METER_SCALE
+
+    def keep(self, group: Group) -> None:
+        """Has its nodes recorded."""
+        self.outlet, self.sum = group.record(self.outlet), group.record(self.sum)
+
+    def heat(self, nodes: Floats, signals: Floats, seconds: Floats) -> Floats:
+        """Mean heat of each interval [W], ``(time, server)``, at the last sample what holds then; `nodes` as rises [K].
+
+        The sum `I` obeys ``C dI/dt = w (T - I)`` with the rate `w` of the stream at `T`, so that the integral of ``w T`` is
+        ``C (I_1 - I_0)`` and that of ``w I``, in which `I` hardly moves: some 1e-6 of the heat is left open, as heat to air.
+        """
+        total, rate = nodes[:, :, self.sum], signals[:, :, self.rate]
+        out = rate * nodes[:, :, self.outlet]
+        span = np.diff(seconds)[:, None]
+        out[:-1] = self.capacity * np.diff(total, axis=0) / span + rate[:-1] * 0.5 * (total[:-1] + total[1:])
+        return np.asarray(out - signals[:, :, self.enters])
+
+
+def metered(group: Group, outlet: Node, supply: Signal, flow: Signal, heat_capacity: float, largest: float) -> Meter:
+    """A meter of the liquid that enters at the rise `supply` [K] and leaves from `outlet`.
+
+    Parameters
+    ----------
+    group : Group
+        Of the servers.
+    outlet : Node
+        Where the stream leaves.
+    supply, flow : Signal
+        Temperature at which it enters, above the network's reference, and its mass flow. [K], [kg/s]
+    heat_capacity : float
+        Of the liquid. [J/(kg K)]
+    largest : float
+        Flow to expect. [kg/s]
+    """
+    capacity = heat_capacity * largest / METER_RATE
+    total = group.node("heat meter", METER_SCALE * capacity)
+    group.stream(outlet, total, group.coefficient(METER_SCALE * heat_capacity, flow))
+    rate = group.total([flow], [heat_capacity])
+    return Meter(outlet, total, group.record_signal(rate), group.record_signal(group.product(supply, rate)),
+                 group.record_signal(flow), capacity)
+
+
+@dataclass
 class Places:
     """Where the output finds what it needs of one kind of server. Nodes while the design is added; `keep` has them recorded,
     each quantity's columns side by side, and they are columns from then on. Signals are columns at once."""
@@ -195,6 +252,7 @@ class Places:
     pump_power: list[int] = field(default_factory=list)
     fan_duty: int | None = None
     air_heat: list[Signal] = field(default_factory=list)  # W that fans, conversion and supplies give to the air
+    liquid: list[Meter] = field(default_factory=list)  # heat that leaves in liquid; what else leaves is the room's
 
     def keep(self, group: Group) -> None:
         """Has all nodes recorded."""
@@ -203,6 +261,8 @@ class Places:
         self.case = [group.record(node) for node in self.case]
         self.coolant = [group.record(node) for node in self.coolant]
         self.exhaust = group.record(self.exhaust)
+        for meter in self.liquid:
+            meter.keep(group)
 
 
 @dataclass
@@ -221,7 +281,7 @@ class Cooled:
 
     places: list[Places]  # one a kind
     supply_temperature: Any  # degC, scalar array or (time,)
-    heat_in_air: bool  # whether all that leaves is counted as heat to air
+    heat_in_air: bool  # whether what leaves, but for `Places.liquid`, is counted as heat to air
     room: int | None = None  # number of the shared node that servers breathe while no cold air comes
     plant_capacity: float | None = None  # W of heat that the plant can remove; None: any
     air: AirPart | None = None  # where some of the heat leaves in air and the rest in liquid; None: all one way
@@ -236,4 +296,4 @@ class CoolingDesign(Protocol):
         """Adds the design to the network."""
 
     def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
-        """Power [W] that gets rid of `heat` [W] in air and that in `liquid`."""
+        """Power [W] that gets rid of `heat` [W] in air, and of that in `liquid`, which is not given where there is none."""

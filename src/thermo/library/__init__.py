@@ -58,12 +58,12 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "devices": Kind("thermo.rack:Device"),
     "servers": Kind("thermo.rack:Server", {"device": "devices"}),
     "racks": Kind("thermo.rack:Rack", {"server": "servers"}),
-    "cooling": Kind("thermo.cooling:Air", {"fluid": "fluids", "cdu": "cdus"},
-                    {"air": "thermo.cooling:Air", "cold-plate": "thermo.cooling:ColdPlateCooling"}),
+    "cooling": Kind("thermo.cooling:Design", {"fluid": "fluids", "cdu": "cdus"}),
     "cdus": Kind("thermo.cooling:Cdu"),
     "fluids": Kind("thermo.fluids:Fluid"),
     "stages": Kind("thermo.power:Stage"),
     "generators": Kind("thermo.power:Generator"),
+    "pumps": Kind("thermo.hydraulics:Pump"),
     "power": Kind("thermo.power:PowerChain", {"stages": "stages", "generator": "generators"}),
 }
 
