@@ -151,10 +151,6 @@ class UtilityOutage(Event):
         """Power back, and the plant restarted [s]."""
         return plant.cold_air_again(begin, self.end(begin))
 
-    def without_water(self, begin: float, plant: Plant) -> float | None:
-        """The same: pumps and chiller are of the plant [s]."""
-        return self.without_cooling(begin, plant)
-
 
 class UpsBypass(Event):
     """The UPS feeds its load straight from the utility. See `ups_bypass`."""

@@ -79,9 +79,8 @@ class Engine {
 
     // Whether the firmware of any device would act, had it ticked anywhere between two states of the differential system.
     bool firmware_acts(const double* low, const double* high) {
-        std::vector<std::vector<double>> coolest;
         each_state([&](double& T, double, std::size_t i) { T = low[i]; });
-        for (const auto& part : assembly_->parts) coolest.push_back(part.T);
+        const auto coolest = assembly_->temperatures();
         each_state([&](double& T, double, std::size_t i) { T = high[i]; });
         return assembly_->firmware_acts(controls_, coolest);
     }
@@ -166,9 +165,8 @@ class Engine {
         return next;
     }
     double total_leaving() {
-        std::vector<std::vector<double>> T, out;
-        for (const auto& part : assembly_->parts) T.push_back(part.T);
-        assembly_->leaving(T, [&](std::size_t p, std::size_t i) { return assembly_->parts[p].signal[i]; }, out);
+        std::vector<std::vector<double>> out;
+        assembly_->leaving(assembly_->temperatures(), [&](std::size_t p, std::size_t i) { return assembly_->parts[p].signal[i]; }, out);
         double sum = 0;
         for (const auto& o : out)
             for (double v : o) sum += v;

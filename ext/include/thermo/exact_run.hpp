@@ -345,6 +345,7 @@ class Propagator::Lanes {
     // Whether the firmware of a server would have acted inside the step behind: see Lanes.
     void look_for_firmware() {
         constexpr double kFar = 25.0;  // K, more than any path between ends so much cooler has been seen to rise
+        bool averaged = false;
         for (std::size_t c = 0; c < g.controllers.size(); ++c) {
             const Controller& law = g.controllers[c];
             if (law.kind != Controller::kFirmware) continue;
@@ -357,11 +358,12 @@ class Propagator::Lanes {
                     std::max(before[junction], value[junction]) < std::min(law.slowdown, law.shutdown) - kFar)
                     continue;
                 // The mean tells how far the path bulges above or below the line between its ends.
+                if (!averaged) o.means<W>(current, before.data(), left.data(), ramps ? change.data() : nullptr, way.data()), averaged = true;
                 double least = 1e300, most = -1e300, coldest = 0, hottest = 0;
                 for (std::size_t i = 0; i < law.nodes.size(); ++i) {
                     const std::size_t node = static_cast<std::size_t>(law.nodes[i]);
                     const double a = before[node * W + w], b = value[node * W + w], middle_ = 0.5 * (a + b),
-                                 bulge = 2 * o.mean_of<W>(node, current, before.data(), left.data(), ramps ? change.data() : nullptr, w) - middle_;
+                                 bulge = 2 * way[o.watched_as[node] * W + w] - middle_;
                     const double low = std::min({a, b, bulge}), high = std::max({a, b, bulge});
                     if (i == 0) coldest = low, hottest = high;
                     least = std::min(least, low - law.target[i]);

@@ -141,6 +141,12 @@ class Assembly {
 
     const Border& border() const { return border_; }
 
+    // As they stand, part by part.
+    std::vector<std::vector<double>> temperatures() const {
+        std::vector<std::vector<double>> T;
+        for (const auto& part : parts) T.push_back(part.T);
+        return T;
+    }
     // What the chips leak at temperatures T, for `evaluate`.
     void leak_at(const std::vector<std::vector<double>>& T, double ceiling = std::numeric_limits<double>::infinity()) {
         for (std::size_t p = 0; p < parts.size(); ++p) leak_at(parts[p], T[p], ceiling);
@@ -799,7 +805,7 @@ void run_tr_bdf2(Assembly& a, const Series& series, std::vector<ControlState>& c
                         }
                         if (forced_step > 0 || proposed < 1e-9) {
                             a.leak_as_now();
-                            auto where = a.loop_gain([&] { Vectors T(P); for (std::size_t p = 0; p < P; ++p) T[p] = a.parts[p].T; return T; }());
+                            auto where = a.loop_gain(a.temperatures());
                             where.time = t + done;
                             throw where;
                         }

@@ -136,6 +136,7 @@ class Propagator {
     std::vector<int> answering;  // those signals
     std::vector<ChipPlace> chip_places;
     std::size_t n_watched = 0;
+    std::vector<std::size_t> watched_as;  // [node], its place among the watched, where it is one
     bool leaky = false, has_firmware = false;
     bool controls_read = false;  // whether a controller watches a node that is not stepped
 
@@ -183,8 +184,6 @@ class Propagator {
     void read_nodes(const double* number, const double* input, double* value) const;
     template <int W>
     void means(const double* number, const double* before, const double* input, const double* change, double* way) const;
-    template <int W>
-    double mean_of(std::size_t node, const double* number, const double* before, const double* input, const double* change, int w) const;
     template <int W>
     void correct(const double* number, const double* old_left, const double* old_right, const double* left, const double* right,
                  double* value, double* out, double* way) const;
@@ -297,6 +296,7 @@ inline void Propagator::analyse() {
             if (t.input >= 0 && t.input < g.n_signal() && answers[static_cast<std::size_t>(t.input)])
                 obstacle_ = "what flows in follows the power of a device that leaks";
     std::vector<char> watched(L, 0);
+    watched_as.assign(static_cast<std::size_t>(L), 0);
     for (const auto& c : g.chips)
         if (c.leakage > 0) watched[c.node] = 1;
     for (const auto& c : g.controllers)
@@ -362,6 +362,8 @@ inline void Propagator::analyse() {
                 b.answering.emplace_back(c, static_cast<std::size_t>(
                     std::find(answering.begin(), answering.end(), b.inputs[static_cast<std::size_t>(c)]) - answering.begin()));
         b.watched_at = n_watched, n_watched += b.watched.size();
+        for (std::size_t q = 0; q < b.watched.size(); ++q)
+            watched_as[static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(b.n_core + b.watched[q])])] = b.watched_at + q;
         const auto n = static_cast<std::size_t>(b.n), m = static_cast<std::size_t>(b.m), reads = b.read.size();
         b.phi = at, at += n * n;
         b.gain = at, at += n * m;
@@ -702,27 +704,6 @@ void Propagator::means(const double* number, const double* before, const double*
             }
             for (int w = 0; w < W; ++w) way[(b.watched_at + q) * W + w] = sum[w];
         }
-}
-// The same for one node of one lane.
-template <int W>
-double Propagator::mean_of(std::size_t node, const double* number, const double* before, const double* input, const double* change,
-                           int w) const {
-    for (const auto& b : blocks)
-        for (std::size_t q = 0; q < b.watched.size(); ++q) {
-            if (static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(b.n_core + b.watched[q])]) != node) continue;
-            double sum = 0;
-            for (int j = 0; j < b.n; ++j)
-                sum += number[(b.mean_state + q * static_cast<std::size_t>(b.n) + static_cast<std::size_t>(j)) * W + w] *
-                       before[static_cast<std::size_t>(b.nodes[static_cast<std::size_t>(b.n_core + j)]) * W + w];
-            for (int c = 0; c < b.m; ++c) {
-                const auto at = static_cast<std::size_t>(b.inputs[static_cast<std::size_t>(c)]) * W + w;
-                const std::size_t here = q * static_cast<std::size_t>(b.m) + static_cast<std::size_t>(c);
-                sum += number[(b.mean_input + here) * W + w] * input[at];
-                if (change) sum += number[(b.mean_ramp + here) * W + w] * change[at];
-            }
-            return sum;
-        }
-    return 0;
 }
 
 // What new values of the answering inputs make of a step that was taken with the old ones ([answering][W]): its end, what

@@ -49,6 +49,7 @@ class Kind:
     off: Signal | None  # not 0 while the servers are without power; None: never
     drawn: list[Signal] = field(default_factory=list)  # W, once devices are powered
     clocks: dict[int, Signal] = field(default_factory=dict)  # of the devices whose clock can move
+    _conversion: Signal | None = None  # once made
     losses: dict[str, Signal] = field(default_factory=dict)  # W, of the chain's stages in the servers, once supplied
     loss_columns: slice = field(default_factory=lambda: slice(0))
     power_columns: slice = field(default_factory=lambda: slice(0))  # of all devices, side by side, once kept
@@ -91,8 +92,10 @@ class Kind:
         loss, slope = self.server.conversion_loss, self.server.conversion_slope
         if not loss and not slope:
             return None
-        lost = self.group.total([self.group.series(1.0), *self.drawn], [loss, *[slope] * len(self.drawn)])
-        return lost if self.off is None else self.group.choice(lost, self.group.series(0.0), self.off)
+        if self._conversion is None:
+            lost = self.group.total([self.group.series(1.0), *self.drawn], [loss, *[slope] * len(self.drawn)])
+            self._conversion = lost if self.off is None else self.group.choice(lost, self.group.series(0.0), self.off)
+        return self._conversion
 
     def own(self, values: Floats) -> Floats:
         """What of a rack's set point concerns these servers: its columns where it has one a server."""
