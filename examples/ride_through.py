@@ -6,8 +6,7 @@ clock, down to a tenth. That buys time. The first device shuts down after 440 s,
 lower; the battery, less loaded by then, would have lasted 634 s. The cooling, not the battery, is what this rack cannot do
 without: also with power back within seconds, for the chiller is taken to need 240 s to give cold air again.
 
-The order is the same at every load. Up to 40 % it is a CPU that throttles first: fans turn slowly there, for they follow the
-GPUs. Network cards and drives have no firmware here and cannot throttle; when they pass their limit is in `above_limit_after`.
+The order is the same at every load. Up to 40 % it is a CPU that throttles first, above that a GPU. Network cards and drives have no firmware here and cannot throttle; when they pass their limit is in `above_limit_after`.
 
 What this rests on. The room's heat capacity is the default, an estimate of 6 J/K a watt of rated power: instants go in
 proportion to it, and it is worth measuring.

@@ -93,4 +93,6 @@ def figure(table):
 
 
 if __name__ == "__main__":
-    figure(main()).savefig("warm_water.png", dpi=150)
+    import sys
+
+    figure(main()).savefig(sys.argv[1] if len(sys.argv) > 1 else "warm_water.png", dpi=150)
