@@ -14,7 +14,9 @@ from small_rack import rack as air_rack
 import thermo
 from thermo import workload
 from thermo.cooling import PI, Air, Cdu, ColdPlateCooling, Pump
-from thermo.cooling.cold_plate import branch_flows, exchanger_conductance, tray_pressure_drop
+from thermo.cooling.cdu import exchanger_conductance
+from thermo.cooling.cold_plate import tray_pressure_drop
+from thermo.cooling.loop import branch_shares
 from thermo.cooling.plate import LiquidState, plate_resistance
 from thermo.errors import ScenarioError
 from thermo.fluids import Fluid
@@ -111,12 +113,14 @@ def test_more_power_is_hotter_and_more_flow_cooler():
 
 
 def test_pump_power_is_head_times_flow_over_efficiency():
-    """C11: 1200 L/min at 244 kPa are 4.88 kW of hydraulic power, 13.7 kW at 0.356; with the cube of speed, all into the coolant."""
+    """C11: 1200 L/min at 244 kPa are 4.88 kW of hydraulic power, 13.7 kW at 0.356; with the cube of speed and half with flow over speed."""
     assert 1200 * LPM * 244e3 == pytest.approx(4880, rel=1e-3)
     pump = Pump(head=244e3, efficiency=4880 / 13_700)
     full, half = (at_rest(run(0.5, pump=pump, pump_speed=s)) for s in (1.0, 0.5))
     assert float(full.pump_power) == pytest.approx(20 * LPM * 244e3 / 0.3562, rel=1e-3)
-    assert float(half.pump_power) == pytest.approx(float(full.pump_power) / 8, rel=1e-6)
+    slower = float(half.mass_flow.sum() / full.mass_flow.sum()) / 0.5
+    assert 0.95 < slower < 1.0, "plates are laminar: at half speed less than half flows"
+    assert float(half.pump_power) == pytest.approx(float(full.pump_power) / 8 * (0.5 + 0.5 * slower), rel=1e-6)
 
 
 # ------------------------------------------------------------------------------------------------------------- the exchanger
@@ -302,7 +306,7 @@ def test_pump_stop_of_the_load_leaves_stored_heat():
 
 def test_branches_and_pressure():
     """Shares add to one; the longer branch takes more pressure; hoses go with the square of flow."""
-    assert sum(branch_flows(tray).values()) == pytest.approx(1, abs=1e-15)
+    assert sum(branch_shares(tray).values()) == pytest.approx(1, abs=1e-15)
     drops = tray_pressure_drop(tray, PG25, 45.0)
     assert drops["b"] > drops["a"] > 30e3
     less = tray_pressure_drop(tray, PG25, 45.0, flow=2.5 * LPM)
@@ -326,7 +330,7 @@ def test_two_kinds_of_tray_share_a_loop():
     other = tray.replace(name="other", coolant_flow=2 * LPM, mounts=(tray.mounts[1].replace(names=("cpu",)), tray.mounts[2]))
     both = Rack(name="both", slots=(Slot(server=tray, count=2), Slot(server=other, count=1)))
     r = at_rest(run(0.8, rack=both, cdu=CDU))
-    assert float(r.mass_flow[0] / r.mass_flow[2]) == pytest.approx(2.5, rel=1e-12)
+    assert float(r.mass_flow[0] / r.mass_flow[2]) == pytest.approx(2.5, rel=1e-7)
     assert float(abs(r.energy_residual)) <= 1e-9 * float(r.it_power)
     assert float(r.supply_temperature) == pytest.approx(40.0, abs=0.01)
 
