@@ -68,6 +68,7 @@ CHEBYSHEV_POINTS = 33
 RANK_ERROR = 1e-9  # of a law of two signals
 SLOWEST_EXCHANGE = 0.15  # of the rated coolant flow, below which the exchanger's effectiveness is taken to stay
 STANDING = 0.1  # of a plate's films' conductance: capacity rates below it leave coolant standing in the plate
+FASTEST_EXCHANGE = 3.0  # of it; more than pumps give, so that the law is the same in every run
 SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
 MOST_VALUES = 200  # of a law over a run, that are computed one by one
 TABLE_POINTS = 257
@@ -698,7 +699,7 @@ class _Trays:
         if np.all(s == s[0]):
             value = group.law_signal(law_table(lambda u: law(np.asarray(s[0]), u), 0.0, 1.0), opening, share)
         else:
-            both = _of_two(group, law, group.series(flows.series(s)), (float(s.min()), float(s.max())), opening, (0.0, 1.0))
+            both = _of_two(group, law, group.series(flows.series(s)), (SLOWEST_EXCHANGE, FASTEST_EXCHANGE), opening, (0.0, 1.0))
             value = group.product(both, share)
         if cdu.sink == "air":
             self._add_fans(cdu, opening, share)
