@@ -373,3 +373,47 @@ def test_in_two_parts_as_in_one():
     first = run(steps((0.2, 0.9, 0.5), (0.0, 60.0, 120.0)), cdu=CDU)
     second = run(steps((0.5, 1.0, 1.0), (120.0, 300.0, 600.0)), cdu=CDU, initial=first)
     assert np.array_equal(second.junction_temperature[-1], whole.junction_temperature[-1])
+
+
+# -------------------------------------------------------------------------------------------------------- heat to the room's air
+
+IN_AIR = Cdu(name="coil", sink="air", rated_heat=15e3, approach=15.0, secondary_flow=20 * LPM, primary_flow=1.0, primary_share=0.8,
+             fan_power=600.0, volume=2e-3)
+
+
+@pytest.mark.parametrize("fans", [0.3, 1.0])
+def test_a_unit_in_the_air_gives_the_effectiveness_of_its_coil(fans):
+    """Coolant leaves at T_in - eps C_min / w (T_in - T_room), cross-flow; all heat is the air's, fans go with the cube of speed."""
+    r = at_rest(run(0.8, cdu=IN_AIR, valve=fans, ambient={"air_temperature": 22.0}))
+    w = float(r.mass_flow.sum()) * float(PG25.heat_capacity(45.0))
+    C, UA = fans * IN_AIR.primary_heat, float(exchanger_conductance(IN_AIR, 1.0, fans))
+    eps = float(thermo.formulas.effectiveness_crossflow_unmixed(UA / min(w, C), min(w, C) / max(w, C)))
+    T_in = float(r.return_temperature) + float(r.pump_power) / w
+    assert float(r.supply_temperature) == pytest.approx(T_in - eps * min(w, C) / w * (T_in - 22.0), abs=0.05)
+    assert float(r.heat_to_liquid) == pytest.approx(0.0, abs=1e-6)
+    assert float(r.heat_to_air) == pytest.approx(float(r.it_power + r.fan_power + r.pump_power), rel=1e-6)
+    none = at_rest(run(0.8, cdu=IN_AIR.replace(fan_power=0.0), valve=fans, ambient={"air_temperature": 22.0}))
+    assert float(r.fan_power - none.fan_power) == pytest.approx(600.0 * fans**3, rel=1e-5)
+
+
+def test_a_unit_in_the_air_holds_the_supply_by_its_fans():
+    """The fans' controller holds the coolant; rated heat at full speed, rated flows and the rated approach is what its data says."""
+    held = run(steps((0.9, 0.9), (0.0, 1800.0)), cdu=IN_AIR, supply_temperature=42.0, ambient={"air_temperature": 22.0})
+    assert held.supply_temperature.values == pytest.approx(42.0, abs=5e-3)
+    eps = IN_AIR.effectiveness
+    assert float(IN_AIR.effectiveness_at(IN_AIR.conductance / min(IN_AIR.capacity_rates), min(IN_AIR.capacity_rates) / max(
+        IN_AIR.capacity_rates))) == pytest.approx(eps, rel=1e-9)
+    with pytest.raises(ScenarioError, match="does not answer to it"):
+        run(steps(), cdu=IN_AIR, events=[thermo.events.water_loss(60.0)])
+
+
+def test_a_unit_in_the_air_warms_the_room_that_it_breathes():
+    """No cold air: coolant follows the room, which takes up all heat; the balance holds."""
+    load = workload.constant(0.4, duration=300.0, time_step=10.0)
+    r = run(load, cdu=IN_AIR, supply_temperature=42.0, ambient={"air_temperature": 22.0}, events=[thermo.events.cooling_loss(100.0)])
+    assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.min())
+    inlet = r.coolant_temperature.sel(position="inlet").values[:, 0]
+    assert inlet[-1] > inlet[0] + 5.0 and float(r.supply_temperature[-1]) > inlet[-1]
+    assert np.all(abs(r.heat_to_air.values[11:-1]) < 1e-6 * float(r.it_power.min()))
+    with pytest.raises(ScenarioError, match="a coil in cross-flow comes to"):
+        _ = IN_AIR.replace(approach=0.2, primary_flow=1.3).conductance

@@ -44,7 +44,7 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.fluids import Fluid
     from thermo.power import PowerChain
     from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
-    from thermo.resilience import ride_through
+    from thermo.resilience import ride_through, time_to_limits
     from thermo.simulate import simulate_rack
 else:
     _MODULES = ("cooling", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power", "scenario",
@@ -53,7 +53,7 @@ else:
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
         "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
         "Server": "rack", "Slot": "rack", "rerun": "again",
-        "ride_through": "resilience", "simulate_rack": "simulate",
+        "ride_through": "resilience", "simulate_rack": "simulate", "time_to_limits": "resilience",
     }
 
     def __getattr__(name: str) -> _Any:
@@ -75,5 +75,5 @@ else:
 __all__ = [
     "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
     "Slot", "calibrate", "cooling", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
-    "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "traces", "workload",
+    "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "time_to_limits", "traces", "workload",
 ]

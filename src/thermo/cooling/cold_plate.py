@@ -749,9 +749,10 @@ class _Trays:
         group = self.kind.group
         drawn = group.law_signal(law_table(lambda u: full * primary_flow_share(cdu, u) ** 3, 0.0, 1.0, points=257), opening, share)
         self.places.fan_power.append(group.record_signal(drawn))
-        outside = group.node("unit's fans")
-        group.source(outside, drawn)
-        group.conductance(outside, group.boundary(group.temperature_series(self.loop.reference)), 1.0)
+        fans = group.node("unit's fans")
+        group.source(fans, drawn)
+        self._exchanged(fans, group.boundary(group.temperature_series(self.loop.reference)), group.series(1.0),
+                        self.loop.site.timeline.without_cooling(), self.loop.room)
 
 
 def _warn(loop: _Loop, server: Server, dT: float) -> None:
