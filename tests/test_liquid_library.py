@@ -128,6 +128,7 @@ def test_mi300x_on_plates():
     assert float(cards.device_power.sum()) == pytest.approx(6000.0), "capped at 750 W each"
     assert 70 < float(cards.junction_temperature.max()) < 80 and float(cards.memory_temperature.max()) < 70
     server, fluid = library.server("mi300x-8gpu-liquid"), thermo.Fluid.from_library("pg25")
+    assert server.coolant_flow / LPM == pytest.approx(1.5 * 6.72, rel=1e-3), "the open guideline's rule"
     through = server.coolant_flow * 0.223 * float(fluid.density(47.5) * fluid.heat_capacity(47.5))
     upstream, downstream = (float(cards.junction_temperature.sel(device=d)) for d in ("gpu0", "gpu1"))
     assert downstream - upstream == pytest.approx(750.0 / through, rel=0.02)
