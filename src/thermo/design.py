@@ -38,7 +38,7 @@ __all__ = ["Answer", "cheapest_cooling", "flow_map", "least_flow", "warmest_supp
 Floats = NDArray[np.float64]
 SCAN = 8  # points of a range that are looked at before a root is taken
 PRECISION = 1e-4  # of a range, to which an answer is found
-CLEAR = 1e-3  # K, by which the cheapest point keeps clear of limits: more than the optimiser's own tolerance
+CLEAR = 1e-3  # K, by which an answer keeps clear of limits: at the limit itself a rounding error makes firmware act
 SEEDS = {1: 9, 2: 6, 3: 4}  # points of each range among which the cheapest is looked for from, by the number of ranges
 MOST_FREE = 4
 STEP = 1e-4  # of a range, for slopes
@@ -240,7 +240,7 @@ def cheapest_cooling(rack: Rack | str, load: Any = 1.0, *, free: Sequence[str] |
     seeds = [at(np.array(x)) for x in product(np.linspace(0.0, 1.0, SEEDS.get(len(turned), 3)), repeat=len(turned))]
     held = [point for point in seeds if point.least >= CLEAR]
     begin = min(held, key=counted) if held else _most_headroom(bench, turned, at, seeds)
-    if begin.least < 0:
+    if begin.least < CLEAR:
         raise ScenarioError(f"cheapest_cooling: {_what_is_short(bench, turned, begin)}")
     scale = max(abs(counted(begin)), 1e-3)
     x = (np.array([begin.settings[k.name] for k in turned]) - low) / span
@@ -250,7 +250,7 @@ def cheapest_cooling(rack: Rack | str, load: Any = 1.0, *, free: Sequence[str] |
              jac=lambda x: _slopes(lambda y: np.array([counted(at(y)) / scale]), x)[0],
              constraints={"type": "ineq", "fun": lambda x: _constraints(at(x)), "jac": lambda x: _slopes(lambda y: _constraints(at(y)), x)},
              options={"ftol": 1e-7, "maxiter": 60})
-    best = min((point for point in bench.points.values() if point.least >= 0), key=counted)
+    best = min((point for point in bench.points.values() if point.least >= CLEAR), key=counted)
     said = {"rack": "pumps and fans take", "all": "pumps, fans and heat rejection take"}.get(count if isinstance(count, str) else "", "it costs")
     return _answer(bench, turned, best, counted, f"{said} {counted(best):.4g} W")
 
@@ -313,7 +313,8 @@ def flow_map(rack: Rack | str, load: Any = 1.0, *, supply_temperature: ArrayLike
         coords={"supply_temperature": ("supply_temperature", T, {"units": "degC", "long_name": warm.name.replace("_", " ")}),
                 "flow": ("flow", V, {"units": "1" if flowing.unit != "kg/s" else "kg/s", "long_name":
                                      flowing.name.replace("_", " ") + (" over rated" if flowing.unit != "kg/s" else "")})},
-        attrs={"title": f"{title}: headroom over supply temperature and flow", "temperature_of": warm.name, "flow_of": flowing.name,
+        attrs={"title": f"Headroom of {title}", "temperature_of": warm.name, "flow_of": flowing.name,
+               "servers": bench.scenario.rack.n_server, "load": float(bench.trace.mean()), "load_units": bench.trace.attrs["units"],
                "margin": float(margin), "evaluations": bench.evaluations, "warnings": json.dumps(list(warned))})
 
 
@@ -385,15 +386,20 @@ def _edge(bench: Bench, knob: Knob, grid: Floats, question: str) -> Answer:
     """
     from scipy.optimize import brentq
 
+    hair = 0.5 * PRECISION * (knob.high - knob.low) * np.sign(grid[-1] - grid[0])
+
     def headroom(x: float) -> float:
-        return bench.at(**{knob.name: float(x)}).least
+        try:
+            return bench.at(**{knob.name: float(x)}).least - CLEAR
+        except ConvergenceError:  # controllers that move each other can miss their rest at single points: beside it, then
+            return bench.at(**{knob.name: float(np.clip(x + hair, knob.low, knob.high))}).least - CLEAR
 
     far = headroom(grid[-1])
     k = next((k for k, x in enumerate(grid) if headroom(x) >= 0), None)
     if k is None:
         inside = _most_inside(headroom, grid)
         best = bench.at(**{knob.name: inside})
-        if best.least < 0:
+        if best.least < CLEAR:
             raise ScenarioError(f"{question}: {_what_is_short(bench, [knob], best)}")
         outside = _towards(grid[0], inside, grid)
     elif k == 0:
@@ -403,7 +409,7 @@ def _edge(bench: Bench, knob: Knob, grid: Floats, question: str) -> Answer:
     brentq(headroom, outside, inside, xtol=PRECISION * (knob.high - knob.low), rtol=1e-12)
     toward = math.copysign(1.0, grid[0] - grid[-1])  # the way that is wished for
     between = sorted((float(outside), float(inside)))
-    best = max((point for point in bench.points.values() if point.least >= 0 and between[0] <= point.settings[knob.name] <= between[1]),
+    best = max((point for point in bench.points.values() if point.least >= CLEAR and between[0] <= point.settings[knob.name] <= between[1]),
                key=lambda point: toward * point.settings[knob.name])
     said = "" if far >= 0 else (f"; at {grid[-1]:.4g} {knob.unit} it is too hot again, by {-far:.2g} K: here more is not always better")
     return _answer(bench, [knob], best, _pumps_and_fans, said)
@@ -465,7 +471,7 @@ def _constraints(point: Point) -> Floats:
     """What SLSQP holds above zero: headroom of each device in its worst server, memories and what leaves too; in units of 10 K."""
     devices = point.limits.junction.shape
     each = point.headroom[:-1].reshape(2, *devices).min(axis=1).ravel()
-    return np.asarray(0.1 * (np.minimum(np.append(each, point.headroom[-1]), 1e3) - CLEAR))
+    return np.asarray(0.1 * (np.minimum(np.append(each, point.headroom[-1]), 1e3) - 2 * CLEAR))
 
 
 def _slopes(of: Callable[[Floats], Floats], x: Floats) -> Floats:
@@ -550,16 +556,11 @@ def _answer(bench: Bench, turned: list[Knob], point: Point, counted: Callable[[P
 
 def _confirm(bench: Bench, point: Point, result: xr.Dataset) -> None:
     """Refuses an answer that the run does not bear out: another temperature, or a clock that heat lowered."""
-    last = result.isel(time=[0, -1])
-    devices = list(bench.limits.devices)
-    order = [list(result["device"].values).index(name) for name in devices]
-    for k in range(2):
-        now = last.isel(time=k, device=order)
-        least = float(bench.limits.headroom(now["junction_temperature"].values, now["memory_temperature"].values,
-                                            float(now["return_temperature"])).min())
+    for k, when in ((0, "begin"), (-1, "end")):
+        least = float(bench.limits.of_result(result.isel(time=k)).min())
         if not abs(least - point.least) <= AGREES:
-            raise ConvergenceError(f"the search found {point.least:.3f} K of headroom at {point.settings}, the run has {least:.3f} K at "
-                                   f"{'its begin' if k == 0 else 'its end'}; hold fans and pumps by numbers instead of controllers")
+            raise ConvergenceError(f"the search found {point.least:.3f} K of headroom at {point.settings}, the run has {least:.3f} K at its "
+                                   f"{when}; hold fans and pumps by numbers instead of controllers")
     firmware = [k for k, name in enumerate(result["controller"].values) if str(name).endswith("firmware")]
     if firmware and float(np.nanmin(result["final_control_output"].values[firmware])) < 1.0 - DRIFT_OF_CLOCK:
         raise ConvergenceError(f"firmware slows a device down in the run at {point.settings}, though all have headroom at full clock; add a "

@@ -34,7 +34,7 @@ __all__ = ["Bench", "Knob", "Limits", "Point", "knobs"]
 Floats = NDArray[np.float64]
 AIR_RANGE = (0.0, 60.0)  # degC, of air supplied: what the laws of air vouch for, from freezing on
 FACILITY_RANGE = (2.0, 75.0)  # degC, of facility water
-LEAVING = "what leaves the servers"
+LEAVING, BEHIND = "what leaves the rack", "behind door"
 
 
 # ------------------------------------------------------------------------------------------------------------- what can be turned
@@ -114,7 +114,7 @@ class Limits:
 
     junction: Floats
     memory: Floats
-    leaving: float  # of what leaves the servers, or the door behind them
+    leaving: float  # of what leaves the servers, or the door behind them, mixed
     devices: tuple[str, ...]  # names along `device`
 
     @classmethod
@@ -164,6 +164,14 @@ class Limits:
         last, alone, is what leaves."""
         left = np.stack([self.junction - junction, self.memory - memory])
         return np.append(np.where(np.isnan(left), np.inf, left).ravel(), self.leaving - leaving)
+
+    def of_result(self, now: xr.Dataset) -> Floats:
+        """`headroom` of a result at one time."""
+        now = now.isel(device=[list(now["device"].values).index(name) for name in self.devices])
+        leaving = float(now["return_temperature"])
+        if BEHIND in now["position"].values:
+            leaving = float(now["coolant_temperature"].sel(position=BEHIND).weighted(now["mass_flow"]).mean())
+        return self.headroom(now["junction_temperature"].values, now["memory_temperature"].values, leaving)
 
     def place(self, number: int) -> tuple[str, int]:
         """Device and server of one of `headroom`; the device of what leaves is `LEAVING`, its server -1."""
@@ -218,7 +226,8 @@ class Point:
                     memory[here, column] = rise[:, at]
             flow = signals[0][:, places.mass_flow].sum(axis=1)
             self.mass_flow += float(flow.sum())
-            heat += float(flow @ rise[:, places.exhaust])
+            out = places.coolant[places.positions.index(BEHIND)] if BEHIND in places.positions else places.exhaust
+            heat += float(flow @ rise[:, out])
             self.pump_power += float(signals[0][:, places.pump_power].sum())
             self.fan_power += float(signals[0][:, places.fan_power].sum())
             self.clock = min(self.clock, float(np.min(signals[0][:, kind.clock_columns], initial=1.0)))
