@@ -27,7 +27,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from thermo.ambient import Ambient
+from thermo.ambient import Ambient, is_number
 from thermo.errors import ConvergenceError, ScenarioError, nearest, require_between, shown
 from thermo.rack import Rack
 from thermo.simulate import simulate_rack
@@ -43,7 +43,7 @@ SEEDS = {1: 9, 2: 6, 3: 4}  # points of each range among which the cheapest is l
 MOST_FREE = 4
 STEP = 1e-4  # of a range, for slopes
 AGREES = 0.05  # K, between the search and the run that confirms it: what fan controllers ignore
-DRIFT_OF_CLOCK = 1e-9
+FULL_CLOCK = 1.0 - 1e-9
 Cost = Callable[[xr.Dataset], float]
 
 
@@ -197,9 +197,10 @@ def cheapest_cooling(rack: Rack | str, load: Any = 1.0, *, free: Sequence[str] |
         What may be turned, up to four: any of the flows of `least_flow` and the temperatures of `warmest_supply`; a mapping gives each its
         range, or None for all of it. Default all flows.
     count : "rack", "all" or callable
-        What is to be least [W]: pumps and fans; those and what rejects the heat (``heat_rejection_power``); or a function of the
-        result of one sample at rest. The designs reject heat with a COP that does not know the temperature of the
-        water: where a temperature is free, give a function that says what cold costs, or the coldest wins.
+        What is to be least [W]: pumps and fans; those and what rejects the heat (``heat_rejection_power``, with it the pumps of a
+        rear door's water); or a function of the result at rest, without its dim time. The designs reject heat with a COP that
+        does not know the temperature of the water: where a temperature is free, give a function that says what cold
+        costs, or the coldest wins.
 
     Returns
     -------
@@ -340,7 +341,10 @@ def _bench(rack: Any, load: Any, of_door: bool, cooling: Any, power: Any, ambien
     options = {"cooling": cooling, "power": power, "ambient": ambient, "limits": limits, "margin": margin}
     bench = Bench(rack, load, **options, return_limit=return_limit)
     if return_limit is None and of_door and "water_flow" in bench.knobs:
-        bench = Bench(rack, load, **options, return_limit=float(bench.scenario.ambient.air_temperature))
+        room = bench.scenario.ambient.air_temperature
+        if not is_number(room):
+            raise ScenarioError("return_limit: the room's air is a series over time; say how warm what leaves the door may be [degC]")
+        bench = Bench(rack, load, **options, return_limit=float(room))
     return bench
 
 
@@ -548,6 +552,8 @@ def _answer(bench: Bench, turned: list[Knob], point: Point, counted: Callable[[P
     at = ", ".join(f"{k.name} {point.settings[k.name]:.4g} {k.unit}" for k in turned)
     message = f"{at}: {_where(bench, point)} is {point.least:.2g} K below {bench.limits.asked(point.limiting):.4g} degC"
     message += said if said.startswith(";") or not said else f"; {said}"
+    if point.clock < FULL_CLOCK:
+        message += f"; caps on power hold clocks down to {point.clock:.3f}"
     if len(turned) > 1 and ends:
         message += f"; at the end of its range: {', '.join(ends)}"
     return Answer(dict(point.settings), scenario.rack, scenario.cooling, scenario.ambient, device, server, point.least, counted(point),
@@ -562,6 +568,6 @@ def _confirm(bench: Bench, point: Point, result: xr.Dataset) -> None:
             raise ConvergenceError(f"the search found {point.least:.3f} K of headroom at {point.settings}, the run has {least:.3f} K at its "
                                    f"{when}; hold fans and pumps by numbers instead of controllers")
     firmware = [k for k, name in enumerate(result["controller"].values) if str(name).endswith("firmware")]
-    if firmware and float(np.nanmin(result["final_control_output"].values[firmware])) < 1.0 - DRIFT_OF_CLOCK:
+    if firmware and float(np.nanmin(result["final_control_output"].values[firmware])) < FULL_CLOCK:
         raise ConvergenceError(f"firmware slows a device down in the run at {point.settings}, though all have headroom at full clock; add a "
                                "margin")
