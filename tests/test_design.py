@@ -258,6 +258,8 @@ def test_more_is_not_always_better():
     peak = max(bench.at(fan_speed=s).least for s in np.linspace(0.6, 0.75, 31))
     narrow = least_flow(air_rack, 0.0, cooling=design, ambient=ambient, margin=peak - 0.01)
     assert 0.6 < narrow.value < 0.75, "found between the points of the grid"
+    cheapest = cheapest_cooling(air_rack, 0.0, cooling=design, ambient=ambient, margin=peak - 0.01)
+    assert cheapest.value == pytest.approx(narrow.value, abs=3e-3), "the least speed there is the cheapest"
     with pytest.raises(ScenarioError, match="no fan_speed from 0.2 to 1"):
         least_flow(air_rack, 0.0, cooling=design, ambient=ambient, margin=peak + 0.1)
 
@@ -342,6 +344,9 @@ def test_what_cannot_be_is_refused_with_a_way_out():
         cheapest_cooling(tray, cooling=cooling(), count="cheap")
     with pytest.raises(ScenarioError, match="to turn; did you mean 'fan_speed'"):
         cheapest_cooling(tray, cooling=cooling(), free=["fans_speed"])
+    for free in ("pump_speed", 5, []):
+        with pytest.raises(ScenarioError, match="expected one to 4 of pump_speed"):
+            cheapest_cooling(tray, cooling=cooling(), free=free)
     swing = xr.DataArray([0.2, 0.9], dims="time", coords={"time": [0.0, 60.0]}, attrs={"units": "1"})
     with pytest.raises(ScenarioError, match="load goes from 0.2 to 0.9 1"):
         least_flow(tray, swing, cooling=cooling())

@@ -227,15 +227,16 @@ def cheapest_cooling(rack: Rack | str, load: Any = 1.0, *, free: Sequence[str] |
     >>> sorted(answer.settings)
     ['fan_speed', 'pump_speed']
     """
-    names = None if free is None else list(free)
-    bench = _bench(rack, load, names is None or bool({"water_flow", "water_temperature"} & set(names)), cooling, power, ambient, limits,
-                   margin, return_limit)
+    from scipy.optimize import minimize
+
+    of_door = free is None or (isinstance(free, Iterable) and any(name in ("water_flow", "water_temperature") for name in free))
+    bench = _bench(rack, load, of_door, cooling, power, ambient, limits, margin, return_limit)
     turned = _free(bench, free)
     counted = _counted(count)
-    low, span = np.array([k.low for k in turned]), np.array([k.high - k.low for k in turned])
+    low, high = np.array([k.low for k in turned]), np.array([k.high for k in turned])
 
     def at(x: Floats) -> Point:
-        settings = low + span * np.clip(x, 0.0, 1.0)
+        settings = np.clip(low + (high - low) * x, low, high)
         return bench.at(**{k.name: float(v) for k, v in zip(turned, settings, strict=True)})
 
     seeds = [at(np.array(x)) for x in product(np.linspace(0.0, 1.0, SEEDS.get(len(turned), 3)), repeat=len(turned))]
@@ -244,9 +245,7 @@ def cheapest_cooling(rack: Rack | str, load: Any = 1.0, *, free: Sequence[str] |
     if begin.least < CLEAR:
         raise ScenarioError(f"cheapest_cooling: {_what_is_short(bench, turned, begin)}")
     scale = max(abs(counted(begin)), 1e-3)
-    x = (np.array([begin.settings[k.name] for k in turned]) - low) / span
-    from scipy.optimize import minimize
-
+    x = (np.array([begin.settings[k.name] for k in turned]) - low) / (high - low)
     minimize(lambda x: counted(at(x)) / scale, x, method="SLSQP", bounds=[(0.0, 1.0)] * len(turned),
              jac=lambda x: _slopes(lambda y: np.array([counted(at(y)) / scale]), x)[0],
              constraints={"type": "ineq", "fun": lambda x: _constraints(at(x)), "jac": lambda x: _slopes(lambda y: _constraints(at(y)), x)},
@@ -407,7 +406,8 @@ def _edge(bench: Bench, knob: Knob, grid: Floats, question: str) -> Answer:
             raise ScenarioError(f"{question}: {_what_is_short(bench, [knob], best)}")
         outside = _towards(grid[0], inside, grid)
     elif k == 0:
-        return _answer(bench, [knob], bench.at(**{knob.name: float(grid[0])}), _pumps_and_fans, _at_the_end(knob, far))
+        return _answer(bench, [knob], bench.at(**{knob.name: float(grid[0])}), _pumps_and_fans,
+                       _at_the_end(knob, bench.knobs[knob.name], far))
     else:
         inside, outside = grid[k], grid[k - 1]
     brentq(headroom, outside, inside, xtol=PRECISION * (knob.high - knob.low), rtol=1e-12)
@@ -435,9 +435,12 @@ def _towards(wished: float, inside: float, grid: Floats) -> float:
     return float(side[np.argmin(np.abs(side - inside))])
 
 
-def _at_the_end(knob: Knob, far: float) -> str:
-    word = "less flow" if knob.flow else "warmer"
-    return f"; that is the end of its range, {word} would do: {knob.beyond}" + ("" if far >= 0 else "; the other end of the range is too hot")
+def _at_the_end(knob: Knob, whole: Knob, far: float) -> str:
+    """What there is to say where the wished end of a range holds."""
+    said = f"; that is the end of its range, {'less flow' if knob.flow else 'warmer'} would do"
+    if knob == whole:  # nobody has narrowed it
+        said += f": {knob.beyond}"
+    return said if far >= 0 else f"{said}; the other end of the range is too hot"
 
 
 def _pumps_and_fans(point: Point) -> float:
