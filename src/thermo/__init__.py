@@ -23,6 +23,7 @@ if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "eos_mix.py")):
 if TYPE_CHECKING:  # what type checkers and editors see
     from thermo import (
         cooling,
+        design,
         errors,
         events,
         fluids,
@@ -47,8 +48,8 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.resilience import ride_through, time_to_limits
     from thermo.simulate import simulate_rack
 else:
-    _MODULES = ("cooling", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power", "scenario",
-                "store", "summary", "traces", "workload")
+    _MODULES = ("cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
+                "scenario", "store", "summary", "traces", "workload")
     _NAMES = {
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
         "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
@@ -74,6 +75,6 @@ else:
 
 __all__ = [
     "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "cooling", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
+    "Slot", "calibrate", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
     "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "time_to_limits", "traces", "workload",
 ]

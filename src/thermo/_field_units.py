@@ -55,6 +55,9 @@ UNITS: dict[str, str] = {
     "return_volume": "m3", "reservoir_volume": "m3", "cells": "1", "cdu_share": "1", "valve": "1", "facility_flow": "m3/s",
     "dew_margin": "K", "facility_share": "1", "liquid_chiller_cop": "1", "rated_heat": "W", "approach": "K",
     "secondary_flow": "m3/s", "primary_flow": "m3/s", "wall_share": "1", "external_head": "Pa", "pump_power": "W",
+    "primary_share": "1", "fan_power": "W", "standby": "1", "standby_delay": "s", "start_time": "s", "coast_time": "s",
+    "shutoff_head": "1", "shutoff_power": "1", "minimum_pressure": "Pa", "static_pressure": "Pa", "expansion_volume": "m3",
+    "tee_loss": "1", "value": "1",
     # flow networks; Kv is m3/h at 1 bar
     "diameter": "m", "roughness": "m", "minor_loss": "1", "linear": "Pa s/m3", "quadratic": "Pa s2/m6", "port_resistance": "Pa s2/m6",
     "reference_density": "kg/m3", "reference_viscosity": "Pa s",
@@ -65,7 +68,7 @@ UNITS: dict[str, str] = {
     "drop_exponent": "1", "heat_capacity": "J/K", "water_flow": "kg/s", "water_temperature": "degC", "dew_point_margin": "K",
     "water_pump_share": "1", "water_chiller_cop": "1",
     # events
-    "t": "s", "duration": "s", "change": "K", "fan": "1",
+    "t": "s", "duration": "s", "change": "K", "fan": "1", "opening": "1", "flow": "m3/s", "factor": "1",
 }
 
 
