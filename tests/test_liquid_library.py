@@ -117,7 +117,7 @@ def test_rack_under_the_guide_by_the_flow_network():
         scaled = server.replace(coolant_flow=flow, coolant_drop=server.coolant_drop * (flow / server.coolant_flow) ** 2)
         made = Circuit(Pumps(Pump(head=241e3), 100e3, 5e-3), [(scaled, 18)], liquid, Manifold(diameter=0.05))
         flows = made.flows(Timeline(seconds=np.array([0.0, 1.0]), servers=18), np.ones(()), Hold(quantity="flow", value=1.0))
-        assert flows.total[0] == pytest.approx(18 * flow, rel=3e-3), "the manifold takes some thousandths, 0.14 % of the loop of S06"
+        assert flows.total[0] == pytest.approx(18 * flow, rel=6e-3), "the manifold takes less than a percent of the head"
         heads.append(max(tray_pressure_drop(server, fluid, supply + 0.5 * 14.0 / per_kW, flow=flow).values()))
     assert np.all(np.diff(heads) > 0) and heads[0] < 20e3 and 60e3 < heads[-1] < 241e3
 
