@@ -211,8 +211,20 @@ def test_supply_as_a_series():
     stepped = run(load, events=[thermo.events.setpoint(300.0, "supply_temperature", 45.0)])
     assert stepped.supply_temperature.values == pytest.approx([40, 45, 45])
     assert float(at_rest(stepped).junction_temperature.sel(device="gpu0")[0]) > float(at_rest(one).junction_temperature.sel(device="gpu0")[0]) + 4.0
-    with pytest.raises(ScenarioError, match="the valve of a cdu holds one temperature"):
-        run(load, supply_temperature=xr.DataArray([40.0, 41.0], dims="time", coords={"time": [0.0, 600.0]}), cdu=CDU)
+
+
+def test_a_valve_follows_a_set_point_that_moves():
+    """Behind a unit the supply follows its set point, as a series and by events, each time to the temperature of an ideal supply; where the
+    set point is said as a series that does not move, it is the run with the number."""
+    load = workload.constant(0.8, duration=3600.0, time_step=60.0)
+    series = xr.DataArray([38.0, 42.0, 42.0], dims="time", coords={"time": [0.0, 1200.0, 3600.0]}, attrs={"interpolation": "constant"})
+    by_series = run(load, supply_temperature=series, cdu=CDU)
+    by_event = run(load, supply_temperature=38.0, cdu=CDU, events=[thermo.events.setpoint(1200.0, "supply_temperature", 42.0)])
+    for r in (by_series, by_event):
+        T = r.supply_temperature
+        assert T.sel(time=1140.0) == pytest.approx(38.0, abs=2e-3) and float(T[-1]) == pytest.approx(42.0, abs=0.02)
+        assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.min())
+    assert by_event.junction_temperature.values[-1] == pytest.approx(by_series.junction_temperature.values[-1], abs=1e-3)
 
 
 def test_a_controller_moves_each_trays_valve():

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from liquid_rack import cooling, plate, rack, tray
@@ -280,6 +281,27 @@ def test_a_stuck_valve():
     stuck = run(0.7, [events.valve_stuck(60.0, 0.4)], cdu=CDU, horizon=3000.0, time_step=50.0).isel(time=-1)
     set_so = run(0.7, cdu=CDU, valve=0.4, horizon=3000.0, time_step=50.0).isel(time=-1)
     assert float(stuck.supply_temperature) == pytest.approx(float(set_so.supply_temperature), abs=0.01)
+
+
+def test_a_valve_that_stays_where_it_is():
+    """The valve sticks, then the load rises: it is the run whose valve stood there from the begin. Free again, it brings the coolant back."""
+    time = np.arange(0.0, 4001.0, 50.0)
+    load = thermo.workload.as_workload(xr.DataArray(np.where(time < 500, 0.5, 0.9), dims="time", coords={"time": time}, attrs={"units": "1"}))
+
+    def at(some, valve):
+        return thermo.simulate_rack(rack, load, cooling=cooling(cdu=CDU, **valve), events=some)
+
+    free = at([events.valve_stuck(400.0, duration=2100.0)], {})
+    assert free.supply_temperature.sel(time=slice(0.0, 450.0)).values == pytest.approx(40.0, abs=2e-3)
+    stood = float(free.supply_temperature.interp(time=2400.0))
+    low, high = 0.05, 0.95
+    for _ in range(12):  # the opening that holds 40 degC under the first load
+        opening = 0.5 * (low + high)
+        first = float(at([], {"valve": opening}).supply_temperature[0])
+        low, high = (opening, high) if first > 40.0 else (low, opening)
+    assert stood > 41.0
+    assert stood == pytest.approx(float(at([], {"valve": opening}).supply_temperature.interp(time=2400.0)), abs=0.05)
+    assert float(free.supply_temperature[-1]) == pytest.approx(40.0, abs=0.02)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -234,7 +234,7 @@ class ValveStuck(Event):
     """The valve in the facility's water does not move. See `valve_stuck`."""
 
     kind = "valve-stuck"
-    opening: Annotated[Number, Field(ge=0, le=1)]
+    opening: Annotated[Number, Field(ge=0, le=1)] | None = None
 
 
 class Leak(Event):
@@ -430,15 +430,15 @@ def cdu_loss(t: Any, duration: Any = None) -> CduLoss:
     return CduLoss.from_mapping(_given(t=t, duration=duration), "cdu_loss")
 
 
-def valve_stuck(t: Any, opening: float, duration: Any = None) -> ValveStuck:
+def valve_stuck(t: Any, opening: float | None = None, duration: Any = None) -> ValveStuck:
     """The valve in the facility's water sticks.
 
     Parameters
     ----------
     t : float or date
         When. [s]
-    opening : float
-        Where it stands, 0 (shut) to 1. [1]
+    opening : float, optional
+        Where it stands, 0 (shut) to 1; default where it is then. [1]
     duration : float or timedelta, optional
         Until it moves again; default never in this run. [s]
     """

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
@@ -49,7 +49,7 @@ from thermo.cooling.site import AirPart, Cooled, Kind, Places, SetPoint, Site, S
 from thermo.errors import ScenarioError
 from thermo.events import CduLoss, Clogging, Disconnected, Leak, PumpTrip, Timeline, ValveStuck
 from thermo.fluids import Fluid
-from thermo.network import Group, Network, Node, Signal, law_table
+from thermo.network import Control, Group, Network, Node, Signal, law_table
 from thermo.rack import (
     Count,
     Described,
@@ -70,6 +70,8 @@ SLOWEST_EXCHANGE = 0.15  # of the rated coolant flow, below which the exchanger'
 STANDING = 0.1  # of a plate's films' conductance: capacity rates below it leave coolant standing in the plate
 FASTEST_EXCHANGE = 3.0  # of it; more than pumps give, so that the law is the same in every run
 SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
+READS = 1e-6  # K, that the valve's sensor tells apart
+SENSOR = 1e-6  # W/K, through which it is joined to what it measures
 MOST_VALUES = 200  # of a law over a run, that are computed one by one
 TABLE_POINTS = 257
 MOST_KEPT = 8192  # values and tables of laws
@@ -241,6 +243,8 @@ class _Loop:
         rated = math.fsum((server.coolant_flow or 0.0) * n for server, n in servers)
         if not rated:
             raise ScenarioError("cooling: no server of this rack has cold plates; use cooling='air'")
+        if design.cdu is not None and supply.values.ndim == 2:
+            raise ScenarioError("cooling.supply_temperature has a dim server, a cdu supplies all; give one series, or leave the cdu out")
         first = float(np.ravel(supply.values)[0])
         heat = math.fsum(n * mount.device.max_power * mount.multiplicity for server, n in servers
                          for i, (_, mount, _) in enumerate(server.devices) if i not in server.in_air)
@@ -724,22 +728,42 @@ class _Trays:
 
     def _opening(self, cdu: Cdu, node: Node) -> Signal:
         """Opening of the valve, or speed of the unit's fans."""
-        loop, group, d, site = self.loop, self.kind.group, self.loop.design, self.loop.site
+        group, d, site = self.kind.group, self.loop.design, self.loop.site
         if isinstance(d.valve, Curve | Hold):
             raise ScenarioError("cooling.valve is a curve or Hold; give a PI controller, a number or a series")
+        stuck = [(event, when) for event, begin, end in site.timeline.during(ValveStuck) if (when := site.timeline.holds(begin, end)) is not None]
+        stays = [when for event, when in stuck if event.opening is None]
         if isinstance(d.valve, PI):
-            target = float(np.ravel(loop.supply.values)[0]) if d.valve.setpoint is None else d.valve.setpoint
-            if loop.supply.steps or (loop.supply.usual.ndim and np.ptp(loop.supply.values) > 0):
-                raise ScenarioError("cooling.supply_temperature moves, the valve of a cdu holds one temperature; give a number, or leave the "
-                                    "cdu out")
-            driven = self.kind.server.devices[0][1].device
-            opening = group.control_signal(d.valve.replace(setpoint=target).control([node], [driven], 0.0, 1.0))
+            opening = group.control_signal(self._valve_control(d.valve, node, np.max(stays, axis=0) if stays else None))
         else:
-            opening = group.series(site.over_time(d.valve, name="cooling.valve", low=0.0, high=1.0, unit="of full opening",
-                                                  hint="is it in percent?"))
-        stuck = [Step(np.asarray(event.opening), when) for event, begin, end in site.timeline.during(ValveStuck)
-                 if (when := site.timeline.holds(begin, end)) is not None]
-        return stepped(group, opening, stuck)
+            values = site.over_time(d.valve, name="cooling.valve", low=0.0, high=1.0, unit="of full opening", hint="is it in percent?")
+            for when in stays if values.ndim else ():  # from where it stands on
+                values = np.where(when != 0, values[int(np.argmax(when))], values)
+            opening = group.series(values)
+        return stepped(group, opening, [Step(np.asarray(event.opening), when) for event, when in stuck if event.opening is not None])
+
+    def _valve_control(self, valve: PI, node: Node, stays: Floats | None) -> Control:
+        """The controller that holds the temperature behind the exchanger at the supply's set point; while `stays` is not 0 it stands.
+
+        A set point that moves, or a valve that sticks, is for the sensor to say: a point half-way between the coolant and a place whose
+        temperature is such that it reads the constant target where the coolant is at its set point, or where the valve sticks. What flows
+        through it is a millionth of a watt."""
+        loop, group = self.loop, self.kind.group
+        driven = [self.kind.server.devices[0][1].device]
+        moves = valve.setpoint is None and bool(loop.supply.steps or (loop.supply.usual.ndim and np.ptp(loop.supply.values) > 0))
+        target = float(np.ravel(loop.supply.values)[0]) if valve.setpoint is None else valve.setpoint
+        least = valve.replace(setpoint=target, deadband=max(valve.deadband, READS)).control([node], driven, 0.0, 1.0)
+        if not moves and stays is None:
+            return least
+        values = self.kind.own(loop.supply.values) if moves else np.array(target)
+        place = 2 * target - values
+        sensor, coupled = group.node("valve's sensor"), group.series(SENSOR)
+        if stays is not None:
+            place = np.where(_like(stays, place) != 0, target, place)
+            coupled = group.choice(coupled, group.series(0.0), group.series(stays))
+        group.conductance(node, sensor, group.coefficient(1.0, coupled))
+        group.conductance(sensor, group.boundary(group.temperature_series(place)), SENSOR)
+        return replace(least, nodes=(sensor,), gain=2 * least.gain, integral_gain=2 * least.integral_gain, deadband=0.5 * least.deadband)
 
     def _add_fans(self, cdu: Cdu, opening: Signal, share: Signal) -> None:
         """Fans of a unit in the air: power with the cube of their speed, into the same air."""
@@ -753,6 +777,10 @@ class _Trays:
         group.source(fans, drawn)
         self._exchanged(fans, group.boundary(group.temperature_series(self.loop.reference)), group.series(1.0),
                         self.loop.site.timeline.without_cooling(), self.loop.room)
+
+
+def _like(when: Floats, values: Floats) -> Floats:
+    return when[:, None] if values.ndim == 2 else when
 
 
 def _warn(loop: _Loop, server: Server, dT: float) -> None:
