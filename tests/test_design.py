@@ -63,7 +63,7 @@ def test_least_flow_of_a_tray_by_hand():
     slope = (by_hand(hand) - by_hand(hand + 1e-3)) / 1e-3  # K of headroom over speed
     through = float(answer.result.coolant_flow.sel(position="gpu3")[0, 0]) / (2.5 * LPM * float(PG25.density(40.0)))
     assert through == pytest.approx(hand, abs=0.02 / slope + 3e-4), "0.02 K of the hand's ladder; the precision of the search"
-    assert 0.95 * answer.value < through < answer.value, "plates are laminar: the flow falls faster than the speed"
+    assert 0.9 * answer.value < through < 0.95 * answer.value, "plates are laminar: the flow falls faster than the speed"
     assert answer.limiting == "gpu3" and answer.limiting_server == 0 and answer.at_end == (), "its branch has a plate more"
     assert answer.volume_flow == pytest.approx(float(answer.result.mass_flow[0, 0]) / float(PG25.density(40.0)), rel=1e-9)
     rise = float((answer.result.return_temperature - answer.result.supply_temperature)[0])
