@@ -24,6 +24,7 @@ UNITS: dict[str, str] = {
     "molar_mass": "kg/mol", "critical_pressure": "Pa", "log_pressure_series": "1", "liquid_density_series": "kg/m3",
     "log_vapour_density_series": "1", "latent_heat_series": "J/kg", "liquid_heat_capacity_series": "J/(kg K)",
     "liquid_conductivity_series": "W/(m K)", "log_liquid_viscosity_series": "1", "log_vapour_viscosity_series": "1", "fit_error": "1",
+    "vapour_heat_capacity_series": "J/(kg K)", "vapour_conductivity_series": "W/(m K)", "surface_tension_series": "N/m",
     "channel_width": "m", "channel_height": "m", "lid_thickness": "m", "port_diameter": "m", "port_loss": "1",
     "coolant_flow": "m3/s", "coolant_volume": "m3", "coolant_drop": "Pa",
     "laminar_drop": "Pa", "turbulent_drop": "Pa", "volume": "m3",
