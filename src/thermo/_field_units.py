@@ -25,6 +25,8 @@ UNITS: dict[str, str] = {
     "log_vapour_density_series": "1", "latent_heat_series": "J/kg", "liquid_heat_capacity_series": "J/(kg K)",
     "liquid_conductivity_series": "W/(m K)", "log_liquid_viscosity_series": "1", "log_vapour_viscosity_series": "1", "fit_error": "1",
     "vapour_heat_capacity_series": "J/(kg K)", "vapour_conductivity_series": "W/(m K)", "surface_tension_series": "N/m",
+    "tilt": "deg", "area_factor": "1", "boiling_multiplier": "1", "critical_multiplier": "1", "zuber_constant": "1", "contact_angle": "deg",
+    "collapse_factor": "1", "incipience_overshoot": "K",
     "channel_width": "m", "channel_height": "m", "lid_thickness": "m", "port_diameter": "m", "port_loss": "1",
     "coolant_flow": "m3/s", "coolant_volume": "m3", "coolant_drop": "Pa",
     "laminar_drop": "Pa", "turbulent_drop": "Pa", "volume": "m3",

@@ -62,6 +62,7 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "cdus": Kind("thermo.cooling:Cdu"),
     "fluids": Kind("thermo.fluids:Fluid"),
     "refrigerants": Kind("thermo.refrigerants:Refrigerant"),
+    "surfaces": Kind("thermo.cooling.boiling:Surface"),
     "stages": Kind("thermo.power:Stage"),
     "generators": Kind("thermo.power:Generator"),
     "pumps": Kind("thermo.hydraulics:Pump"),
