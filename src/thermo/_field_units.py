@@ -27,6 +27,8 @@ UNITS: dict[str, str] = {
     "vapour_heat_capacity_series": "J/(kg K)", "vapour_conductivity_series": "W/(m K)", "surface_tension_series": "N/m",
     "tilt": "deg", "area_factor": "1", "boiling_multiplier": "1", "critical_multiplier": "1", "zuber_constant": "1", "contact_angle": "deg",
     "collapse_factor": "1", "incipience_overshoot": "K",
+    "tube_diameter": "m", "tube_length": "m", "tube_rows": "1", "water_conductance": "W/K", "water_exponent": "1", "area": "m2",
+    "wall_capacity": "J/K", "opening_pressure": "Pa", "closing_pressure": "Pa", "discharge_coefficient": "1", "heat_capacity_ratio": "1",
     "channel_width": "m", "channel_height": "m", "lid_thickness": "m", "port_diameter": "m", "port_loss": "1",
     "coolant_flow": "m3/s", "coolant_volume": "m3", "coolant_drop": "Pa",
     "laminar_drop": "Pa", "turbulent_drop": "Pa", "volume": "m3",

@@ -118,6 +118,28 @@ class Refrigerant(Described):
         """Specific heat of the liquid [J/(kg K)] at `T` [degC]."""
         return self._at(self.liquid_heat_capacity_series, T)
 
+    def liquid_enthalpy(self, T: ArrayLike) -> Floats:
+        """Heat that warms the liquid from the lowest temperature of its range to `T` [J/kg]; the integral of its specific heat."""
+        whole = np.polynomial.polynomial.polyint(np.asarray(self.liquid_heat_capacity_series), lbnd=-1)
+        half = 0.5 * (self.highest_temperature - self.lowest_temperature)
+        return np.asarray(half * np.polynomial.polynomial.polyval(self._x(T), whole))
+
+    def liquid_conductivity(self, T: ArrayLike) -> Floats:
+        """Conductivity of the liquid [W/(m K)] at `T` [degC]."""
+        return self._at(self.liquid_conductivity_series, T)
+
+    def liquid_viscosity(self, T: ArrayLike) -> Floats:
+        """Dynamic viscosity of the liquid [Pa s] at `T` [degC]."""
+        return np.exp(self._at(self.log_liquid_viscosity_series, T))
+
+    def latent_heat_slope(self, T: ArrayLike) -> Floats:
+        """How the heat of vaporisation changes [J/(kg K)] at `T` [degC]."""
+        return self._slope(self.latent_heat_series, T)
+
+    def vapour_density_slope(self, T: ArrayLike) -> Floats:
+        """How the density of the saturated vapour changes [kg/(m3 K)] at `T` [degC]."""
+        return self.vapour_density(T) * self._slope(self.log_vapour_density_series, T)
+
     def surface_tension(self, T: ArrayLike) -> Floats:
         """Surface tension [N/m] at `T` [degC]."""
         return self._at(self.surface_tension_series, T)
