@@ -8,6 +8,7 @@ from thermo.cooling.boiling import (
     Surface,
     boiling_curve,
     boiling_plate,
+    boiling_warnings,
     critical_flux,
     film_flux,
     film_minimum,
@@ -55,6 +56,8 @@ def test_boiling_of_fc_72():
     h = float(formulas.htc_rohsenow(72e3, s.liquid_density, s.vapour_density, s.liquid_viscosity, s.conductivity, s.heat_capacity,
                                     s.latent_heat, s.surface_tension, 0.0055, 1.7))
     assert 72e3 / h == pytest.approx(21.7, rel=0.01)
+    by_rohsenow = boiling_curve(Surface(boiling_multiplier=1.0, rohsenow_constant=0.0055), s)
+    assert float(by_rohsenow.superheat(72e3)) == pytest.approx(72e3 / h, rel=1e-12)
     assert critical_flux(Surface(zuber_constant=0.131), s) == pytest.approx(137e3, rel=0.01)
 
 
@@ -143,10 +146,11 @@ def test_film_boiling_by_hand():
 # ------------------------------------------------------------------------------------------------- the curve and its inverse
 
 @pytest.mark.parametrize("subcooling", [0.0, 15.0])
-@pytest.mark.parametrize("surface", [*library.names("surfaces"), "made-up"])
+@pytest.mark.parametrize("surface", [*library.names("surfaces"), "made-up", "by-rohsenow"])
 def test_the_curve_is_continuous(surface, subcooling):
     """Across onset, critical point and minimum no jump: a step of 1e-7 in superheat moves flux by less than 1e-5, on every liquid."""
-    s = Surface(tilt=0.0, roughness=2e-6) if surface == "made-up" else Surface.from_library(surface)
+    made_up = {"made-up": Surface(tilt=0.0, roughness=2e-6), "by-rohsenow": Surface(tilt=30.0, rohsenow_constant=0.0055, contact_angle=15.0)}
+    s = made_up[surface] if surface in made_up else Surface.from_library(surface)
     for state in of_tanks():
         curve = boiling_curve(s, state, subcooling)
         corners = np.array([curve.onset_superheat, curve.critical_superheat, curve.minimum_superheat])
@@ -165,7 +169,7 @@ def test_the_curve_is_continuous(surface, subcooling):
 @pytest.mark.parametrize("tilt", [0.0, 60.0, 90.0, 180.0])
 def test_inverse_on_each_branch(tilt):
     """Superheat to flux and back on all four branches, within 1e-10, for a plain and an enhanced surface, saturated and subcooled."""
-    for surface in (Surface(tilt=tilt), Surface.from_library("boiling-plate", tilt=tilt)):
+    for surface in (Surface(tilt=tilt), Surface.from_library("boiling-plate", tilt=tilt), Surface(tilt=tilt, rohsenow_constant=0.006)):
         for subcooling in (0.0, 10.0):
             curve = boiling_curve(surface, FC_72, subcooling)
             ends = [1e-3, curve.onset_superheat, curve.critical_superheat, curve.minimum_superheat, 400.0]
@@ -286,6 +290,15 @@ def test_peak_of_spreading():
 
 
 # ----------------------------------------------------------------------------------------------------------------- refusals
+
+def test_warnings():
+    """Cooper's source stops at 200 g/mol; Rohsenow's constant is somebody's measurement; Kandlikar's angles start at 20 deg."""
+    assert boiling_warnings("chip", Surface(), FC_72) == ["chip: htc_cooper: M is 0.33804 kg/mol, its source vouches for 0.002 to 0.2 kg/mol"]
+    water_like = Saturation.at(Refrigerant.from_library("r1233zd-e"), 30.0)
+    assert boiling_warnings("chip", Surface(), water_like) == [] == boiling_warnings("chip", Surface(rohsenow_constant=0.0055), FC_72)
+    assert "contact_angle is 10 deg" in boiling_warnings("chip", Surface(contact_angle=10.0), water_like)[0]
+
+
 
 @pytest.mark.parametrize("call, says", [
     (lambda: boiling_curve(Surface(), FC_72).superheat(1e6, Regime.NUCLEATE), "1e\\+06 W/m2, beyond the critical flux, only a film carries it"),

@@ -11,6 +11,7 @@ from thermo.cooling.mixed_convection import (
     Slot,
     buoyancy_head,
     immersed_sink,
+    immersed_warnings,
     mixed,
     natural_gap,
     natural_plate,
@@ -134,6 +135,13 @@ def test_cold_start_is_slow():
     assert cold > 1.3 * warm
 
 
+def test_warnings():
+    """Gaps of 3.6 mm are wide enough for PAO at 40 degC, not at 0 degC, and the 1.5 mm of a sink for air are not."""
+    assert immersed_warnings("sink", SINK, PAO, 0.1, 40.0) == [] and len(immersed_warnings("sink", SINK, PAO, 0.1, 0.0)) == 1
+    for_air = SINK.replace(fin_count=33)
+    assert "narrower than two layers" in immersed_warnings("sink", for_air, PAO, 0.1, 40.0)[0]
+
+
 def test_wall_thins_the_liquid():
     """Sieder and Tate: the forced coefficient is (mu / mu_wall)^0.14 of that with a wall at the liquid's temperature."""
     _, _, hot, _ = sink_conductance(SINK, PAO, 0.1, 40.0, 80.0)
@@ -184,6 +192,7 @@ def test_slots_share_a_plenum():
     assert np.all(np.diff(s.m_dot) > 0)
     np.testing.assert_allclose(s.friction, 30.0 + s.buoyancy, rtol=1e-9)
     assert float(s.buoyancy[0]) == pytest.approx(0.0, abs=1e-9)
+    np.testing.assert_allclose(s.m_dot * PAO.heat_capacity(0.5 * (40.0 + s.outlet)) * (s.outlet - 40.0), [0.0, 500.0, 2000.0], rtol=1e-4)
     more = slot_flow(SLOT, PAO, 2000.0, 40.0, np.array([0.0, 10.0, 100.0]))
     assert np.all(np.diff(more.m_dot) > 0) and np.all(np.diff(more.outlet) < 0)
 

@@ -139,6 +139,17 @@ def test_saturation_temperature_inverts(name):
     assert np.max(np.abs(r.pressure_slope(T[1]) * 2e-3 - r.saturation_pressure(T[1] + 1e-3) + r.saturation_pressure(T[1] - 1e-3))) < 1e-3
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_enthalpy_and_slopes(name):
+    """The liquid's enthalpy counts from the low end of the range and rises by the specific heat; slopes are those of their curves."""
+    r = Refrigerant.from_library(name)
+    T, h = np.linspace(r.lowest_temperature + 1, r.highest_temperature - 1, 7), 1e-3
+    assert float(r.liquid_enthalpy(r.lowest_temperature)) == pytest.approx(0.0, abs=1e-9)
+    for curve, slope in ((r.liquid_enthalpy, r.liquid_heat_capacity), (r.latent_heat, r.latent_heat_slope), (r.vapour_density, r.vapour_density_slope),
+                         (r.saturation_pressure, r.pressure_slope), (r.liquid_density, lambda T: -r.liquid_expansion(T) * r.liquid_density(T))):
+        np.testing.assert_allclose((curve(T + h) - curve(T - h)) / (2 * h), slope(T), rtol=1e-5)
+
+
 def test_dilute_vapours():
     """The estimate of the vapour's viscosity (Lucas) meets R1234ze(E) and R245fa by CoolProp within 6 %, and is 11 % below what is tabulated of HFE-7200."""
     script = load_script()

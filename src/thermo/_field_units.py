@@ -25,7 +25,7 @@ UNITS: dict[str, str] = {
     "log_vapour_density_series": "1", "latent_heat_series": "J/kg", "liquid_heat_capacity_series": "J/(kg K)",
     "liquid_conductivity_series": "W/(m K)", "log_liquid_viscosity_series": "1", "log_vapour_viscosity_series": "1", "fit_error": "1",
     "vapour_heat_capacity_series": "J/(kg K)", "vapour_conductivity_series": "W/(m K)", "surface_tension_series": "N/m",
-    "tilt": "deg", "area_factor": "1", "boiling_multiplier": "1", "critical_multiplier": "1", "zuber_constant": "1", "contact_angle": "deg",
+    "tilt": "deg", "area_factor": "1", "boiling_multiplier": "1", "critical_multiplier": "1", "zuber_constant": "1", "rohsenow_constant": "1", "contact_angle": "deg",
     "collapse_factor": "1", "incipience_overshoot": "K",
     "tube_diameter": "m", "tube_length": "m", "tube_rows": "1", "water_conductance": "W/K", "water_exponent": "1", "area": "m2",
     "wall_capacity": "J/K", "opening_pressure": "Pa", "closing_pressure": "Pa", "discharge_coefficient": "1", "heat_capacity_ratio": "1",

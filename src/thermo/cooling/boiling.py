@@ -5,13 +5,15 @@ Superheat is the wall above the saturation temperature; flux is that of the *foo
 .. math:: q = \max(q_{natural}, q_{nucleate}) \to q_{critical} \searrow q_{minimum} \to q_{film}
 
 - natural convection: a vertical plate (`thermo.formulas.nusselt_churchill_chu`) or a horizontal one (McAdams), to the pool's temperature;
-- nucleate: Cooper's law on the wetted area, times what the surface does better or worse than his (`Surface.boiling_multiplier`);
+- nucleate: Cooper's law on the wetted area, or Rohsenow's where his constant is known, times what the surface does better or worse
+  (`Surface.boiling_multiplier`);
 - critical heat flux: Zuber's group, or Kandlikar's where a contact angle is known, with size, tilt and subcooling;
 - transition: a straight line in logarithms from the critical point to the minimum of film boiling;
 - film: Berenson's law.
 
 Cooper's law says what one smooth surface of his day did. Of FC-72 on "smooth" surfaces superheats are published that differ by a factor
-of two at one flux; a multiplier is a property of a surface, not a correction, and errors of 35 % are honest.
+of two at one flux; a multiplier is a property of a surface, not a correction, and errors of 35 % are honest. His source vouches for molar masses up to
+0.2 kg/mol; the liquids of tanks have 0.25 to 0.34, and `boiling_warnings` says so.
 
 A wall that heats up boils later than one that cools down: vapour has to be caught in its cavities first. `Surface.incipience_overshoot`
 says by how much, and `regime_after` is the state that remembers. The film's return at its minimum needs no memory: under a given heat
@@ -29,6 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 from scipy.optimize import brentq
 
+from thermo import formulas
 from thermo._kernels import formulas as f
 from thermo._provenance import Provenance
 from thermo.cooling.plate import SERIES_TERMS, spreading_rectangular
@@ -36,13 +39,14 @@ from thermo.errors import ScenarioError, require_between
 from thermo.rack import Described, Identifier, NotNegative, Number, Positive
 from thermo.refrigerants import Saturation
 
-__all__ = ["BoilingCurve", "BoilingPlate", "Regime", "Surface", "boiling_curve", "boiling_plate", "critical_flux", "film_flux",
-           "film_minimum", "orientation_factor", "peak_flux_ratio", "regime_after", "size_factor"]
+__all__ = ["BoilingCurve", "BoilingPlate", "Regime", "Surface", "boiling_curve", "boiling_plate", "boiling_warnings", "critical_flux",
+           "film_flux", "film_minimum", "orientation_factor", "peak_flux_ratio", "regime_after", "size_factor"]
 
 Floats = NDArray[np.float64]
 Regimes = NDArray[np.int8]
 GRAVITY = 9.80665  # m/s2
-COOPER = 0.67  # exponent of the flux in his law
+COOPER, ROHSENOW = 0.67, 2 / 3  # exponents of the flux in their laws
+PRANDTL = 1.7  # exponent of Rohsenow for liquids that are not water
 LAY_FLAT = 45.0  # deg of tilt from horizontal up to which a plate's natural convection is that of a horizontal one
 LEAST_DOWNWARD = 0.12  # of the critical flux that is left facing straight down; Brusstar and Merte's root would be 0
 LEAST_FALL = 1.2  # of the superheat, from the critical point to the film's minimum
@@ -78,6 +82,7 @@ class Surface(Described):
     zuber_constant: Annotated[Number, Field(ge=0.1, le=0.2)] = 0.149  # 0.131 infinite plate, 0.149 finite ones (Lienhard and Dhir)
     contact_angle: Annotated[Number, Field(ge=0, le=150)] | None = None  # deg, receding; given, Kandlikar's law takes Zuber's place
     roughness: Annotated[Number, Field(gt=0, le=1e-3)] = 1e-6  # m
+    rohsenow_constant: Annotated[Number, Field(ge=1e-3, le=0.05)] | None = None  # C_sf of liquid and surface; given, his law takes Cooper's place
     collapse_factor: Annotated[Number, Field(ge=0.5, le=10)] = 1.0  # on the superheat at which a film collapses
     incipience_overshoot: NotNegative = 0.0  # K that a wall without vapour in it goes above where nucleate boiling would carry the heat
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
@@ -286,16 +291,23 @@ class BoilingCurve:
             x = x - (np.log(_natural_flux(self.surface, self.state, np.exp(x))) - np.log(q)) / CONTRACTING
         return np.asarray(np.exp(x) - self.subcooling)
 
-    def _per_flux(self) -> float:  # superheat = factor q^(1 - 0.67)
+    def _law(self) -> tuple[float, float]:
+        """Factor and exponent of the superheat that nucleate boiling needs, ``factor q^exponent``."""
         s, c = self.surface, self.state
-        at_one = float(f.htc_cooper(1.0, c.reduced_pressure, c.molar_mass, s.roughness))  # W/(m2 K) at 1 W/m2 of the wetted area
-        return s.area_factor ** -(1 - COOPER) / (s.boiling_multiplier * at_one)
+        if s.rohsenow_constant is None:  # W/(m2 K) at 1 W/m2 of the wetted area
+            at_one, power = float(f.htc_cooper(1.0, c.reduced_pressure, c.molar_mass, s.roughness)), COOPER
+        else:
+            at_one, power = float(f.htc_rohsenow(1.0, c.liquid_density, c.vapour_density, c.liquid_viscosity, c.conductivity, c.heat_capacity,
+                                                 c.latent_heat, c.surface_tension, s.rohsenow_constant, PRANDTL)), ROHSENOW
+        return s.area_factor ** -(1 - power) / (s.boiling_multiplier * at_one), 1 - power
 
     def _nucleate(self, dT: Floats) -> Floats:
-        return np.asarray((dT / self._per_flux()) ** (1 / (1 - COOPER)))
+        factor, exponent = self._law()
+        return np.asarray((dT / factor) ** (1 / exponent))
 
     def _nucleate_superheat(self, q: Floats) -> Floats:
-        return np.asarray(self._per_flux() * q ** (1 - COOPER))
+        factor, exponent = self._law()
+        return np.asarray(factor * q**exponent)
 
     @property
     def _fall(self) -> float:
@@ -404,6 +416,16 @@ def regime_after(curve: BoilingCurve, regime: ArrayLike, superheat: ArrayLike) -
     _is_regime(before)
     waits = (before == Regime.CONVECTION) & (dT < curve.incipience_superheat)
     return np.where(waits, np.int8(Regime.CONVECTION), curve.regime(dT)).astype(np.int8)
+
+
+def boiling_warnings(name: str, surface: Surface, state: Saturation) -> list[str]:
+    """Where boiling's laws leave the range that their sources vouch for, to be raised as `thermo.errors.ValidityWarning`."""
+    found = []
+    if surface.rohsenow_constant is None:
+        found += formulas.validity_warnings("htc_cooper", p_r=state.reduced_pressure, M=state.molar_mass)
+    if surface.contact_angle is not None:
+        found += formulas.validity_warnings("chf_kandlikar", contact_angle=surface.contact_angle, tilt=surface.tilt)
+    return [f"{name}: {m}" for m in found]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thermo import formulas
 from thermo._kernels import formulas as f
 from thermo.cooling.heat_sink import _channel
 from thermo.cooling.plate import LAMINAR
@@ -31,7 +32,7 @@ from thermo.errors import ScenarioError
 from thermo.fluids import Fluid
 from thermo.rack import Described, NotNegative, PlateFinSink, Positive
 
-__all__ = ["ImmersedSink", "Slot", "SlotFlow", "buoyancy_head", "immersed_sink", "mixed", "natural_gap", "natural_plate", "optimum_gap",
+__all__ = ["ImmersedSink", "Slot", "SlotFlow", "buoyancy_head", "immersed_sink", "immersed_warnings", "mixed", "natural_gap", "natural_plate", "optimum_gap",
            "sink_conductance", "slot_flow", "slot_pressure_drop"]
 
 Floats = NDArray[np.float64]
@@ -201,6 +202,21 @@ def sink_conductance(sink: PlateFinSink, fluid: Fluid, m_dot: ArrayLike, bulk: A
     fins = 2 * sink.fin_count * sink.fin_height * sink.length
     base = (sink.fin_count - 1) * c.gap * sink.length
     return np.asarray(f.surface_efficiency(eta_fin, fins / (fins + base)) * h * (fins + base)), h, np.asarray(forced), natural
+
+
+def immersed_warnings(name: str, sink: PlateFinSink, fluid: Fluid, m_dot: ArrayLike, bulk: ArrayLike) -> list[str]:
+    """Where a sink's laws leave the range that their sources vouch for, over flows and temperatures that will be met.
+
+    Gaps narrower than two boundary layers of natural convection are told too: there the sum of forced and natural says too much.
+    """
+    c = _channel(sink)
+    m, T = np.broadcast_arrays(np.asarray(m_dot, dtype=np.float64), np.asarray(bulk, dtype=np.float64))
+    Re = np.maximum(m * c.hydraulic_diameter / (c.free_area * fluid.viscosity(T)), 1e-9)
+    found = formulas.validity_warnings("nusselt_duct", Re=Re, Pr=fluid.prandtl(T))
+    layer = float(np.max(fluid.conductivity(T) / natural_plate(fluid, T + 10.0, T, sink.length)))  # k / h, at 10 K
+    if c.gap < 2 * layer:
+        found.append(f"gaps of {c.gap:.3g} m are narrower than two layers of natural convection, {2 * layer:.3g} m at 10 K")
+    return [f"{name}: {m}" for m in found]
 
 
 @dataclass(frozen=True)
