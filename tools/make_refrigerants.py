@@ -275,7 +275,7 @@ def main() -> None:
         "vapour_heat_capacity_series": ("F04; assumption", "estimate(0.5)", "as of its neighbours"), **same(VAPOUR_TRANSPORT, *DILUTE),
     }, low=5.0, high=85.0)
     write("fc-3284", "FC-3284, a perfluoromorpholine", FC_3284, FC_3284.molar_mass, FC_3284.critical_pressure, {
-        "": ("assumption", "estimate(0.6)", "boils at 50 degC; liquid at 25 degC by the maker's sheet as remembered"),
+        "": ("assumption", "estimate(0.6)", "boils at 50 degC; liquid at 25 degC as engineers quote the sheet, which was not opened"),
         "latent_heat_series": ("assumption", "estimate(0.6)", "105 kJ/kg where it boils, elsewhere by Watson"),
         "log_vapour_density_series": ("assumption", "estimate(0.6)", "Clapeyron"), **same(VAPOUR_TRANSPORT, *DILUTE),
     }, low=5.0, high=80.0)
