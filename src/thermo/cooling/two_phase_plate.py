@@ -15,23 +15,20 @@ of 0.6 to 0.7 are usual. Incipience, maldistribution between parallel channels a
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, model_validator
 
 from thermo._kernels import formulas as f
-from thermo._provenance import Provenance
 from thermo.cooling.plate import LAMINAR, _channels, spreading_rectangular
 from thermo.errors import ScenarioError
-from thermo.fluids import Series, SmallShare
-from thermo.rack import Celsius, ColdPlate, Described, Identifier, Number, Positive
+from thermo.rack import ColdPlate
+from thermo.refrigerants import Saturation
 
-__all__ = ["DRY_OUT", "Refrigerant", "Saturation", "TwoPhase", "boiling_coefficient", "exit_quality", "friction_gradient_homogeneous",
-           "friction_gradient_separated", "least_flow", "two_phase_plate", "two_phase_pressure_drop", "void_fraction_zivi"]
+__all__ = ["DRY_OUT", "TwoPhase", "boiling_coefficient", "exit_quality", "friction_gradient_homogeneous", "friction_gradient_separated",
+           "least_flow", "two_phase_plate", "two_phase_pressure_drop", "void_fraction_zivi"]
 
 Floats = NDArray[np.float64]
 DRY_OUT = 0.65  # quality at which walls begin to dry; 0.6 to 0.7 is usual
@@ -39,84 +36,6 @@ ASYMPTOTIC = 3.0  # exponent of the sum of boiling and convection (Steiner and T
 ROUGHNESS = 1e-6  # m, of the walls, where unknown
 QUADRATURE = 24  # points along the channel
 ITERATIONS, CLOSE = 200, 1e-12  # of the wall's heat flux
-
-
-class Refrigerant(Described):
-    """A refrigerant along its saturation line, as short polynomials in ``x`` from -1 to 1 over its range (see `thermo.fluids`)."""
-
-    name: Identifier
-    title: str = ""
-    molar_mass: Annotated[Number, Field(gt=0, lt=1)]  # kg/mol
-    critical_pressure: Positive
-    lowest_temperature: Celsius
-    highest_temperature: Celsius
-    log_pressure_series: Series
-    liquid_density_series: Series
-    log_vapour_density_series: Series
-    latent_heat_series: Series
-    liquid_heat_capacity_series: Series
-    liquid_conductivity_series: Series
-    log_liquid_viscosity_series: Series
-    log_vapour_viscosity_series: Series
-    fit_error: SmallShare  # largest relative deviation of any property from its source
-    provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
-
-    @model_validator(mode="after")
-    def _below_critical(self) -> Self:
-        if self.highest_temperature - self.lowest_temperature < 1:
-            raise ValueError("highest_temperature must be above lowest_temperature by 1 K or more")
-        ends = [Saturation.at(self, T) for T in (self.lowest_temperature, self.highest_temperature)]
-        if not (ends[0].pressure < ends[1].pressure < self.critical_pressure and ends[1].vapour_density < ends[1].liquid_density):
-            raise ValueError("the saturation line must rise, and end below the critical_pressure")
-        return self
-
-    @classmethod
-    def from_library(cls, name: str) -> Refrigerant:
-        """The library's refrigerant of that name, e.g. ``Refrigerant.from_library("r1233zd-e")``."""
-        from thermo import library
-
-        found: Refrigerant = library.load("refrigerants", name)
-        return found
-
-
-@dataclass(frozen=True)
-class Saturation:
-    """A refrigerant at one saturation temperature."""
-
-    pressure: float  # Pa
-    reduced_pressure: float
-    molar_mass: float  # kg/mol
-    liquid_density: float  # kg/m3
-    vapour_density: float
-    latent_heat: float  # J/kg
-    heat_capacity: float  # of the liquid, J/(kg K)
-    conductivity: float  # of the liquid, W/(m K)
-    liquid_viscosity: float  # Pa s
-    vapour_viscosity: float
-
-    @classmethod
-    def at(cls, fluid: Refrigerant, temperature: float) -> Saturation:
-        """The refrigerant boiling at degC."""
-        low, high = fluid.lowest_temperature, fluid.highest_temperature
-        if not low <= temperature <= high:
-            hint = "; is it in kelvin?" if 250 < temperature < 450 else ""
-            raise ScenarioError(f"{fluid.name}: temperature is {temperature:g} degC, its saturation line is known from {low:g} to {high:g} "
-                                f"degC{hint}")
-        x = (2 * temperature - (low + high)) / (high - low)
-
-        def value(series: tuple[float, ...]) -> float:
-            return float(np.polynomial.polynomial.polyval(x, series))
-
-        p = float(np.exp(value(fluid.log_pressure_series)))
-        return cls(p, p / fluid.critical_pressure, fluid.molar_mass, value(fluid.liquid_density_series),
-                   float(np.exp(value(fluid.log_vapour_density_series))), value(fluid.latent_heat_series),
-                   value(fluid.liquid_heat_capacity_series), value(fluid.liquid_conductivity_series),
-                   float(np.exp(value(fluid.log_liquid_viscosity_series))), float(np.exp(value(fluid.log_vapour_viscosity_series))))
-
-    @property
-    def prandtl(self) -> float:
-        """Prandtl number of the liquid [1]."""
-        return self.liquid_viscosity * self.heat_capacity / self.conductivity
 
 
 @dataclass(frozen=True)
