@@ -555,8 +555,7 @@ class _Trays:
             group.stream(tail, head, through)
         group.stream(line[-1], pump, through)
         exchanger = group.node("exchanger", per_volume * d.cdu.volume * d.cdu_share * share)
-        group.stream(pump, exchanger, through)
-        self._add_exchanger(d.cdu, exchanger)
+        self._add_exchanger(d.cdu, pump, exchanger, group.total([m_dot], [c_p]))
         group.stream(exchanger, loop.shared_supply[0], through)
         for tail, head in zip(loop.shared_supply, loop.shared_supply[1:], strict=False):
             group.stream(tail, head, through)
@@ -681,9 +680,9 @@ class _Trays:
 
     # ------------------------------------------------------------------------------------------------------- the exchanger
 
-    def _add_exchanger(self, cdu: Cdu, node: Node) -> None:
-        """The trays' share of the exchanger, as large as their share of the flow, from the coolant behind it to the facility's water or
-        to the room's air."""
+    def _add_exchanger(self, cdu: Cdu, before: Node, node: Node, carried: Signal) -> None:
+        """The trays' share of the exchanger, as large as their share of the flow: of the coolant that comes from `before`, a capacity rate
+        of `carried` [W/K], a part comes to `node` as warm as the facility's water or the room's air, the rest as it came."""
         loop, group, d = self.loop, self.kind.group, self.loop.design
         flows = loop.flows
         assert flows is not None
@@ -709,14 +708,23 @@ class _Trays:
             self._add_fans(cdu, opening, share)
             air = loop.site.set_point(loop.site.ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0,
                                       high=60.0, unit="degC", hint="is it in kelvin?")
-            self._exchanged(node, group.boundary(air.signal(self.kind, lambda T: T - loop.reference)), value,
-                            loop.site.timeline.without_cooling(), loop.room)
+            other = group.boundary(air.signal(self.kind, lambda T: T - loop.reference))
+            without, instead = loop.site.timeline.without_cooling(), loop.room
         else:
-            water = group.boundary(loop.facility.signal(self.kind, lambda T: T - loop.reference))
-            self._exchanged(node, water, value, loop.site.timeline.without_water(), None)
+            other = group.boundary(loop.facility.signal(self.kind, lambda T: T - loop.reference))
+            without, instead = loop.site.timeline.without_water(), None
+        taken = value if without is None else group.choice(value, group.series(0.0), group.series(without))
+        group.exit(before, group.coefficient(1.0, taken))
+        group.stream(other, node, group.coefficient(1.0, taken))
+        if without is not None and instead is not None:
+            by_room = group.choice(group.series(0.0), value, group.series(without))
+            group.stream(before, instead, group.coefficient(1.0, by_room))
+            group.stream(instead, node, group.coefficient(1.0, by_room))
+            taken = value
+        group.stream(before, node, group.coefficient(1.0, group.total([carried, taken], [1.0, -1.0])))
 
-    def _exchanged(self, node: Node, other: Node, value: Signal, without: Floats | None, instead: Node | None) -> None:
-        """Couples the exchanger with its other side; while that does not come, with what is there `instead`, or with nothing."""
+    def _given_off(self, node: Node, other: Node, value: Signal, without: Floats | None, instead: Node | None) -> None:
+        """Couples a node with air that comes; while that does not come, with what is there `instead`, or with nothing."""
         group = self.kind.group
         if without is None:
             group.conductance(node, other, group.coefficient(1.0, value))
@@ -775,7 +783,7 @@ class _Trays:
         self.places.fan_power.append(group.record_signal(drawn))
         fans = group.node("unit's fans")
         group.source(fans, drawn)
-        self._exchanged(fans, group.boundary(group.temperature_series(self.loop.reference)), group.series(1.0),
+        self._given_off(fans, group.boundary(group.temperature_series(self.loop.reference)), group.series(1.0),
                         self.loop.site.timeline.without_cooling(), self.loop.room)
 
 
