@@ -70,6 +70,7 @@ SLOWEST_EXCHANGE = 0.15  # of the rated coolant flow, below which the exchanger'
 STANDING = 0.1  # of a plate's films' conductance: capacity rates below it leave coolant standing in the plate
 FASTEST_EXCHANGE = 3.0  # of it; more than pumps give, so that the law is the same in every run
 SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
+CANNOT_HOLD = 1e-3  # of what pumps can give, beyond which it is said that they cannot hold it
 READS = 1e-6  # K, that the valve's sensor tells apart
 SENSOR = 1e-6  # W/K, through which it is joined to what it measures
 MOST_VALUES = 200  # of a law over a run, that are computed one by one
@@ -194,7 +195,8 @@ class ColdPlateCooling(Described):
         all_in_air = self.cdu is not None and self.cdu.sink == "air"
         return Cooled(cooled.places, loop.supply.values, all_in_air, cooled.room, cooled.plant_capacity,
                       air=None if all_in_air else AirPart(heat, nodes, columns, shared), supply_node=loop.supply_number,
-                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), over_time=loop.told())
+                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), over_time=loop.told(),
+                      coldest_fluid=(self.fluid.lowest_temperature, self.fluid.name), dew_point=loop.dew)
 
     def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
         """Power [W] of what removes `heat` [W] from the room and `liquid` [W] from the facility's water."""
@@ -216,6 +218,7 @@ class _Loop:
     reference: float
     supply: SetPoint  # degC
     facility: SetPoint  # degC, of the facility's water
+    dew: Floats  # degC, the room's dew point, a number or (time,)
     first: float  # degC, of the supply at the start
     rated: float  # m3/s through the rack
     liquid: LiquidState  # at the mean of supply and rated return
@@ -237,21 +240,24 @@ class _Loop:
                                   name="ambient.facility_water_temperature", low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?")
         air = site.over_time(ambient.air_temperature, name="ambient.air_temperature", low=-20.0, high=60.0, unit="degC",
                              hint="is it in kelvin?")
-        dew = np.asarray(f.dew_point(air, max(ambient.relative_humidity, 1e-3))) + design.dew_margin
-        supply = _dry(supply, dew if dew.ndim < 2 else dew.max(axis=1), high, site)
+        dew = np.asarray(f.dew_point(air, max(ambient.relative_humidity, 1e-3)))
+        dew = dew if dew.ndim < 2 else dew.max(axis=1)
+        supply = _dry(supply, dew + design.dew_margin, high, site)
+        _no_ice(design, facility)
+        _goes_on(design, site)
         servers = [(kind.server, kind.group.n_server) for kind in site.kinds]
         rated = math.fsum((server.coolant_flow or 0.0) * n for server, n in servers)
         if not rated:
             raise ScenarioError("cooling: no server of this rack has cold plates; use cooling='air'")
         if design.cdu is not None and supply.values.ndim == 2:
             raise ScenarioError("cooling.supply_temperature has a dim server, a cdu supplies all; give one series, or leave the cdu out")
-        first = float(np.ravel(supply.values)[0])
+        first = float(np.ravel(supply.usual)[0])  # not what an event makes of it: a run that goes on has the same
         heat = math.fsum(n * mount.device.max_power * mount.multiplicity for server, n in servers
                          for i, (_, mount, _) in enumerate(server.devices) if i not in server.in_air)
         about = LiquidState.at(fluid, first)
         rise = heat / (rated * about.density * about.heat_capacity)
         liquid = LiquidState.at(fluid, min(first + 0.5 * rise, fluid.highest_temperature))
-        return cls(design, site, network.reference, supply, facility, first, rated, liquid, about.density,
+        return cls(design, site, network.reference, supply, facility, dew, first, rated, liquid, about.density,
                    _flows(design, site, Circuit(design._pumps, servers, liquid, design.manifold)))
 
     def lay_lines(self, network: Network, room: int | None) -> None:
@@ -298,9 +304,15 @@ def _flows(design: ColdPlateCooling, site: Site, circuit: Circuit) -> Flows | No
     if np.min(usual) < least:
         said.append(f"pump_speed: {np.min(usual):.3g} is below the pump's least, {least:g}, which is used")
     usual = np.maximum(usual, least)
+    aside = np.zeros(site.timeline.seconds.size)  # while a step holds, a controller is put aside
     for step in site.steps("pump_speed", np.zeros(()), **SPEED):
-        usual = np.where(step.when != 0, np.maximum(step.value, least), usual)
-    return circuit.flows(site.timeline, usual, hold)
+        usual, aside = np.where(step.when != 0, np.maximum(step.value, least), usual), np.maximum(aside, step.when)
+    if hold is not None:
+        low, high = circuit.reach(hold.quantity)
+        if not low * (1 - CANNOT_HOLD) <= hold.value <= high * (1 + CANNOT_HOLD):
+            said.append(f"pump_speed: pumps shall hold {hold.value:g} of the rated {hold.quantity}, between least and full speed they give "
+                        f"{low:.3g} to {high:.3g}; they stay at the nearer end")
+    return circuit.flows(site.timeline, usual, hold, aside)
 
 
 def _dry(supply: SetPoint, least: Floats, high: float, site: Site) -> SetPoint:
@@ -316,6 +328,24 @@ def _dry(supply: SetPoint, least: Floats, high: float, site: Site) -> SetPoint:
         return np.maximum(values, least[:, None] if values.ndim == 2 and least.ndim else least)
 
     return SetPoint(raised(supply.usual), supply.linear, tuple(Step(raised(step.value), step.when) for step in supply.steps))
+
+
+def _no_ice(design: ColdPlateCooling, facility: SetPoint) -> None:
+    """Refuses facility water that would be ice in the unit."""
+    if design.cdu is None or design.cdu.sink != "water":
+        return
+    lowest = Fluid.from_library(design.cdu.facility_fluid).lowest_temperature
+    if (coldest := float(np.min(facility.values))) < lowest:
+        raise ScenarioError(f"ambient.facility_water_temperature is {coldest:g} degC, {design.cdu.facility_fluid} in the unit "
+                            f"{design.cdu.name!r} is known from {lowest:g} degC on and would freeze; warm it, or give the unit another "
+                            "facility_fluid")
+
+
+def _goes_on(design: ColdPlateCooling, site: Site) -> None:
+    """Says that an outage leaves coolant of a set temperature as it is."""
+    if design.cdu is None and site.timeline.stops_cooling:
+        site.warnings.append("supply_temperature: the plant stops, coolant whose temperature is a set point is supplied all the same; give a "
+                             "cdu to follow its facility water")
 
 
 # ----------------------------------------------------------------------------------------------------------------- the flows
@@ -739,16 +769,18 @@ class _Trays:
         group, d, site = self.kind.group, self.loop.design, self.loop.site
         if isinstance(d.valve, Curve | Hold):
             raise ScenarioError("cooling.valve is a curve or Hold; give a PI controller, a number or a series")
-        stuck = [(event, when) for event, begin, end in site.timeline.during(ValveStuck) if (when := site.timeline.holds(begin, end)) is not None]
-        stays = [when for event, when in stuck if event.opening is None]
+        stuck = [(event, begin, when) for event, begin, end in site.timeline.during(ValveStuck)
+                 if (when := site.timeline.holds(begin, end)) is not None]
+        stays = [(begin, when) for event, begin, when in stuck if event.opening is None]
         if isinstance(d.valve, PI):
-            opening = group.control_signal(self._valve_control(d.valve, node, np.max(stays, axis=0) if stays else None))
+            opening = group.control_signal(self._valve_control(d.valve, node, np.max([when for _, when in stays], axis=0) if stays else None))
         else:
-            values = site.over_time(d.valve, name="cooling.valve", low=0.0, high=1.0, unit="of full opening", hint="is it in percent?")
-            for when in stays if values.ndim else ():  # from where it stands on
-                values = np.where(when != 0, values[int(np.argmax(when))], values)
+            said: dict[str, Any] = {"name": "cooling.valve", "low": 0.0, "high": 1.0, "unit": "of full opening", "hint": "is it in percent?"}
+            values = site.over_time(d.valve, **said)
+            for begin, when in stays if values.ndim else ():  # from where it stands on, which may be before this run
+                values = np.where(when != 0, site.over_time(d.valve, times=np.array([begin]), **said)[0], values)
             opening = group.series(values)
-        return stepped(group, opening, [Step(np.asarray(event.opening), when) for event, when in stuck if event.opening is not None])
+        return stepped(group, opening, [Step(np.asarray(event.opening), when) for event, _, when in stuck if event.opening is not None])
 
     def _valve_control(self, valve: PI, node: Node, stays: Floats | None) -> Control:
         """The controller that holds the temperature behind the exchanger at the supply's set point; while `stays` is not 0 it stands.
