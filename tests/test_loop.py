@@ -481,3 +481,51 @@ def test_time_to_limits_takes_dates():
     assert by_date.values == pytest.approx(by_clock.values)
     with pytest.raises(ScenarioError, match="begin is 'tomorrow'"):
         thermo.time_to_limits(r, "tomorrow")
+
+
+# ---------------------------------------------------------------------------------------------------------------- racks of other kinds
+
+@pytest.mark.parametrize("event", [events.utility_outage(60.0, 30.0), events.cooling_loss(60.0, 30.0)], ids=["outage", "no cold air"])
+@pytest.mark.parametrize("cdu", [None, CDU], ids=["ideal", "cdu"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_servers_without_fans_know_no_room(event, cdu):
+    """A rack that is on plates altogether: what stops the room's cooling does not reach it, but for its facility water."""
+    frontier = thermo.Rack.from_library("frontier-cabinet").with_servers(2)
+    r = run(0.9, [event], rack=frontier, cdu=cdu, power="ac-ups-480v", horizon=120.0)
+    assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.max())
+    warms = cdu is not None and event.kind == "utility-outage"
+    assert (float(r.supply_temperature.max()) > float(r.supply_temperature[0]) + 0.1) == warms
+
+
+def test_a_unit_in_air_needs_a_room_to_go_on_in():
+    """No server of the rack breathes: a unit in the air without cold air has nothing to give its heat to, and that is said."""
+    frontier = thermo.Rack.from_library("frontier-cabinet").with_servers(1)
+    with pytest.raises(ScenarioError, match="no server of this rack breathes air"):
+        run(rack=frontier, some=[events.cooling_loss(60.0)], cdu=CDU.replace(sink="air", primary_flow=2.0, approach=15.0))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_comes_back_of_a_mixed_rack_is_coolant():
+    """A server in air beside two on plates: its exhaust is not mixed into the coolant that returns, nor counted as flow of the loop."""
+    in_air = thermo.Rack.from_library("dgx-h100").slots[0].server
+    mixed = Rack(name="mixed", slots=(Slot(server=in_air, count=1), Slot(server=tray, count=2)))
+    for cdu in (None, CDU):
+        r = run(0.9, rack=mixed, cdu=cdu, horizon=10.0).isel(time=0)
+        flow, back = r.mass_flow[1:], r.coolant_temperature.sel(position="return")[1:]
+        assert float(r.return_temperature) == pytest.approx(float((flow * back).sum() / flow.sum()), abs=1e-9)
+    answer = thermo.design.least_flow(mixed, 0.5, cooling=cooling(), limits={"gpu": 80.0})
+    assert answer.mass_flow == pytest.approx(float(answer.result.mass_flow[0, 1:].sum()), rel=1e-6)
+
+
+def test_a_straight_series_does_not_hang_on_the_spacing_of_samples():
+    """Pumps that slow down along a line: the energy that they take is that of the line, whatever the samples."""
+    speed = xr.DataArray([1.0, 0.4], dims="time", coords={"time": [0.0, 200.0]})
+
+    def energy(step):
+        load = thermo.workload.constant(0.3, duration=200.0, time_step=step)
+        r = thermo.simulate_rack(rack, load, cooling=cooling(pump_speed=speed))
+        return float(r.pump_power.values[:-1] @ np.diff(r.time))
+
+    fine = energy(1.0)
+    assert energy(50.0) == pytest.approx(fine, rel=0.02)
+    assert abs(energy(20.0) / fine - 1) < 0.25 * abs(energy(50.0) / fine - 1), "second order"

@@ -295,7 +295,9 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
     flow = [np.sum(s[:, :, p.mass_flow], axis=2) for s, p in zip(solution.signals, places, strict=True)]
     leaving = [n[:, :, p.exhaust] for n, p in zip(solution.nodes, places, strict=True)]
     mass = np.concatenate(flow, axis=1)
-    mixed = np.sum(np.concatenate(leaving, axis=1) * mass, axis=1) / np.sum(mass, axis=1)
+    wet = [p.carries_liquid or not any(q.carries_liquid for q in places) for p in places]  # air of servers without plates is no coolant
+    carried = np.concatenate([f * counts for f, counts in zip(flow, wet, strict=True)], axis=1)
+    mixed = np.sum(np.concatenate(leaving, axis=1) * carried, axis=1) / np.sum(carried, axis=1)
     supply = np.asarray(cooled.supply_temperature, dtype=np.float64)
     if supply.ndim == 2:  # one a server: what they draw together
         supply = np.sum(supply * mass, axis=1) / np.sum(mass, axis=1)

@@ -178,6 +178,9 @@ class ColdPlateCooling(Described):
         """Adds plates, loop and the servers' air to the network; see `thermo.cooling.site`."""
         loop = _Loop.of(self, network, site)
         cooled, ladders = self.air.add_air(network, site)
+        if self.cdu is not None and self.cdu.sink == "air" and site.timeline.stops_cooling and cooled.room is None:
+            raise ScenarioError("events: no server of this rack breathes air, so that there is no room in which its unit could go on without "
+                                "cold air; give a unit whose sink is water, or leave the event out")
         shared = list(range(len(network.shared_names)))
         if self.cdu is not None:
             loop.lay_lines(network, cooled.room)
@@ -299,6 +302,7 @@ def _flows(design: ColdPlateCooling, site: Site, circuit: Circuit) -> Flows | No
         return None
     hold = design.pump_speed if isinstance(design.pump_speed, Hold) else None
     usual = np.ones(()) if hold else site.over_time(design.pump_speed, name="cooling.pump_speed", **SPEED)
+    usual = _means(usual, design.pump_speed)
     if usual.ndim == 2:
         raise ScenarioError("cooling.pump_speed has a dim server, the pumps serve all; give one series, or a controller")
     if np.min(usual) < least:
@@ -313,6 +317,13 @@ def _flows(design: ColdPlateCooling, site: Site, circuit: Circuit) -> Flows | No
             said.append(f"pump_speed: pumps shall hold {hold.value:g} of the rated {hold.quantity}, between least and full speed they give "
                         f"{low:.3g} to {high:.3g}; they stay at the nearer end")
     return circuit.flows(site.timeline, usual, hold, aside)
+
+
+def _means(values: Floats, given: Any) -> Floats:
+    """A series over each interval between samples: its mean where it runs straight, so that it does not hang on their spacing."""
+    if values.ndim == 0 or getattr(given, "attrs", {}).get("interpolation") == "constant":
+        return values
+    return np.concatenate([0.5 * (values[:-1] + values[1:]), values[-1:]])
 
 
 def _dry(supply: SetPoint, least: Floats, high: float, site: Site) -> SetPoint:
@@ -776,7 +787,7 @@ class _Trays:
             opening = group.control_signal(self._valve_control(d.valve, node, np.max([when for _, when in stays], axis=0) if stays else None))
         else:
             said: dict[str, Any] = {"name": "cooling.valve", "low": 0.0, "high": 1.0, "unit": "of full opening", "hint": "is it in percent?"}
-            values = site.over_time(d.valve, **said)
+            values = _means(site.over_time(d.valve, **said), d.valve)
             for begin, when in stays if values.ndim else ():  # from where it stands on, which may be before this run
                 values = np.where(when != 0, site.over_time(d.valve, times=np.array([begin]), **said)[0], values)
             opening = group.series(values)

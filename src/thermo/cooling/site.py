@@ -258,6 +258,11 @@ class Places:
     air_heat: list[Signal] = field(default_factory=list)  # W that fans, conversion and supplies give to the air
     liquid: list[Meter] = field(default_factory=list)  # heat that leaves in liquid; what else leaves is the room's
 
+    @property
+    def carries_liquid(self) -> bool:
+        """Whether the primary coolant of these servers is a liquid."""
+        return bool(self.position_flow) and not self.liquid
+
     def keep(self, group: Group) -> None:
         """Has all nodes recorded."""
         self.junction = [group.record(node) for node in self.junction]
