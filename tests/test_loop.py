@@ -529,3 +529,26 @@ def test_a_straight_series_does_not_hang_on_the_spacing_of_samples():
     fine = energy(1.0)
     assert energy(50.0) == pytest.approx(fine, rel=0.02)
     assert abs(energy(20.0) / fine - 1) < 0.25 * abs(energy(50.0) / fine - 1), "second order"
+
+
+# ------------------------------------------------------------------------------------------------------------------- pumps, again
+
+def test_a_pump_that_waits_is_not_started_by_a_trip_that_is_over():
+    """Power is back before `standby_delay` has passed: the pump that waits never turns, and flow is what it was. A second trip starts it."""
+    pump = Pump(count=2, standby=1, standby_delay=2.0)
+    blip = events.pump_trip(100.0, units=1, duration=0.5)
+    line = happens(blip)
+    r = circuit(pump).flows(line, np.ones(()))
+    total = r.total[r.row]
+    assert total[-1] == pytest.approx(total[0], rel=1e-9) and total.max() == pytest.approx(total[0], rel=1e-9)
+    speed, _ = Pumps(pump, 100e3, 5e-3).over(line, np.ones(line.seconds.size))
+    assert np.all(speed[:, 2] == 0.0)
+    again = happens(blip, events.pump_trip(300.0, units=1))
+    speed, _ = Pumps(pump, 100e3, 5e-3).over(again, np.ones(again.seconds.size))
+    assert speed[-1, 2] == 1.0
+
+
+def test_a_loop_without_the_pressure_that_pumps_need_is_refused():
+    """Pumps that are stopped below 20 kPa do not run at 10 kPa."""
+    with pytest.raises(ScenarioError, match="static_pressure 10000 Pa is not above pump.minimum_pressure, 20000 Pa"):
+        cooling(static_pressure=10e3)

@@ -24,11 +24,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from thermo._kernels import formulas as f
 from thermo.cooling.air import Air
@@ -139,6 +139,13 @@ class ColdPlateCooling(Described):
     provenance: Any = Field(default_factory=dict, repr=False)
 
     setpoints: ClassVar[tuple[str, ...]] = ("supply_temperature", "pump_speed", "facility_water_temperature", *Air.setpoints)
+
+    @model_validator(mode="after")
+    def _pumps_may_run(self) -> Self:
+        if self.static_pressure <= self.pump.minimum_pressure:
+            raise ValueError(f"static_pressure {self.static_pressure:g} Pa is not above pump.minimum_pressure, {self.pump.minimum_pressure:g} Pa, "
+                             "below which pumps are stopped")
+        return self
 
     @property
     def restart_delay(self) -> float:

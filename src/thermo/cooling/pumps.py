@@ -176,13 +176,17 @@ class Pumps:
         if unit < p.count:
             return [c for b, e in without[unit] for c in ((b, False), *(((e, True),) if np.isfinite(e) else ()))]
         instants = sorted({t for spans in without for span in spans for t in span if np.isfinite(t)})
-        changes, on = [], False
+        changes: list[tuple[float, bool]] = []
+        on = False
         for t in instants:
             missing = sum(any(b <= t < e for b, e in without[i]) for i in range(p.count))
             ready = [i for i in range(p.count, p.count + p.standby) if not any(b <= t < e for b, e in without[i])]
             wanted = unit in ready[:missing]
             if wanted != on:
-                changes.append((t + (p.standby_delay if wanted else 0.0), wanted))
+                if not wanted and changes[-1][0] > t:  # it was not needed before it began to turn
+                    changes.pop()
+                else:
+                    changes.append((t + (p.standby_delay if wanted else 0.0), wanted))
                 on = wanted
         return sorted(changes)
 
