@@ -552,3 +552,12 @@ def test_a_loop_without_the_pressure_that_pumps_need_is_refused():
     """Pumps that are stopped below 20 kPa do not run at 10 kPa."""
     with pytest.raises(ScenarioError, match="static_pressure 10000 Pa is not above pump.minimum_pressure, 20000 Pa"):
         cooling(static_pressure=10e3)
+
+
+@pytest.mark.parametrize(("share", "said"), [(1.0, False), (0.5, True)])
+def test_a_unit_that_is_too_small_for_the_flow_is_said(share, said):
+    """Four trays of 5 L/min on half of a unit of 20 L/min: twice its flow, of which its rated point says nothing."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run(0.2, cdu=CDU, cdu_share=share, horizon=10.0)
+    assert any("rated flow is 2 times that of its share" in str(w.message) for w in caught) == said

@@ -17,7 +17,9 @@ front of age :math:`\tau` arrives spread over :math:`\tau / \sqrt n`. Pumps heat
 of the coolant counts for the whole loop, that at the mean of supply and rated return, so that what streams carry adds up; it
 moves by 0.9 % over 15 K. Pipes lose no heat.
 
-Coolant is never supplied below the room's dew point plus `dew_margin`.
+The coolant's set point is never below the room's dew point plus `dew_margin`. Where a valve that nothing closes lets coolant come below
+the dew point all the same, the run says so. In the exchanger a part of the coolant comes to be as cold as the other side enters, the
+rest stays as it came, and its volume lies behind it: no heat goes from cold to hot, and none is more than a stream can carry.
 """
 from __future__ import annotations
 
@@ -68,6 +70,7 @@ CHEBYSHEV_POINTS = 33
 RANK_ERROR = 1e-9  # of a law of two signals
 SLOWEST_EXCHANGE = 0.15  # of the rated coolant flow, below which the exchanger's effectiveness is taken to stay
 STANDING = 0.1  # of a plate's films' conductance: capacity rates below it leave coolant standing in the plate
+BEYOND_UNIT = 1.5  # of a unit's rated flow, from which on it is said that the rack asks for more
 FASTEST_EXCHANGE = 3.0  # of it; more than pumps give, so that the law is the same in every run
 SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
 CANNOT_HOLD = 1e-3  # of what pumps can give, beyond which it is said that they cannot hold it
@@ -273,6 +276,9 @@ class _Loop:
     def lay_lines(self, network: Network, room: int | None) -> None:
         """Supply and return line and reservoir, shared by all trays; `room` is the number of its node, where it is in the network."""
         d, n = self.design, self.design.cells
+        if d.cdu is not None and (over := self.rated / (d.cdu.secondary_flow * d.cdu_share)) > BEYOND_UNIT:
+            self.site.warnings.append(f"cdu: the rack's rated flow is {over:.3g} times that of its share of {d.cdu.name!r}; what its exchanger does "
+                                      "there is extrapolated: take a larger unit, or more of it (cdu_share)")
         per_volume = self.liquid.density * self.liquid.heat_capacity
         self.shared_supply = [network.shared(f"supply line {i + 1}", per_volume * d.supply_volume / n) for i in range(n)]
         self.supply_number = len(network.shared_names) - 1
