@@ -17,18 +17,20 @@ front of age :math:`\tau` arrives spread over :math:`\tau / \sqrt n`. Pumps heat
 of the coolant counts for the whole loop, that at the mean of supply and rated return, so that what streams carry adds up; it
 moves by 0.9 % over 15 K. Pipes lose no heat.
 
-Coolant is never supplied below the room's dew point plus `dew_margin`.
+The coolant's set point is never below the room's dew point plus `dew_margin`. Where a valve that nothing closes lets coolant come below
+the dew point all the same, the run says so. In the exchanger a part of the coolant comes to be as cold as the other side enters, the
+rest stays as it came, and its volume lies behind it: no heat goes from cold to hot, and none is more than a stream can carry.
 """
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from thermo._kernels import formulas as f
 from thermo.cooling.air import Air
@@ -68,8 +70,10 @@ CHEBYSHEV_POINTS = 33
 RANK_ERROR = 1e-9  # of a law of two signals
 SLOWEST_EXCHANGE = 0.15  # of the rated coolant flow, below which the exchanger's effectiveness is taken to stay
 STANDING = 0.1  # of a plate's films' conductance: capacity rates below it leave coolant standing in the plate
+BEYOND_UNIT = 1.5  # of a unit's rated flow, from which on it is said that the rack asks for more
 FASTEST_EXCHANGE = 3.0  # of it; more than pumps give, so that the law is the same in every run
 SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
+CANNOT_HOLD = 1e-3  # of what pumps can give, beyond which it is said that they cannot hold it
 READS = 1e-6  # K, that the valve's sensor tells apart
 SENSOR = 1e-6  # W/K, through which it is joined to what it measures
 MOST_VALUES = 200  # of a law over a run, that are computed one by one
@@ -139,6 +143,13 @@ class ColdPlateCooling(Described):
 
     setpoints: ClassVar[tuple[str, ...]] = ("supply_temperature", "pump_speed", "facility_water_temperature", *Air.setpoints)
 
+    @model_validator(mode="after")
+    def _pumps_may_run(self) -> Self:
+        if self.static_pressure <= self.pump.minimum_pressure:
+            raise ValueError(f"static_pressure {self.static_pressure:g} Pa is not above pump.minimum_pressure, {self.pump.minimum_pressure:g} Pa, "
+                             "below which pumps are stopped")
+        return self
+
     @property
     def restart_delay(self) -> float:
         """From power to cold air again [s], of the air part."""
@@ -177,6 +188,9 @@ class ColdPlateCooling(Described):
         """Adds plates, loop and the servers' air to the network; see `thermo.cooling.site`."""
         loop = _Loop.of(self, network, site)
         cooled, ladders = self.air.add_air(network, site)
+        if self.cdu is not None and self.cdu.sink == "air" and site.timeline.stops_cooling and cooled.room is None:
+            raise ScenarioError("events: no server of this rack breathes air, so that there is no room in which its unit could go on without "
+                                "cold air; give a unit whose sink is water, or leave the event out")
         shared = list(range(len(network.shared_names)))
         if self.cdu is not None:
             loop.lay_lines(network, cooled.room)
@@ -194,7 +208,8 @@ class ColdPlateCooling(Described):
         all_in_air = self.cdu is not None and self.cdu.sink == "air"
         return Cooled(cooled.places, loop.supply.values, all_in_air, cooled.room, cooled.plant_capacity,
                       air=None if all_in_air else AirPart(heat, nodes, columns, shared), supply_node=loop.supply_number,
-                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), over_time=loop.told())
+                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), over_time=loop.told(),
+                      coldest_fluid=(self.fluid.lowest_temperature, self.fluid.name), dew_point=loop.dew)
 
     def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
         """Power [W] of what removes `heat` [W] from the room and `liquid` [W] from the facility's water."""
@@ -216,6 +231,7 @@ class _Loop:
     reference: float
     supply: SetPoint  # degC
     facility: SetPoint  # degC, of the facility's water
+    dew: Floats  # degC, the room's dew point, a number or (time,)
     first: float  # degC, of the supply at the start
     rated: float  # m3/s through the rack
     liquid: LiquidState  # at the mean of supply and rated return
@@ -237,26 +253,32 @@ class _Loop:
                                   name="ambient.facility_water_temperature", low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?")
         air = site.over_time(ambient.air_temperature, name="ambient.air_temperature", low=-20.0, high=60.0, unit="degC",
                              hint="is it in kelvin?")
-        dew = np.asarray(f.dew_point(air, max(ambient.relative_humidity, 1e-3))) + design.dew_margin
-        supply = _dry(supply, dew if dew.ndim < 2 else dew.max(axis=1), high, site)
+        dew = np.asarray(f.dew_point(air, max(ambient.relative_humidity, 1e-3)))
+        dew = dew if dew.ndim < 2 else dew.max(axis=1)
+        supply = _dry(supply, dew + design.dew_margin, high, site)
+        _no_ice(design, facility)
+        _goes_on(design, site)
         servers = [(kind.server, kind.group.n_server) for kind in site.kinds]
         rated = math.fsum((server.coolant_flow or 0.0) * n for server, n in servers)
         if not rated:
             raise ScenarioError("cooling: no server of this rack has cold plates; use cooling='air'")
         if design.cdu is not None and supply.values.ndim == 2:
             raise ScenarioError("cooling.supply_temperature has a dim server, a cdu supplies all; give one series, or leave the cdu out")
-        first = float(np.ravel(supply.values)[0])
+        first = float(np.ravel(supply.usual)[0])  # not what an event makes of it: a run that goes on has the same
         heat = math.fsum(n * mount.device.max_power * mount.multiplicity for server, n in servers
                          for i, (_, mount, _) in enumerate(server.devices) if i not in server.in_air)
         about = LiquidState.at(fluid, first)
         rise = heat / (rated * about.density * about.heat_capacity)
         liquid = LiquidState.at(fluid, min(first + 0.5 * rise, fluid.highest_temperature))
-        return cls(design, site, network.reference, supply, facility, first, rated, liquid, about.density,
+        return cls(design, site, network.reference, supply, facility, dew, first, rated, liquid, about.density,
                    _flows(design, site, Circuit(design._pumps, servers, liquid, design.manifold)))
 
     def lay_lines(self, network: Network, room: int | None) -> None:
         """Supply and return line and reservoir, shared by all trays; `room` is the number of its node, where it is in the network."""
         d, n = self.design, self.design.cells
+        if d.cdu is not None and (over := self.rated / (d.cdu.secondary_flow * d.cdu_share)) > BEYOND_UNIT:
+            self.site.warnings.append(f"cdu: the rack's rated flow is {over:.3g} times that of its share of {d.cdu.name!r}; what its exchanger does "
+                                      "there is extrapolated: take a larger unit, or more of it (cdu_share)")
         per_volume = self.liquid.density * self.liquid.heat_capacity
         self.shared_supply = [network.shared(f"supply line {i + 1}", per_volume * d.supply_volume / n) for i in range(n)]
         self.supply_number = len(network.shared_names) - 1
@@ -293,14 +315,28 @@ def _flows(design: ColdPlateCooling, site: Site, circuit: Circuit) -> Flows | No
         return None
     hold = design.pump_speed if isinstance(design.pump_speed, Hold) else None
     usual = np.ones(()) if hold else site.over_time(design.pump_speed, name="cooling.pump_speed", **SPEED)
+    usual = _means(usual, design.pump_speed)
     if usual.ndim == 2:
         raise ScenarioError("cooling.pump_speed has a dim server, the pumps serve all; give one series, or a controller")
     if np.min(usual) < least:
         said.append(f"pump_speed: {np.min(usual):.3g} is below the pump's least, {least:g}, which is used")
     usual = np.maximum(usual, least)
+    aside = np.zeros(site.timeline.seconds.size)  # while a step holds, a controller is put aside
     for step in site.steps("pump_speed", np.zeros(()), **SPEED):
-        usual = np.where(step.when != 0, np.maximum(step.value, least), usual)
-    return circuit.flows(site.timeline, usual, hold)
+        usual, aside = np.where(step.when != 0, np.maximum(step.value, least), usual), np.maximum(aside, step.when)
+    if hold is not None:
+        low, high = circuit.reach(hold.quantity)
+        if not low * (1 - CANNOT_HOLD) <= hold.value <= high * (1 + CANNOT_HOLD):
+            said.append(f"pump_speed: pumps shall hold {hold.value:g} of the rated {hold.quantity}, between least and full speed they give "
+                        f"{low:.3g} to {high:.3g}; they stay at the nearer end")
+    return circuit.flows(site.timeline, usual, hold, aside)
+
+
+def _means(values: Floats, given: Any) -> Floats:
+    """A series over each interval between samples: its mean where it runs straight, so that it does not hang on their spacing."""
+    if values.ndim == 0 or getattr(given, "attrs", {}).get("interpolation") == "constant":
+        return values
+    return np.concatenate([0.5 * (values[:-1] + values[1:]), values[-1:]])
 
 
 def _dry(supply: SetPoint, least: Floats, high: float, site: Site) -> SetPoint:
@@ -316,6 +352,24 @@ def _dry(supply: SetPoint, least: Floats, high: float, site: Site) -> SetPoint:
         return np.maximum(values, least[:, None] if values.ndim == 2 and least.ndim else least)
 
     return SetPoint(raised(supply.usual), supply.linear, tuple(Step(raised(step.value), step.when) for step in supply.steps))
+
+
+def _no_ice(design: ColdPlateCooling, facility: SetPoint) -> None:
+    """Refuses facility water that would be ice in the unit."""
+    if design.cdu is None or design.cdu.sink != "water":
+        return
+    lowest = Fluid.from_library(design.cdu.facility_fluid).lowest_temperature
+    if (coldest := float(np.min(facility.values))) < lowest:
+        raise ScenarioError(f"ambient.facility_water_temperature is {coldest:g} degC, {design.cdu.facility_fluid} in the unit "
+                            f"{design.cdu.name!r} is known from {lowest:g} degC on and would freeze; warm it, or give the unit another "
+                            "facility_fluid")
+
+
+def _goes_on(design: ColdPlateCooling, site: Site) -> None:
+    """Says that an outage leaves coolant of a set temperature as it is."""
+    if design.cdu is None and site.timeline.stops_cooling:
+        site.warnings.append("supply_temperature: the plant stops, coolant whose temperature is a set point is supplied all the same; give a "
+                             "cdu to follow its facility water")
 
 
 # ----------------------------------------------------------------------------------------------------------------- the flows
@@ -555,8 +609,7 @@ class _Trays:
             group.stream(tail, head, through)
         group.stream(line[-1], pump, through)
         exchanger = group.node("exchanger", per_volume * d.cdu.volume * d.cdu_share * share)
-        group.stream(pump, exchanger, through)
-        self._add_exchanger(d.cdu, exchanger)
+        self._add_exchanger(d.cdu, pump, exchanger, group.total([m_dot], [c_p]))
         group.stream(exchanger, loop.shared_supply[0], through)
         for tail, head in zip(loop.shared_supply, loop.shared_supply[1:], strict=False):
             group.stream(tail, head, through)
@@ -681,9 +734,9 @@ class _Trays:
 
     # ------------------------------------------------------------------------------------------------------- the exchanger
 
-    def _add_exchanger(self, cdu: Cdu, node: Node) -> None:
-        """The trays' share of the exchanger, as large as their share of the flow, from the coolant behind it to the facility's water or
-        to the room's air."""
+    def _add_exchanger(self, cdu: Cdu, before: Node, node: Node, carried: Signal) -> None:
+        """The trays' share of the exchanger, as large as their share of the flow: of the coolant that comes from `before`, a capacity rate
+        of `carried` [W/K], a part comes to `node` as warm as the facility's water or the room's air, the rest as it came."""
         loop, group, d = self.loop, self.kind.group, self.loop.design
         flows = loop.flows
         assert flows is not None
@@ -709,14 +762,23 @@ class _Trays:
             self._add_fans(cdu, opening, share)
             air = loop.site.set_point(loop.site.ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0,
                                       high=60.0, unit="degC", hint="is it in kelvin?")
-            self._exchanged(node, group.boundary(air.signal(self.kind, lambda T: T - loop.reference)), value,
-                            loop.site.timeline.without_cooling(), loop.room)
+            other = group.boundary(air.signal(self.kind, lambda T: T - loop.reference))
+            without, instead = loop.site.timeline.without_cooling(), loop.room
         else:
-            water = group.boundary(loop.facility.signal(self.kind, lambda T: T - loop.reference))
-            self._exchanged(node, water, value, loop.site.timeline.without_water(), None)
+            other = group.boundary(loop.facility.signal(self.kind, lambda T: T - loop.reference))
+            without, instead = loop.site.timeline.without_water(), None
+        taken = value if without is None else group.choice(value, group.series(0.0), group.series(without))
+        group.exit(before, group.coefficient(1.0, taken))
+        group.stream(other, node, group.coefficient(1.0, taken))
+        if without is not None and instead is not None:
+            by_room = group.choice(group.series(0.0), value, group.series(without))
+            group.stream(before, instead, group.coefficient(1.0, by_room))
+            group.stream(instead, node, group.coefficient(1.0, by_room))
+            taken = value
+        group.stream(before, node, group.coefficient(1.0, group.total([carried, taken], [1.0, -1.0])))
 
-    def _exchanged(self, node: Node, other: Node, value: Signal, without: Floats | None, instead: Node | None) -> None:
-        """Couples the exchanger with its other side; while that does not come, with what is there `instead`, or with nothing."""
+    def _given_off(self, node: Node, other: Node, value: Signal, without: Floats | None, instead: Node | None) -> None:
+        """Couples a node with air that comes; while that does not come, with what is there `instead`, or with nothing."""
         group = self.kind.group
         if without is None:
             group.conductance(node, other, group.coefficient(1.0, value))
@@ -731,16 +793,18 @@ class _Trays:
         group, d, site = self.kind.group, self.loop.design, self.loop.site
         if isinstance(d.valve, Curve | Hold):
             raise ScenarioError("cooling.valve is a curve or Hold; give a PI controller, a number or a series")
-        stuck = [(event, when) for event, begin, end in site.timeline.during(ValveStuck) if (when := site.timeline.holds(begin, end)) is not None]
-        stays = [when for event, when in stuck if event.opening is None]
+        stuck = [(event, begin, when) for event, begin, end in site.timeline.during(ValveStuck)
+                 if (when := site.timeline.holds(begin, end)) is not None]
+        stays = [(begin, when) for event, begin, when in stuck if event.opening is None]
         if isinstance(d.valve, PI):
-            opening = group.control_signal(self._valve_control(d.valve, node, np.max(stays, axis=0) if stays else None))
+            opening = group.control_signal(self._valve_control(d.valve, node, np.max([when for _, when in stays], axis=0) if stays else None))
         else:
-            values = site.over_time(d.valve, name="cooling.valve", low=0.0, high=1.0, unit="of full opening", hint="is it in percent?")
-            for when in stays if values.ndim else ():  # from where it stands on
-                values = np.where(when != 0, values[int(np.argmax(when))], values)
+            said: dict[str, Any] = {"name": "cooling.valve", "low": 0.0, "high": 1.0, "unit": "of full opening", "hint": "is it in percent?"}
+            values = _means(site.over_time(d.valve, **said), d.valve)
+            for begin, when in stays if values.ndim else ():  # from where it stands on, which may be before this run
+                values = np.where(when != 0, site.over_time(d.valve, times=np.array([begin]), **said)[0], values)
             opening = group.series(values)
-        return stepped(group, opening, [Step(np.asarray(event.opening), when) for event, when in stuck if event.opening is not None])
+        return stepped(group, opening, [Step(np.asarray(event.opening), when) for event, _, when in stuck if event.opening is not None])
 
     def _valve_control(self, valve: PI, node: Node, stays: Floats | None) -> Control:
         """The controller that holds the temperature behind the exchanger at the supply's set point; while `stays` is not 0 it stands.
@@ -775,7 +839,7 @@ class _Trays:
         self.places.fan_power.append(group.record_signal(drawn))
         fans = group.node("unit's fans")
         group.source(fans, drawn)
-        self._exchanged(fans, group.boundary(group.temperature_series(self.loop.reference)), group.series(1.0),
+        self._given_off(fans, group.boundary(group.temperature_series(self.loop.reference)), group.series(1.0),
                         self.loop.site.timeline.without_cooling(), self.loop.room)
 
 

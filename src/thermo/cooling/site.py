@@ -258,6 +258,11 @@ class Places:
     air_heat: list[Signal] = field(default_factory=list)  # W that fans, conversion and supplies give to the air
     liquid: list[Meter] = field(default_factory=list)  # heat that leaves in liquid; what else leaves is the room's
 
+    @property
+    def carries_liquid(self) -> bool:
+        """Whether the primary coolant of these servers is a liquid."""
+        return bool(self.position_flow) and not self.liquid
+
     def keep(self, group: Group) -> None:
         """Has all nodes recorded."""
         self.junction = [group.record(node) for node in self.junction]
@@ -291,6 +296,8 @@ class Cooled:
     air: AirPart | None = None  # where some of the heat leaves in air and the rest in liquid; None: all one way
     supply_node: int | None = None  # number of the shared node that is the supply, where it is no set point
     hottest_fluid: tuple[float, str] | None = None  # degC up to which the liquid's properties are known, and its name
+    coldest_fluid: tuple[float, str] | None = None  # the same, down to which
+    dew_point: Floats | None = None  # degC, of the room's air, a number or (time,), where what is colder gets wet
     over_time: dict[str, Floats] = field(default_factory=dict)  # (time,), what the design knows beforehand, by names of the result
 
 
