@@ -11,6 +11,7 @@
 
 #include "thermo/exact_run.hpp"
 #include "thermo/implicit.hpp"
+#include "thermo/rational.hpp"
 
 namespace thermo {
 
@@ -279,6 +280,23 @@ class Engine {
 
     bool run_implicit(const Series& series, std::vector<Record>& records, double* record_border, double tolerance,
                       double forced_step, const std::function<bool(double)>& poll) {
+        return polled(poll, [&](auto&& ask) {
+            run_tr_bdf2(*assembly_, series, controls_, records, record_border, tolerance, forced_step, proposed_step, ask);
+        });
+    }
+    bool run_rational(const Series& series, std::vector<Record>& records, double* record_border, double tolerance,
+                      const std::function<bool(double)>& poll) {
+        return polled(poll, [&](auto&& ask) {
+            Rational(*assembly_, series, controls_, tolerance).run(records, record_border, proposed_step, ask);
+        });
+    }
+
+    double proposed_step = 0;  // s, of TR-BDF2 and the rational stepper, see there
+
+  private:
+    // Runs `work`, which asks from time to time whether to stop; false where it was stopped.
+    template <class Work>
+    bool polled(const std::function<bool(double)>& poll, Work&& work) {
         auto last = std::chrono::steady_clock::now();
         bool halt = false;
         auto ask = [&] {
@@ -289,15 +307,9 @@ class Engine {
             }
             return halt;
         };
-        numbered([&] {
-            run_tr_bdf2(*assembly_, series, controls_, records, record_border, tolerance, forced_step, proposed_step, ask);
-        });
+        numbered([&] { work(ask); });
         return !halt;
     }
-
-    double proposed_step = 0;  // s, of TR-BDF2, see run_tr_bdf2
-
-  private:
     // A runaway knows its group by address; those outside know it by number.
     template <class Do>
     void numbered(Do&& work) {

@@ -122,19 +122,25 @@ struct Group {
         return moves;
     }
 
-    // Signals that follow the temperature of a chip that leaks, directly or through another signal.
-    std::vector<char> answering() const {
+    // Signals for which `begins(k)` holds, and those that follow them, directly or through another.
+    template <class Begins>
+    std::vector<char> following(Begins&& begins) const {
         std::vector<char> does(signals.size(), 0);
         for (std::size_t k = 0; k < signals.size(); ++k) {
             const Signal& s = signals[k];
             auto of = [&](int other) { return other >= 0 && does[static_cast<std::size_t>(other)] != 0; };
+            does[k] = begins(static_cast<int>(k));
             switch (s.kind) {
                 case SignalKind::chip_power:
-                case SignalKind::chip_clock: does[k] = chips[static_cast<std::size_t>(s.first)].leakage > 0; break;
-                case SignalKind::law: does[k] = of(s.second) || of(s.third); break;
-                case SignalKind::complement: does[k] = of(s.first); break;
-                case SignalKind::supply_share: does[k] = of(s.first) || of(s.second); break;
-                case SignalKind::choice: does[k] = of(s.first) || of(s.second) || of(s.third); break;
+                case SignalKind::chip_clock: {
+                    const Chip& c = chips[static_cast<std::size_t>(s.first)];
+                    does[k] |= of(c.demand) || of(c.cap);
+                    break;
+                }
+                case SignalKind::law: does[k] |= of(s.second) || of(s.third); break;
+                case SignalKind::complement: does[k] |= of(s.first); break;
+                case SignalKind::supply_share: does[k] |= of(s.first) || of(s.second); break;
+                case SignalKind::choice: does[k] |= of(s.first) || of(s.second) || of(s.third); break;
                 case SignalKind::total:
                     for (int other : totals[static_cast<std::size_t>(s.first)].signals) does[k] |= of(other);
                     break;
@@ -143,6 +149,20 @@ struct Group {
             }
         }
         return does;
+    }
+    bool is_chip(int signal) const {
+        const SignalKind kind = signals[static_cast<std::size_t>(signal)].kind;
+        return kind == SignalKind::chip_power || kind == SignalKind::chip_clock;
+    }
+    // Signals that follow the temperature of a chip that leaks.
+    std::vector<char> answering() const {
+        return following([&](int k) {
+            return is_chip(k) && chips[static_cast<std::size_t>(signals[static_cast<std::size_t>(k)].first)].leakage > 0;
+        });
+    }
+    // Signals that follow a controller's output, that of firmware aside.
+    std::vector<char> controlled() const {
+        return following([&](int k) { return signals[static_cast<std::size_t>(k)].kind == SignalKind::control; });
     }
 
     void check(int n_series, int n_shared) const {
