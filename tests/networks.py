@@ -7,7 +7,7 @@ from scipy.linalg import expm
 from thermo.network import Network
 from thermo.solve import integrate
 
-STEPPERS = ("propagator", "rational", "tr-bdf2")
+STEPPERS = ("propagator", "tr-bdf2")
 
 
 def run(network, *, solver="propagator", start=0.0, tolerance=1e-3, forced_step=0.0, control=None):

@@ -33,7 +33,7 @@ namespace thermo {
 
 namespace rational {
 
-constexpr int kPoles = 4;
+constexpr int kPoles = shifted::kShifts;
 using Table = double[kPoles][2];
 constexpr Table kPole = {{4.6840756574620519, 1.3479704083537136},
                          {3.8644499678576181, 4.0530255148905212},
@@ -63,15 +63,17 @@ class Rational {
           border_x(nb * 2 * kPoles), border_work(nb * 2 * kPoles) {
         for (int j = 0; j < kPoles; ++j) {
             const auto p = rational::entry(rational::kPole, j), r = rational::entry(rational::kResidue, j);
-            inverse[j] = 1.0 / p;
-            const std::complex<double> weight[3] = {2.0 * r / p, 2.0 * r / (p * p), 2.0 * rational::entry(rational::kEstimate, j) / p};
-            for (int i = 0; i < 3; ++i) weights[j][2 * i] = weight[i].real(), weights[j][2 * i + 1] = weight[i].imag();
+            const auto put = [j](double* to, std::complex<double> z) { to[j] = z.real(), to[kPoles + j] = z.imag(); };
+            put(inverse, 1.0 / p);
+            put(weights, 2.0 * r / p);
+            put(weights + 2 * kPoles, 2.0 * r / (p * p));
+            put(weights + 4 * kPoles, 2.0 * rational::entry(rational::kEstimate, j) / p);
         }
         for (std::size_t p = 0; p < P; ++p) {
             Assembly::Part& part = a.parts[p];
             for (auto* v : {&F, &move, &way, &spare}) (*v)[p].assign(part.T.size(), 0.0);
             solved.emplace_back(part.T.size() * 2 * kPoles);
-            work.emplace_back(static_cast<std::size_t>(part.rows) * 2 * kWidth);
+            work.emplace_back(static_cast<std::size_t>(part.rows) * Z);
             std::fill(part.moved_from.begin(), part.moved_from.end(), part.rows);  // nothing is kept yet that could be stale
             border_at.emplace_back();
             for (const auto& e : part.lu.border_entries()) border_at.back().push_back(border_lu.entry(e.row, e.column));
@@ -110,21 +112,21 @@ class Rational {
                 }
                 if (last) break;
                 const double to = even(next - begin), stretch = to - reached;
-                double done = 0;
-                const Crossed crossed = cross(stretch, t, care, done, proposed, stop);
+                double crossed_share = 0;
+                const Crossed crossed = cross(stretch, t, care, crossed_share, proposed, stop);
                 if (crossed == Crossed::stopped) return;
                 if (crossed == Crossed::back) {  // firmware would have acted: once more with its ticks
                     care_until = next;
                     go_back(proposed);
                     continue;
                 }
-                reached += done;
                 if (crossed == Crossed::cut) {  // a device went off inside the stretch
-                    t += done;
+                    t += crossed_share * stretch;
+                    reached += crossed_share * stretch;
                     moved = true;
                     continue;
                 }
-                t = next;
+                t = next, reached = to;
                 moved = a.tick(controls, t, care);
             } while (t < end - 1e-10);
             close_accounts(records, k, last, reached);
@@ -133,10 +135,10 @@ class Rational {
 
   private:
     static constexpr int kPoles = rational::kPoles;
-    static constexpr std::size_t kKept = 6, W = kWidth, Z = 2 * kWidth;
+    static constexpr std::size_t kKept = 6, W = kWidth, Q = kPoles, Z = 2 * shifted::kLanes;
     enum class Crossed { through, back, cut, stopped };
 
-    // Factors for one step size, [part][chunk][pole][entry][2][W], and those of the border, [entry][2][pole].
+    // Factors for one step size, [part][chunk][entry][2][pole][W], and those of the border, [entry][2][pole].
     struct Factors {
         double h = 0;
         long long used = 0;
@@ -155,8 +157,7 @@ class Rational {
     const std::size_t P, nb;
     BorderedLU border_lu;
     std::vector<std::vector<std::size_t>> border_at;  // [part], where its border entries go
-    std::complex<double> inverse[kPoles];
-    double weights[kPoles][6];
+    double inverse[2 * kPoles], weights[3 * 2 * kPoles];
     std::vector<Factors> kept;
     long long clock = 0;
 
@@ -320,44 +321,38 @@ class Rational {
             for (int c = 0; c < a.parts[p].chunks; ++c) renewed |= renew(*found, p, c);
         if (renewed) {
             renew_border(*found);
-            found->responds = false;
             ++a.count.factored;
         }
         if (a.leaky && !found->responds) respond(*found);
         return *found;
     }
-    double* of_pole(Factors& f, std::size_t p, int c, int j) const {
-        return f.values[p].data() + static_cast<std::size_t>(c * kPoles + j) * a.parts[p].lu.entries() * Z;
-    }
-    const double* of_pole(const Factors& f, std::size_t p, int c, int j) const {
-        return f.values[p].data() + static_cast<std::size_t>(c * kPoles + j) * a.parts[p].lu.entries() * Z;
-    }
+    std::size_t of_chunk(std::size_t p, int c) const { return static_cast<std::size_t>(c) * a.parts[p].lu.entries() * Z; }
     // The rows of a chunk that are not those of K any more: K + p/h C, factored.
     bool renew(Factors& f, std::size_t p, int c) {
         const Assembly::Part& part = a.parts[p];
         int& stale = f.stale[p][static_cast<std::size_t>(c)];
         if (stale >= part.rows) return false;
         const double* K = part.K.data() + static_cast<std::size_t>(c) * part.lu.entries() * W;
-        const std::size_t first = part.lu.row_starts()[static_cast<std::size_t>(stale)];
-        for (int j = 0; j < kPoles; ++j) {
-            double* values = of_pole(f, p, c, j);
-            for (std::size_t e = first; e < part.lu.entries(); ++e)
-                for (std::size_t w = 0; w < W; ++w) values[e * Z + w] = K[e * W + w], values[e * Z + W + w] = 0.0;
-            for (int i = stale; i < part.g.n_node; ++i) {
-                double* diagonal = values + part.lu.row_diagonals()[static_cast<std::size_t>(i)] * Z;
-                const double* C = part.capacity.data() + (static_cast<std::size_t>(c) * part.rows + static_cast<std::size_t>(i)) * W;
+        double* values = f.values[p].data() + of_chunk(p, c);
+        for (std::size_t e = part.lu.row_starts()[static_cast<std::size_t>(stale)]; e < part.lu.entries(); ++e)
+            for (std::size_t j = 0; j < Q; ++j)
+                for (std::size_t w = 0; w < W; ++w)
+                    values[e * Z + j * W + w] = K[e * W + w], values[e * Z + (Q + j) * W + w] = 0.0;
+        for (int i = stale; i < part.g.n_node; ++i) {
+            double* diagonal = values + part.lu.row_diagonals()[static_cast<std::size_t>(i)] * Z;
+            const double* C = part.capacity.data() + (static_cast<std::size_t>(c) * part.rows + static_cast<std::size_t>(i)) * W;
+            for (std::size_t j = 0; j < Q; ++j)
                 for (std::size_t w = 0; w < W; ++w) {
-                    diagonal[w] += rational::kPole[j][0] / f.h * C[w];
-                    diagonal[W + w] += rational::kPole[j][1] / f.h * C[w];
+                    diagonal[j * W + w] += rational::kPole[j][0] / f.h * C[w];
+                    diagonal[(Q + j) * W + w] += rational::kPole[j][1] / f.h * C[w];
                 }
-            }
-            shifted::factor_chunk(part.lu, values, work[p].data(), stale);
         }
+        shifted::factor_chunk(part.lu, values, work[p].data(), stale);
+        if (stale < part.lu.first_late()) f.responds = false;
         stale = part.rows;
         return true;
     }
     void renew_border(Factors& f) {
-        constexpr std::size_t Q = kPoles;
         std::fill(f.border.begin(), f.border.end(), 0.0);
         for (std::size_t b = 0; b < nb; ++b)
             for (std::size_t j = 0; j < Q; ++j)
@@ -368,19 +363,18 @@ class Rational {
             const Assembly::Part& part = a.parts[p];
             const auto& entries = part.lu.border_entries();
             for (int c = 0; c < part.chunks; ++c)
-                for (int j = 0; j < kPoles; ++j) {
-                    const double* values = of_pole(f, p, c, j);
-                    for (std::size_t e = 0; e < entries.size(); ++e)
-                        for (std::size_t i : {0, 1}) {
-                            double& sum = f.border[(border_at[p][e] * 2 + i) * Q + static_cast<std::size_t>(j)];
-                            const double* from = values + entries[e].at * Z + i * W;
-                            for (int w = 0; w < part.here(c); ++w) sum += from[w];
-                        }
-                }
+                for (std::size_t e = 0; e < entries.size(); ++e)
+                    add_servers(f.values[p].data() + of_chunk(p, c) + entries[e].at * Z, part.here(c), f.border.data() + border_at[p][e] * 2 * Q);
         }
         shifted::factor<kPoles>(border_lu, f.border.data(), border_work.data(), 0);
     }
-    // What a watt of all chips at once does to their own temperatures: a little more than a watt of its own.
+    // sum[2][pole] += from[2][pole][W] over the servers that there are, one after the other.
+    static void add_servers(const double* from, int here, double* sum) {
+        for (std::size_t i = 0; i < 2 * Q; ++i)
+            for (int w = 0; w < here; ++w) sum[i] += from[i * W + static_cast<std::size_t>(w)];
+    }
+    // What a watt of all chips of a server at once does to their own temperatures, a little more than a watt of each one's own;
+    // with what a controller moves and all servers share held still, so that it need not follow a valve.
     void respond(Factors& f) {
         f.response.resize(P);
         for (bool rising : {false, true}) {
@@ -397,7 +391,7 @@ class Rational {
                     std::fill(F[p].begin(), F[p].end(), 0.0);
                 }
             }
-            solve(f, rising);
+            solve(f, rising, true);
             for (std::size_t p = 0; p < P; ++p) {
                 const Assembly::Part& part = a.parts[p];
                 f.response[p].resize(part.g.chips.size() * part.lanes);
@@ -415,53 +409,42 @@ class Rational {
 
     // ------------------------------------------------------------------------------------------------------------- steps
 
-    // From F, and `ramp` where it is asked for: `move` and `way`. Returns the error [K] that the step is suspected of.
-    double solve(const Factors& f, bool ramps) {
-        constexpr std::size_t Q = kPoles;
+    // From F, and `ramp` where it is asked for: `move` and `way`. Returns the error [K] that the step is suspected of. `early`:
+    // late nodes and the border stand still.
+    double solve(const Factors& f, bool ramps, bool early = false) {
+        auto of_border = [&](int b) { return border_x.data() + static_cast<std::size_t>(border_lu.position(b)) * 2 * Q; };
         std::fill(border_x.begin(), border_x.end(), 0.0);
         for (std::size_t p = 0; p < P; ++p) {
             const Assembly::Part& part = a.parts[p];
             for (int c = 0; c < part.chunks; ++c) {
-                const std::size_t o = static_cast<std::size_t>(c * part.rows) * W;
-                for (int j = 0; j < kPoles; ++j) {
-                    double* x = solved[p].data() + (o * kPoles + static_cast<std::size_t>(j * part.rows) * W) * 2;
-                    shifted::forward_chunk(part.lu, of_pole(f, p, c, j), F[p].data() + o, ramps ? ramp[p].data() + o : nullptr,
-                                           inverse[j].real(), inverse[j].imag(), x);
-                    for (std::size_t b = 0; b < nb; ++b)
-                        for (std::size_t i : {0, 1}) {
-                            double& sum = border_x[(static_cast<std::size_t>(border_lu.position(static_cast<int>(b))) * 2 + i) * Q + static_cast<std::size_t>(j)];
-                            const double* from = x + (static_cast<std::size_t>(part.g.n_node) + b) * Z + i * W;
-                            for (int w = 0; w < part.here(c); ++w) sum += from[w];
-                        }
-                }
+                const std::size_t o = static_cast<std::size_t>(c * part.rows);
+                double* x = solved[p].data() + o * Z;
+                shifted::forward_chunk(part.lu, f.values[p].data() + of_chunk(p, c), F[p].data() + o * W,
+                                       ramps ? ramp[p].data() + o * W : nullptr, inverse, x);
+                for (int b = 0; b < static_cast<int>(nb); ++b)
+                    add_servers(x + static_cast<std::size_t>(part.g.n_node + b) * Z, part.here(c), of_border(b));
             }
         }
         shifted::forward<kPoles>(border_lu, f.border.data(), border_x.data());
         shifted::backward<kPoles>(border_lu, f.border.data(), border_x.data());
-        double most = 0, suspect = 0, sum = 0;
+        shifted::Largest largest;
         for (std::size_t p = 0; p < P; ++p) {
             const Assembly::Part& part = a.parts[p];
-            for (auto* v : {&move, &way, &spare}) std::fill((*v)[p].begin(), (*v)[p].end(), 0.0);
             for (int c = 0; c < part.chunks; ++c) {
-                const std::size_t o = static_cast<std::size_t>(c * part.rows) * W;
-                for (int j = 0; j < kPoles; ++j) {
-                    double* x = solved[p].data() + (o * kPoles + static_cast<std::size_t>(j * part.rows) * W) * 2;
-                    for (std::size_t b = 0; b < nb; ++b)
-                        for (std::size_t i : {0, 1})
-                            std::fill_n(x + (static_cast<std::size_t>(part.g.n_node) + b) * Z + i * W, W,
-                                        border_x[(static_cast<std::size_t>(border_lu.position(static_cast<int>(b))) * 2 + i) * Q + static_cast<std::size_t>(j)]);
-                    shifted::backward_chunk(part.lu, of_pole(f, p, c, j), x, weights[j], move[p].data() + o, way[p].data() + o,
-                                            spare[p].data() + o);
-                }
+                const std::size_t o = static_cast<std::size_t>(c * part.rows);
+                double* x = solved[p].data() + o * Z;
+                for (int b = 0; b < static_cast<int>(nb); ++b)
+                    for (std::size_t i = 0; i < 2 * Q; ++i)
+                        std::fill_n(x + static_cast<std::size_t>(part.g.n_node + b) * Z + i * W, W, of_border(b)[i]);
+                if (early) std::fill(x + static_cast<std::size_t>(part.lu.first_late()) * Z, x + static_cast<std::size_t>(part.rows) * Z, 0.0);
+                shifted::backward_chunk(part.lu, f.values[p].data() + of_chunk(p, c), x, weights, move[p].data() + o * W,
+                                        way[p].data() + o * W, largest);
             }
-            const std::size_t rows = move[p].size() / W;
-            most = std::max({most, shifted::largest(move[p].data(), rows, sum), shifted::largest(way[p].data(), rows, sum)});
-            suspect = std::max(suspect, shifted::largest(spare[p].data(), rows, sum));
         }
-        if (!std::isfinite(sum)) return std::numeric_limits<double>::infinity();
+        if (!std::isfinite(largest.sum)) return std::numeric_limits<double>::infinity();
         // Where e is no larger than on the region that r was made for, r is better than it. Beyond, r loses faster than e.
-        const double beyond = most > 0 ? std::max(1.0, suspect / (rational::kUsual * most)) : 1.0;
-        return std::min(suspect * beyond * beyond, most);
+        const double beyond = largest.kept > 0 ? std::max(1.0, largest.other / (rational::kUsual * largest.kept)) : 1.0;
+        return std::min(largest.other * beyond * beyond, largest.kept);
     }
     // Heat into each node with the loads q.
     void heat(const Vectors& q) {
@@ -540,13 +523,14 @@ class Rational {
         return never;
     }
     // Through a stretch of signals that hold or run straight, in one step where that is good enough, else in halves of it.
+    // `y0`: what share of it is behind, a sum of halves, so without rounding.
     template <class Stop>
-    Crossed cross(double stretch, double t, bool care, double& done, double& proposed, Stop&& stop) {
-        while (done < stretch) {
-            double h = stretch;
-            while (h > stretch - done || (proposed > 0 && h > proposed)) h *= 0.5;
-            if (!(h > 1e-12)) throw std::runtime_error("the step fell below 1e-12 s at t = " + std::to_string(t + done));
-            const double y0 = done / stretch, y1 = (done + h) / stretch;
+    Crossed cross(double stretch, double t, bool care, double& y0, double& proposed, Stop&& stop) {
+        while (y0 < 1) {
+            double share = 1;
+            while (share > 1 - y0 || (proposed > 0 && share * stretch > proposed)) share *= 0.5;
+            const double h = share * stretch, y1 = y0 + share;
+            if (!(h > 1e-12)) throw std::runtime_error("the step fell below 1e-12 s at t = " + std::to_string(t + y0 * stretch));
             const double error = step(factors(h), y0, y1);
             if (!(error <= 1)) {
                 ++a.count.rejected;
@@ -558,7 +542,7 @@ class Rational {
                     }
                     a.leak_as_now();
                     auto where = a.loop_gain(a.temperatures());
-                    where.time = t + done;
+                    where.time = t + y0 * stretch;
                     throw where;
                 }
                 continue;
@@ -570,7 +554,7 @@ class Rational {
             }
             take_border();
             book(h, a.leaky ? 0.5 : 0.5 * (y0 + y1));
-            done += h;
+            y0 = y1;
             ++a.count.steps;
             if (stop()) return Crossed::stopped;
             if (a.has_firmware && !care && firmware_acts(spare)) return Crossed::back;

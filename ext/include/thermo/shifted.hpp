@@ -1,6 +1,6 @@
 // LU of K + s C with complex shifts s, on the pattern of the real one, and the step that is made of its solutions.
 //
-// Values are [entry][2][W], real parts before imaginary ones, W servers (or, for the border, W shifts) side by side. No
+// Values are [entry][2][W], real parts before imaginary ones, W shifts, or shifts of W servers, side by side. No
 // pivoting: where a node has a capacity the imaginary part of the matrix has one sign, and elimination keeps it.
 #pragma once
 #include <algorithm>
@@ -87,48 +87,60 @@ THERMO_INLINE void backward(const BorderedLU& lu, const double* values, double* 
     }
 }
 
+// All shifts of all servers of a chunk side by side: their chains of operations hide each other's latency.
+constexpr int kShifts = 4, kLanes = kShifts * kWidth;  // lane: shift * kWidth + server
+
 THERMO_CLONES inline void factor_chunk(const BorderedLU& lu, double* values, double* work, int from) {
-    factor<kWidth>(lu, values, work, from);
+    factor<kLanes>(lu, values, work, from);
 }
-// Right-hand side -(F + ramp/p) for the pole p (its inverse is given), through the forward substitution.
+// Right-hand sides -(F + ramp / shift), by the inverse of each shift [2][kShifts], through the forward substitution.
 THERMO_CLONES inline void forward_chunk(const BorderedLU& lu, const double* values, const double* F, const double* ramp,
-                                        double inverse_re, double inverse_im, double* x) {
-    constexpr int W = kWidth;
+                                        const double* inverse, double* x) {
     const auto N = static_cast<std::size_t>(lu.n_local() + lu.n_border());
-    for (std::size_t i = 0; i < N; ++i) {
-        double* to = x + i * 2 * W;
-        for (int w = 0; w < W; ++w) to[w] = -F[i * W + w], to[W + w] = 0.0;
-        if (!ramp) continue;
-        for (int w = 0; w < W; ++w) to[w] -= ramp[i * W + w] * inverse_re;
-        for (int w = 0; w < W; ++w) to[W + w] -= ramp[i * W + w] * inverse_im;
-    }
-    forward<W>(lu, values, x);
+    for (std::size_t i = 0; i < N; ++i)
+        for (std::size_t part = 0; part < 2; ++part)
+            for (std::size_t j = 0; j < kShifts; ++j) {
+                double* to = x + (i * 2 + part) * kLanes + j * kWidth;
+                const double one = part == 0 ? 1.0 : 0.0, share = inverse[part * kShifts + j];
+                if (ramp)
+                    for (std::size_t w = 0; w < kWidth; ++w) to[w] = -one * F[i * kWidth + w] - share * ramp[i * kWidth + w];
+                else
+                    for (std::size_t w = 0; w < kWidth; ++w) to[w] = -one * F[i * kWidth + w];
+            }
+    forward<kLanes>(lu, values, x);
 }
-// Back substitution, and what the solution y adds to three sums: each 2 Re(weight y), weights [3][2].
+// Back substitution, and three sums of the solutions y over the shifts, each of 2 Re(weight y); weights [3][2][kShifts]. Two
+// are kept; of all the largest magnitude is told, and a sum that is not finite where any is not.
+struct Largest {
+    double kept = 0, other = 0, sum = 0;
+};
 THERMO_CLONES inline void backward_chunk(const BorderedLU& lu, const double* values, double* x, const double* weight, double* first,
-                                         double* second, double* third) {
-    constexpr int W = kWidth;
-    backward<W>(lu, values, x);
+                                         double* second, Largest& largest) {
+    backward<kLanes>(lu, values, x);
     const auto N = static_cast<std::size_t>(lu.n_local() + lu.n_border());
+    double kept[kWidth], other[kWidth], total[kWidth];
+    for (std::size_t w = 0; w < kWidth; ++w) kept[w] = largest.kept, other[w] = largest.other, total[w] = 0;
     for (std::size_t i = 0; i < N; ++i) {
-        const double* y = x + i * 2 * W;
-        double *a = first + i * W, *b = second + i * W, *c = third + i * W;
-        for (int w = 0; w < W; ++w) a[w] += weight[0] * y[w] - weight[1] * y[W + w];
-        for (int w = 0; w < W; ++w) b[w] += weight[2] * y[w] - weight[3] * y[W + w];
-        for (int w = 0; w < W; ++w) c[w] += weight[4] * y[w] - weight[5] * y[W + w];
-    }
-}
-// The largest |x| and the sum of them, which is not finite where any is not.
-THERMO_CLONES inline double largest(const double* x, std::size_t rows, double& sum) {
-    double most[kWidth] = {}, total[kWidth] = {};
-    for (std::size_t i = 0; i < rows; ++i)
-        for (int w = 0; w < kWidth; ++w) {
-            const double size = std::fabs(x[i * kWidth + static_cast<std::size_t>(w)]);
-            most[w] = size > most[w] ? size : most[w];
-            total[w] += size;
+        double sums[3][kWidth] = {};
+        for (std::size_t j = 0; j < kShifts; ++j) {
+            const double *re = x + i * 2 * kLanes + j * kWidth, *im = re + kLanes;
+            for (std::size_t s = 0; s < 3; ++s)
+                for (std::size_t w = 0; w < kWidth; ++w)
+                    sums[s][w] += weight[(s * 2) * kShifts + j] * re[w] - weight[(s * 2 + 1) * kShifts + j] * im[w];
         }
-    for (double t : total) sum += t;
-    return *std::max_element(most, most + kWidth);
+        for (std::size_t w = 0; w < kWidth; ++w) {
+            first[i * kWidth + w] = sums[0][w], second[i * kWidth + w] = sums[1][w];
+            const double a = std::fabs(sums[0][w]), b = std::fabs(sums[1][w]), c = std::fabs(sums[2][w]);
+            kept[w] = a > kept[w] ? a : kept[w];
+            kept[w] = b > kept[w] ? b : kept[w];
+            other[w] = c > other[w] ? c : other[w];
+            total[w] += a + b + c;
+        }
+    }
+    for (std::size_t w = 0; w < kWidth; ++w) {
+        largest.kept = std::max(largest.kept, kept[w]), largest.other = std::max(largest.other, other[w]);
+        largest.sum += total[w];
+    }
 }
 
 }  // namespace thermo::shifted

@@ -23,7 +23,7 @@ class BorderedLU {
     // (n..n+n_border-1); the pattern is made symmetric. Nodes that are `late` are eliminated after the others, so that what
     // moves their rows alone leaves the factors of the others.
     BorderedLU(int n_local, int n_border, const std::vector<std::pair<int, int>>& pattern, const std::vector<char>& late = {})
-        : n(n_local), nb(n_border) {
+        : n(n_local), nb(n_border), n_late(static_cast<int>(std::count(late.begin(), late.end(), 1))) {
         order_nodes(pattern, late);
     }
 
@@ -101,6 +101,7 @@ class BorderedLU {
     std::size_t border_diagonal(int b) const { return diagonal[static_cast<std::size_t>(n + b)]; }
     int n_local() const { return n; }
     int n_border() const { return nb; }
+    int first_late() const { return n - n_late; }  // position
     // The pattern of L + U by position: columns[start[i]..start[i + 1]) of row i rise, below[i] is where those of L end.
     const std::vector<std::size_t>& row_starts() const { return start; }
     const std::vector<std::size_t>& row_diagonals() const { return diagonal; }
@@ -108,7 +109,7 @@ class BorderedLU {
     const std::vector<int>& row_columns() const { return columns; }
 
   private:
-    int n, nb;
+    int n, nb, n_late;
     std::vector<int> place;  // node -> position; the border stays last, in its order
     std::vector<std::size_t> start, diagonal, below;
     std::vector<int> columns;
