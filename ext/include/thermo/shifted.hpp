@@ -19,6 +19,7 @@ THERMO_INLINE void factor(const BorderedLU& lu, double* values, double* work, in
     const auto &start = lu.row_starts(), &diagonal = lu.row_diagonals(), &below = lu.lower_ends();
     const auto& columns = lu.row_columns();
     constexpr std::size_t Z = 2 * W;
+    constexpr int B = std::min(W, kWidth);
     const int n = lu.n_local(), N = n + lu.n_border();
     for (int row = from; row < N; ++row) {
         const auto i = static_cast<std::size_t>(row);
@@ -26,19 +27,19 @@ THERMO_INLINE void factor(const BorderedLU& lu, double* values, double* work, in
             std::copy_n(values + p * Z, Z, work + static_cast<std::size_t>(columns[p]) * Z);
         for (std::size_t p = start[i]; p < below[i]; ++p) {
             const auto k = static_cast<std::size_t>(columns[p]);
-            double* x = work + k * Z;
             const double* pivot = values + diagonal[k] * Z;  // holds the inverse
-            double re[W], im[W];
-            for (int w = 0; w < W; ++w) {
-                re[w] = x[w] * pivot[w] - x[W + w] * pivot[W + w];
-                im[w] = x[w] * pivot[W + w] + x[W + w] * pivot[w];
-            }
-            for (int w = 0; w < W; ++w) x[w] = re[w], x[W + w] = im[w];
-            for (std::size_t q = diagonal[k] + 1; q < start[k + 1]; ++q) {
-                double* __restrict to = work + static_cast<std::size_t>(columns[q]) * Z;
-                const double* __restrict u = values + q * Z;
-                for (int w = 0; w < W; ++w) to[w] -= re[w] * u[w] - im[w] * u[W + w];
-                for (int w = 0; w < W; ++w) to[W + w] -= re[w] * u[W + w] + im[w] * u[w];
+            for (int j = 0; j < W; j += B) {
+                double* x = work + k * Z + j;
+                const auto l = *pack<B>(x), m = *pack<B>(x + W), re_pivot = *pack<B>(pivot + j), im_pivot = *pack<B>(pivot + W + j);
+                const auto re = l * re_pivot - m * im_pivot, im = l * im_pivot + m * re_pivot;
+                *pack<B>(x) = re, *pack<B>(x + W) = im;
+                for (std::size_t q = diagonal[k] + 1; q < start[k + 1]; ++q) {
+                    double* to = work + static_cast<std::size_t>(columns[q]) * Z + j;
+                    const double* u = values + q * Z + j;
+                    const auto v = *pack<B>(u), w = *pack<B>(u + W);
+                    *pack<B>(to) -= re * v - im * w;
+                    *pack<B>(to + W) -= re * w + im * v;
+                }
             }
         }
         for (std::size_t p = start[i]; p < start[i + 1]; ++p)
@@ -52,18 +53,21 @@ THERMO_INLINE void factor(const BorderedLU& lu, double* values, double* work, in
     }
 }
 
-// own -= sum of values[from..to) times x at their columns
+// own -= sum of values[from..to) times x at their columns; a vector at a time, so that its sums stay in registers.
 template <int W>
 THERMO_INLINE void subtract(const double* values, const int* columns, std::size_t from, std::size_t to, const double* x, double* own) {
     constexpr std::size_t Z = 2 * W;
-    double re[W], im[W];
-    for (int w = 0; w < W; ++w) re[w] = own[w], im[w] = own[W + w];
-    for (std::size_t p = from; p < to; ++p) {
-        const double *v = values + p * Z, *u = x + static_cast<std::size_t>(columns[p]) * Z;
-        for (int w = 0; w < W; ++w) re[w] -= v[w] * u[w] - v[W + w] * u[W + w];
-        for (int w = 0; w < W; ++w) im[w] -= v[w] * u[W + w] + v[W + w] * u[w];
+    constexpr int B = std::min(W, kWidth);
+    for (int j = 0; j < W; j += B) {
+        auto re = *pack<B>(own + j), im = *pack<B>(own + W + j);
+        for (std::size_t p = from; p < to; ++p) {
+            const double *at = values + p * Z + j, *of = x + static_cast<std::size_t>(columns[p]) * Z + j;
+            const auto v = *pack<B>(at), w = *pack<B>(at + W), t = *pack<B>(of), u = *pack<B>(of + W);
+            re -= v * t - w * u;
+            im -= v * u + w * t;
+        }
+        *pack<B>(own + j) = re, *pack<B>(own + W + j) = im;
     }
-    for (int w = 0; w < W; ++w) own[w] = re[w], own[W + w] = im[w];
 }
 template <int W>
 THERMO_INLINE void forward(const BorderedLU& lu, const double* values, double* x) {
@@ -74,15 +78,16 @@ THERMO_INLINE void forward(const BorderedLU& lu, const double* values, double* x
 // The border's values are in x[n..] already.
 template <int W>
 THERMO_INLINE void backward(const BorderedLU& lu, const double* values, double* x) {
+    constexpr int B = std::min(W, kWidth);
     const std::size_t *start = lu.row_starts().data(), *diagonal = lu.row_diagonals().data();
     for (auto i = static_cast<std::size_t>(lu.n_local()); i-- > 0;) {
         double* own = x + i * 2 * W;
         subtract<W>(values, lu.row_columns().data(), diagonal[i] + 1, start[i + 1], x, own);
         const double* pivot = values + diagonal[i] * 2 * W;
-        for (int w = 0; w < W; ++w) {
-            const double re = own[w] * pivot[w] - own[W + w] * pivot[W + w];
-            own[W + w] = own[w] * pivot[W + w] + own[W + w] * pivot[w];
-            own[w] = re;
+        for (int j = 0; j < W; j += B) {
+            const auto re = *pack<B>(own + j), im = *pack<B>(own + W + j), v = *pack<B>(pivot + j), w = *pack<B>(pivot + W + j);
+            *pack<B>(own + j) = re * v - im * w;
+            *pack<B>(own + W + j) = re * w + im * v;
         }
     }
 }
@@ -118,28 +123,25 @@ THERMO_CLONES inline void backward_chunk(const BorderedLU& lu, const double* val
                                          double* second, Largest& largest) {
     backward<kLanes>(lu, values, x);
     const auto N = static_cast<std::size_t>(lu.n_local() + lu.n_border());
-    double kept[kWidth], other[kWidth], total[kWidth];
-    for (std::size_t w = 0; w < kWidth; ++w) kept[w] = largest.kept, other[w] = largest.other, total[w] = 0;
+    auto kept = 0.0 * *pack<kWidth>(values), other = kept, total = kept;
     for (std::size_t i = 0; i < N; ++i) {
-        double sums[3][kWidth] = {};
+        auto one = 0.0 * *pack<kWidth>(values), two = one, three = one;
         for (std::size_t j = 0; j < kShifts; ++j) {
-            const double *re = x + i * 2 * kLanes + j * kWidth, *im = re + kLanes;
-            for (std::size_t s = 0; s < 3; ++s)
-                for (std::size_t w = 0; w < kWidth; ++w)
-                    sums[s][w] += weight[(s * 2) * kShifts + j] * re[w] - weight[(s * 2 + 1) * kShifts + j] * im[w];
+            const double *y = x + i * 2 * kLanes + j * kWidth, *by = weight + j;
+            const auto re = *pack<kWidth>(y), im = *pack<kWidth>(y + kLanes);
+            one += by[0] * re - by[kShifts] * im;
+            two += by[2 * kShifts] * re - by[3 * kShifts] * im;
+            three += by[4 * kShifts] * re - by[5 * kShifts] * im;
         }
-        for (std::size_t w = 0; w < kWidth; ++w) {
-            first[i * kWidth + w] = sums[0][w], second[i * kWidth + w] = sums[1][w];
-            const double a = std::fabs(sums[0][w]), b = std::fabs(sums[1][w]), c = std::fabs(sums[2][w]);
-            kept[w] = a > kept[w] ? a : kept[w];
-            kept[w] = b > kept[w] ? b : kept[w];
-            other[w] = c > other[w] ? c : other[w];
-            total[w] += a + b + c;
-        }
+        *pack<kWidth>(first + i * kWidth) = one, *pack<kWidth>(second + i * kWidth) = two;
+        keep_largest(kept, total, one);
+        keep_largest(kept, total, two);
+        keep_largest(other, total, three);
     }
     for (std::size_t w = 0; w < kWidth; ++w) {
-        largest.kept = std::max(largest.kept, kept[w]), largest.other = std::max(largest.other, other[w]);
-        largest.sum += total[w];
+        largest.kept = std::max(largest.kept, reinterpret_cast<const double*>(&kept)[w]);
+        largest.other = std::max(largest.other, reinterpret_cast<const double*>(&other)[w]);
+        largest.sum += reinterpret_cast<const double*>(&total)[w];
     }
 }
 
