@@ -185,6 +185,33 @@ def test_a_valve_moves_and_its_rows_alone_are_factored_again():
     assert networks.residual(runs[0].solution) <= 1e-9
 
 
+@pytest.mark.parametrize("n_server", [2, 9, 19])
+def test_one_server_stands_for_all_that_are_alike(n_server):
+    """Servers that are alike are stepped once: the bits of stepping each. A spare lump that nothing warms tells them apart."""
+    def run(spare):
+        network = Network(np.arange(41.0))
+        g = network.group(n_server)
+        tank, w = network.shared("tank", 400.0 * n_server), g.coefficient(60.0)
+        die, exchanger = g.node("die", 20.0), g.node("exchanger", 900.0)
+        g.conductance(die, tank, 30.0)
+        g.source(die, g.series(np.random.default_rng(1).uniform(100, 600, network.time.size)))
+        g.stream(tank, exchanger, w)
+        g.stream(exchanger, tank, w)
+        opening = g.control_signal(Control(kind=0, period=2.0, nodes=(exchanger,), target=(4.0,), gain=0.01, integral_gain=0.002))
+        g.conductance(exchanger, g.boundary(g.series(0.0)), g.coefficient(100.0, opening))
+        g.conductance(g.node("spare", spare), g.boundary(g.series(0.0)), 1.0)
+        g.record(die), g.record(exchanger), g.record_signal(opening)
+        return networks.run(network, solver="rational", control=0.5)
+
+    one, each = run(5.0), run(5.0 + np.arange(n_server))
+    for name in ("nodes", "signals"):
+        np.testing.assert_array_equal(getattr(one.solution, name)[0], getattr(each.solution, name)[0])
+    np.testing.assert_array_equal(one.shared, each.shared)
+    np.testing.assert_array_equal(one.engine.temperature(0), each.engine.temperature(0))
+    np.testing.assert_array_equal(one.engine.integral(0), each.engine.integral(0))
+    assert networks.residual(one.solution) <= 1e-9
+
+
 def leaking(time, power, *, resistance=0.06, shutdown=np.inf, limit=85.0):
     """Chips that leak a third of their power at 60 K, on plates that share a tank of coolant; clocks fall at `limit`."""
     network = Network(time)

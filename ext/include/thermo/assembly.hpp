@@ -20,8 +20,10 @@ struct StepCount {
 
 class Assembly {
   public:
-    Assembly(const std::vector<Group>& groups, const Border& border) : border_(border) {
+    // `repeats`: how many servers alike each one of a group stands for.
+    Assembly(const std::vector<Group>& groups, const Border& border, const std::vector<int>& repeats = {}) : border_(border) {
         for (const auto& g : groups) parts.emplace_back(g, border.n_node);
+        for (std::size_t p = 0; p < repeats.size(); ++p) parts[p].repeats = repeats[p];
         for (const auto& g : groups)
             for (const auto& c : g.chips) leaky |= c.leakage > 0;
         for (const auto& g : groups)
@@ -34,7 +36,7 @@ class Assembly {
     struct Part {
         const Group& g;
         BorderedLU lu;
-        int chunks, rows;
+        int chunks, rows, repeats = 1;
         std::size_t lanes;                 // padded servers
         std::vector<double> signal;        // [signal][lanes]
         std::vector<double> coefficient, assembled;  // [coefficient][lanes], as they stand and as they stand in K
@@ -118,6 +120,11 @@ class Assembly {
         }
         double first(const Controller& k, int v) const { return T[at(v, lu.position(k.nodes[0]))]; }
         int here(int chunk) const { return std::min(kWidth, g.n_server - chunk * kWidth); }  // lanes that are servers
+        // sum += the value of each server of a chunk, one after the other: the same bits whether servers alike stand for themselves.
+        void add_servers(const double* values, int chunk, double& sum) const {
+            for (int w = 0; w < here(chunk); ++w)
+                for (int r = 0; r < repeats; ++r) sum += values[w];
+        }
 
         // Nodes whose rows a controller moves, where they are few: a valve moves one, fans move all the air.
         static std::vector<char> late(const Group& g) {
@@ -275,8 +282,7 @@ class Assembly {
                             A[f.entry * W + w] -= f.fraction * part.slope[static_cast<std::size_t>(f.chip) * part.lanes + static_cast<std::size_t>(c) * W + w];
                 part.lu.factor(A, part.work.data());
                 for (const auto& e : part.lu.border_entries())
-                    for (int w = 0; w < part.here(c); ++w)
-                        dense[static_cast<std::size_t>(e.row * nb + e.column)] += A[e.at * W + static_cast<std::size_t>(w)];
+                    part.add_servers(A + e.at * W, c, dense[static_cast<std::size_t>(e.row * nb + e.column)]);
             }
         }
         dense_factor(dense.data(), nb);
@@ -292,7 +298,7 @@ class Assembly {
                 double* v = x[p].data() + static_cast<std::size_t>(c) * part.rows * W;
                 part.lu.forward(part.A[slot_].data() + static_cast<std::size_t>(c) * part.lu.entries() * W, v);
                 for (int b = 0; b < nb; ++b)
-                    for (int w = 0; w < part.here(c); ++w) zb[b] += v[static_cast<std::size_t>(part.g.n_node + b) * W + w];
+                    part.add_servers(v + static_cast<std::size_t>(part.g.n_node + b) * W, c, zb[static_cast<std::size_t>(b)]);
             }
         }
         dense_solve(schur[slot_].data(), nb, zb.data());
@@ -537,17 +543,22 @@ class Assembly {
     void write(std::vector<Record>& records, double* record_border, int k, const std::vector<std::vector<double>>& start) const {
         for (std::size_t p = 0; p < parts.size(); ++p) {
             const Part& part = parts[p];
-            const std::size_t S = static_cast<std::size_t>(part.g.n_server), slots = part.g.record_nodes.size();
-            for (int v = 0; v < part.g.n_server; ++v) {
-                const std::size_t at = static_cast<std::size_t>(k) * S + static_cast<std::size_t>(v);
-                for (std::size_t s = 0; s < slots; ++s)
-                    records[p].nodes[at * slots + s] = part.T[part.at(v, part.lu.position(part.g.record_nodes[s]))];
-                double stored = 0;
+            const std::size_t slots = part.g.record_nodes.size(), S = static_cast<std::size_t>(part.g.n_server),
+                              all = S * static_cast<std::size_t>(part.repeats);
+            double* nodes = records[p].nodes + static_cast<std::size_t>(k) * all * slots;
+            double* stored = records[p].stored + static_cast<std::size_t>(k) * all;
+            for (std::size_t v = 0; v < S; ++v) {
+                const int server = static_cast<int>(v);
+                for (std::size_t s = 0; s < slots; ++s) nodes[v * slots + s] = part.T[part.at(server, part.lu.position(part.g.record_nodes[s]))];
+                stored[v] = 0;
                 for (int i = 0; i < part.g.n_node; ++i) {
-                    const std::size_t e = part.at(v, i);
-                    stored += part.capacity[e] * (part.T[e] - start[p][e]);
+                    const std::size_t e = part.at(server, i);
+                    stored[v] += part.capacity[e] * (part.T[e] - start[p][e]);
                 }
-                records[p].stored[at] = stored;
+            }
+            for (std::size_t v = S; v < all; ++v) {
+                std::copy_n(nodes + (v % S) * slots, slots, nodes + v * slots);
+                stored[v] = stored[v % S];
             }
         }
         for (std::size_t s = 0; s < border_.record_nodes.size(); ++s)
@@ -649,9 +660,8 @@ class Assembly {
         for (int b = 0; b < border_.n_node; ++b) {
             double own = 0;
             for (auto& part : parts)
-                for (int v = 0; v < part.g.n_server; ++v)
-                    own += part.K[(static_cast<std::size_t>(v / kWidth) * part.lu.entries() + part.lu.border_diagonal(b)) * kWidth +
-                                  static_cast<std::size_t>(v % kWidth)];
+                for (int c = 0; c < part.chunks; ++c)
+                    part.add_servers(part.K.data() + (static_cast<std::size_t>(c) * part.lu.entries() + part.lu.border_diagonal(b)) * kWidth, c, own);
             if (border_.capacity[b] > 0) stiffest_ = std::max(stiffest_, own / border_.capacity[b]);
         }
         return stiffest_;

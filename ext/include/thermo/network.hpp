@@ -112,6 +112,18 @@ struct Group {
     int n_signal() const { return static_cast<int>(signals.size()); }
     int n_coefficient() const { return static_cast<int>(coefficients.size()); }
 
+    // The group with its first server alone.
+    Group first_server() const {
+        Group one = *this;
+        auto first = [this](auto& rows) {
+            const auto S = static_cast<std::size_t>(n_server);
+            for (std::size_t i = 0; i < rows.size() / S; ++i) rows[i] = rows[i * S];
+            rows.resize(rows.size() / S);
+        };
+        first(one.capacity), first(one.series), first(one.scale);
+        one.n_server = 1;
+        return one;
+    }
     // Whether a signal moves any coefficient, directly or through another signal.
     std::vector<char> moves_coefficients() const {
         std::vector<char> moves(signals.size(), 0);

@@ -235,9 +235,10 @@ class Rational {
     void close_accounts(std::vector<Record>& records, int k, bool last, double span) {
         for (std::size_t p = 0; p < P; ++p) {
             const Assembly::Part& part = a.parts[p];
-            const std::size_t S = static_cast<std::size_t>(part.g.n_server), n_mean = part.g.record_signals.size();
-            for (std::size_t v = 0; v < S; ++v) {
-                const std::size_t at = static_cast<std::size_t>(k) * S + v;
+            const std::size_t S = static_cast<std::size_t>(part.g.n_server), all = S * static_cast<std::size_t>(part.repeats),
+                              n_mean = part.g.record_signals.size();
+            for (std::size_t each = 0; each < all; ++each) {
+                const std::size_t at = static_cast<std::size_t>(k) * all + each, v = each % S;
                 for (std::size_t s = 0; s < n_mean; ++s)
                     records[p].signals[at * n_mean + s] =
                         last ? left[p][static_cast<std::size_t>(part.g.record_signals[s]) * part.lanes + v] : mean[p][v * n_mean + s] / span;
@@ -364,14 +365,13 @@ class Rational {
             const auto& entries = part.lu.border_entries();
             for (int c = 0; c < part.chunks; ++c)
                 for (std::size_t e = 0; e < entries.size(); ++e)
-                    add_servers(f.values[p].data() + of_chunk(p, c) + entries[e].at * Z, part.here(c), f.border.data() + border_at[p][e] * 2 * Q);
+                    add_servers(part, c, f.values[p].data() + of_chunk(p, c) + entries[e].at * Z, f.border.data() + border_at[p][e] * 2 * Q);
         }
         shifted::factor<kPoles>(border_lu, f.border.data(), border_work.data(), 0);
     }
-    // sum[2][pole] += from[2][pole][W] over the servers that there are, one after the other.
-    static void add_servers(const double* from, int here, double* sum) {
-        for (std::size_t i = 0; i < 2 * Q; ++i)
-            for (int w = 0; w < here; ++w) sum[i] += from[i * W + static_cast<std::size_t>(w)];
+    // sum[2][pole] += from[2][pole][W] over the servers of a chunk.
+    static void add_servers(const Assembly::Part& part, int chunk, const double* from, double* sum) {
+        for (std::size_t i = 0; i < 2 * Q; ++i) part.add_servers(from + i * W, chunk, sum[i]);
     }
     // What a watt of all chips of a server at once does to their own temperatures, a little more than a watt of each one's own;
     // with what a controller moves and all servers share held still, so that it need not follow a valve.
@@ -422,7 +422,7 @@ class Rational {
                 shifted::forward_chunk(part.lu, f.values[p].data() + of_chunk(p, c), F[p].data() + o * W,
                                        ramps ? ramp[p].data() + o * W : nullptr, inverse, x);
                 for (int b = 0; b < static_cast<int>(nb); ++b)
-                    add_servers(x + static_cast<std::size_t>(part.g.n_node + b) * Z, part.here(c), of_border(b));
+                    add_servers(part, c, x + static_cast<std::size_t>(part.g.n_node + b) * Z, of_border(b));
             }
         }
         shifted::forward<kPoles>(border_lu, f.border.data(), border_x.data());
