@@ -1,8 +1,10 @@
 """A liquid-cooled rack as a whole: GB200 NVL72, 72 GPUs in 18 trays, with the supply given and behind its coolant distribution unit.
 
 Behind the unit all trays share supply line, return line and exchanger, whose valve ticks every 2 s. Each tray has a load of its
-own, in steps like training's, so that none stands for another. 'watts' answers nothing, 'utilisation' leaks with temperature.
+own, in steps like training's, so that none stands for another, or all have the same. 'watts' answers nothing, 'utilisation' leaks
+with temperature.
 """
+import itertools
 import time
 import warnings
 
@@ -18,15 +20,20 @@ SEED = 20250901
 TOLERANCE = 0.01  # K, of every run
 
 
-def build(supply, run, silicon="watts", samples=None):
-    """``(network, engine)`` in its steady state, junctions of all 72 GPUs and all that a Dataset holds recorded."""
+def build(supply, run, silicon="watts", samples=None, alike=False):
+    """``(network, engine)`` in its steady state, junctions of all 72 GPUs and all that a Dataset holds recorded. `alike`: all
+    trays under the load of the first.
+    """
     n, step = RUNS[run]
     rack, n = thermo.Rack.from_library("gb200-nvl72"), samples or n
     trays = sum(slot.count for slot in rack.slots)
     t, draw = step * np.arange(n), np.random.default_rng(SEED)
     use = 0.6 + 0.35 * np.sign(np.sin(2 * np.pi * t / 40.0))[:, None] + 0.05 * draw.uniform(-1, 1, (n, trays))
+    if alike:
+        use = use[:, :1]
     values, unit = (200.0 + 1000.0 * use, "W") if silicon == "watts" else (use, "1")
-    load = xr.DataArray(values, dims=("time", "server"), coords={"time": t}, attrs={"units": unit})
+    load = xr.DataArray(values[:, 0] if alike else values, dims=("time",) if alike else ("time", "server"), coords={"time": t},
+                        attrs={"units": unit})
     scenario = simulate.checked(rack, load, cooling=SUPPLY[supply])
     network = simulate.assemble(scenario, simulate.device_power(scenario)).network
     engine = network.build()
@@ -141,17 +148,17 @@ def apart(network, implementation):
 def main():
     """One table from one run: ``python -m benchmarks.liquid``. Ratios count; times are this machine's, now."""
     warnings.simplefilter("ignore")
-    print("NVL72, 72 GPUs, each tray its own load, all recorded, one thread")
-    print(f"{'':<14}{'supply':<8}{'load':<13}{'stepper':<12}{'seconds':>9}{'steps':>9}{'node-steps/s':>14}{'residual':>10}")
+    print("NVL72, 72 GPUs, all recorded, one thread")
+    print(f"{'':<14}{'supply':<8}{'load':<13}{'trays':<8}{'stepper':<12}{'seconds':>9}{'steps':>9}{'node-steps/s':>14}{'residual':>10}")
     for name in RUNS:
         for supply in SUPPLY:
-            for silicon in ("watts", "utilisation"):
-                network, engine = build(supply, name, silicon)
+            for silicon, alike in itertools.product(("watts", "utilisation"), (False, True)):
+                network, engine = build(supply, name, silicon, alike=alike)
                 begin = time.perf_counter()
                 s = run(network, engine)
                 seconds = time.perf_counter() - begin
                 done = nodes(network) * (network.time.size - 1)
-                print(f"{name:<14}{supply:<8}{silicon:<13}{s.solver:<12}{seconds:>9.3f}{s.statistics.get('steps', network.time.size - 1):>9}"
+                print(f"{name:<14}{supply:<8}{silicon:<13}{'same' if alike else 'own':<8}{s.solver:<12}{seconds:>9.3f}{s.statistics.get('steps', network.time.size - 1):>9}"
                       f"{done / seconds:>14.2e}{residual(s):>10.0e}")
     print(f"\n{SideBySide.SAMPLES - 1} s at 1 s behind the unit, watts")
     network, _ = build("cdu", "1 h at 1 s", samples=SideBySide.SAMPLES)
