@@ -87,7 +87,7 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
     for (const auto& item : controllers) {
         if (!py::isinstance<py::dict>(item)) throw py::type_error("a controller is a dict");
         const auto t = py::reinterpret_borrow<py::dict>(item);
-        for (const char* key : {"kind", "period", "gain", "integral_gain", "low", "high", "quantum", "deadband", "nodes", "target", "curve",
+        for (const char* key : {"kind", "period", "gain", "integral_gain", "low", "high", "quantum", "deadband", "nodes", "target", "relative", "curve",
                                 "step", "slowdown", "slowed", "shutdown"})
             if (!t.contains(key)) throw py::value_error(std::string("a controller has no ") + key);
         thermo::Controller control;
@@ -102,6 +102,7 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
             control.deadband = t["deadband"].cast<double>();
             control.nodes = t["nodes"].cast<std::vector<int>>();
             control.target = t["target"].cast<std::vector<double>>();
+            control.relative = t["relative"].cast<int>();
             control.curve = law(t["curve"]);
             control.step = t["step"].cast<double>();
             control.slowdown = t["slowdown"].cast<double>();

@@ -116,7 +116,7 @@ class Assembly {
             double most = -1e300;
             for (std::size_t i = 0; i < k.nodes.size(); ++i)
                 most = std::max(most, of[at(v, lu.position(k.nodes[i]))] - k.target[i]);
-            return most;
+            return k.relative < 0 ? most : most - of[at(v, lu.position(k.relative))];
         }
         double first(const Controller& k, int v) const { return T[at(v, lu.position(k.nodes[0]))]; }
         int here(int chunk) const { return std::min(kWidth, g.n_server - chunk * kWidth); }  // lanes that are servers

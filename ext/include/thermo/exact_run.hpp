@@ -303,7 +303,7 @@ class Propagator::Lanes {
         double most = -1e300;
         for (std::size_t i = 0; i < law.nodes.size(); ++i)
             most = std::max(most, T[static_cast<std::size_t>(law.nodes[i]) * W + w] - law.target[i]);
-        return most;
+        return law.relative < 0 ? most : most - T[static_cast<std::size_t>(law.relative) * W + w];
     }
 
     // Inputs at both ends of a step of h, and the numbers for it.

@@ -71,6 +71,7 @@ struct Controller {
     double period = 5, gain = 0, integral_gain = 0, low = 0, high = 1, quantum = 0, deadband = 0;
     std::vector<int> nodes;
     std::vector<double> target;  // one for each node, as rise above the reference
+    int relative = -1;           // node from which the temperature of all is counted instead, < 0: none. Not of firmware
     Law curve;                   // output against the largest (T - target), kind 1
     // Kind 2. The clock falls by `step` while any node is above its target, and rises when all are `deadband` below. The first
     // node is the junction: from `slowdown` on the clock is at most `slowed`, until it is `deadband` below; at `shutdown` it
@@ -287,6 +288,8 @@ struct Group {
                 if (!std::isfinite(target)) fail("a controller has a target that is not finite");
             for (int n : c.nodes)
                 if (n < 0 || n >= n_node) fail("a controller watches a node that does not exist");
+            if (c.relative >= n_node || (c.relative >= 0 && c.kind == Controller::kFirmware))
+                fail("a controller counts from a node that does not exist, or is firmware");
         }
         for (const auto& c : chips) {
             if (c.node < 0 || c.node >= n_node) fail("a chip's junction does not exist");
