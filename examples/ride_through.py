@@ -2,8 +2,8 @@
 
 The UPS carries servers and their fans; the room's air handlers and the chiller stop. At full load the air that servers
 breathe passes 35 degC after 42 s, and after 140 s the first GPU is at its operating limit: firmware then holds it there by its
-clock, down to a tenth. That buys time. The first device shuts down after 440 s, and it is a drive, which has no clock to
-lower; the battery, less loaded by then, would have lasted 634 s. The cooling, not the battery, is what this rack cannot do
+clock, down to a tenth. That buys time. The first device shuts down after 441 s, and it is a drive, which has no clock to
+lower; the battery, less loaded by then, would have lasted 643 s. The cooling, not the battery, is what this rack cannot do
 without: also with power back within seconds, for the chiller is taken to need 240 s to give cold air again.
 
 The order is the same at every load. Up to 40 % it is a CPU that throttles first, above that a GPU. Network cards and drives have no firmware here and cannot throttle; when they pass their limit is in `above_limit_after`.

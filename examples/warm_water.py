@@ -40,8 +40,9 @@ def at_rest(supply: float, per_kW: float):
     """The tray at full load with that flow, in L/min/kW, of coolant of that temperature."""
     rack, server, kW = tray()
     here = rack.replace(slots=(rack.slots[0].replace(server=server.replace(coolant_flow=per_kW * kW * LPM)),))
-    design = thermo.library.load("cooling", "cold-plate").replace(supply_temperature=supply)
-    with warnings.catch_warnings():  # the search for a flow goes where devices are slowed down, and where pumps would not reach
+    design = thermo.library.load("cooling", "cold-plate")
+    design = design.replace(supply_temperature=supply, pump=design.pump.replace(head=2e6))  # whatever the flow takes, it is there
+    with warnings.catch_warnings():  # the search for a flow goes where devices are slowed down
         warnings.simplefilter("ignore", thermo.errors.ValidityWarning)
         return thermo.simulate_rack(here, 1.0, cooling=design, power="ideal").isel(time=-1)
 

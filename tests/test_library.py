@@ -114,8 +114,12 @@ def test_servers_add_up(name):
 
 @pytest.mark.parametrize("name", [n for n in library.names("servers") if library.server(n).branches])
 def test_liquid_servers_add_up(name):
-    """Coolant for what is on plates: 0.9 to 1.6 L/min for each kW, branches that warm alike; air for the rest, where there is any."""
+    """Coolant for what is on plates: 0.9 to 1.6 L/min for each kW, branches that warm alike; air for the rest, where there is any.
+
+    A CS-3 is told to take 4 L/min for each kW of the system. A tray of TPU v4 carries its host, which is in air altogether."""
     s = library.server(name)
+    least_flow, most_flow = {"cs-3": (4.0, 5.0)}.get(name, (0.9, 1.6))
+    most_in_air = {"tpu-v4-tray": 0.5}.get(name, 0.3)
     on_plates: dict[str, float] = dict.fromkeys((b.name for b in s.branches), 0.0)
     in_air = 0.0
     for i, (_, m, k) in enumerate(s.devices):
@@ -125,7 +129,7 @@ def test_liquid_servers_add_up(name):
         else:
             on_plates[m.lanes[k]] += watts
     total = sum(on_plates.values())
-    assert 0.9 < s.coolant_flow * 6e4 / (total / 1e3) < 1.6
+    assert least_flow < s.coolant_flow * 6e4 / (total / 1e3) < most_flow
     shares = {b.name: b.flow_share for b in s.branches}
     rises = [on_plates[b] / shares[b] for b in shares]
     assert max(rises) / min(rises) < 1.8
@@ -133,7 +137,7 @@ def test_liquid_servers_add_up(name):
     if s.fans is None:
         assert in_air == 0
         return
-    assert 0.05 < (in_air + loss) / (total + in_air + loss) < 0.3, "what liquid racks leave in air"
+    assert 0.05 < (in_air + loss) / (total + in_air + loss) < most_in_air, "what liquid racks leave in air"
     assert 8 < (in_air + loss) / (1.184 * 1006.5 * s.fans.system_flow) < 22, "air rise in K"
     for m in s.mounts:
         if m.follows:

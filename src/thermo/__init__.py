@@ -23,6 +23,7 @@ if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "eos_mix.py")):
 if TYPE_CHECKING:  # what type checkers and editors see
     from thermo import (
         cooling,
+        design,
         errors,
         events,
         fluids,
@@ -44,16 +45,16 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.fluids import Fluid
     from thermo.power import PowerChain
     from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
-    from thermo.resilience import ride_through
+    from thermo.resilience import ride_through, time_to_limits
     from thermo.simulate import simulate_rack
 else:
-    _MODULES = ("cooling", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power", "scenario",
-                "store", "summary", "traces", "workload")
+    _MODULES = ("cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
+                "scenario", "store", "summary", "traces", "workload")
     _NAMES = {
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
         "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
         "Server": "rack", "Slot": "rack", "rerun": "again",
-        "ride_through": "resilience", "simulate_rack": "simulate",
+        "ride_through": "resilience", "simulate_rack": "simulate", "time_to_limits": "resilience",
     }
 
     def __getattr__(name: str) -> _Any:
@@ -74,6 +75,6 @@ else:
 
 __all__ = [
     "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "cooling", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
-    "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "traces", "workload",
+    "Slot", "calibrate", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
+    "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "time_to_limits", "traces", "workload",
 ]

@@ -21,6 +21,14 @@ UNITS: dict[str, str] = {
     "density_series": "kg/m3", "heat_capacity_series": "J/(kg K)", "conductivity_series": "W/(m K)",
     "log_viscosity_series": "1", "density_error": "1", "heat_capacity_error": "1", "conductivity_error": "1",
     "viscosity_error": "1",
+    "molar_mass": "kg/mol", "critical_pressure": "Pa", "log_pressure_series": "1", "liquid_density_series": "kg/m3",
+    "log_vapour_density_series": "1", "latent_heat_series": "J/kg", "liquid_heat_capacity_series": "J/(kg K)",
+    "liquid_conductivity_series": "W/(m K)", "log_liquid_viscosity_series": "1", "log_vapour_viscosity_series": "1", "fit_error": "1",
+    "vapour_heat_capacity_series": "J/(kg K)", "vapour_conductivity_series": "W/(m K)", "surface_tension_series": "N/m",
+    "tilt": "deg", "area_factor": "1", "boiling_multiplier": "1", "critical_multiplier": "1", "zuber_constant": "1", "rohsenow_constant": "1", "contact_angle": "deg",
+    "collapse_factor": "1", "incipience_overshoot": "K",
+    "tube_diameter": "m", "tube_length": "m", "tube_rows": "1", "water_conductance": "W/K", "water_exponent": "1", "area": "m2",
+    "wall_capacity": "J/K", "opening_pressure": "Pa", "closing_pressure": "Pa", "discharge_coefficient": "1", "heat_capacity_ratio": "1",
     "channel_width": "m", "channel_height": "m", "lid_thickness": "m", "port_diameter": "m", "port_loss": "1",
     "coolant_flow": "m3/s", "coolant_volume": "m3", "coolant_drop": "Pa",
     "laminar_drop": "Pa", "turbulent_drop": "Pa", "volume": "m3",
@@ -52,6 +60,9 @@ UNITS: dict[str, str] = {
     "return_volume": "m3", "reservoir_volume": "m3", "cells": "1", "cdu_share": "1", "valve": "1", "facility_flow": "m3/s",
     "dew_margin": "K", "facility_share": "1", "liquid_chiller_cop": "1", "rated_heat": "W", "approach": "K",
     "secondary_flow": "m3/s", "primary_flow": "m3/s", "wall_share": "1", "external_head": "Pa", "pump_power": "W",
+    "primary_share": "1", "fan_power": "W", "standby": "1", "standby_delay": "s", "start_time": "s", "coast_time": "s",
+    "shutoff_head": "1", "shutoff_power": "1", "minimum_pressure": "Pa", "static_pressure": "Pa", "expansion_volume": "m3",
+    "tee_loss": "1", "value": "1",
     # flow networks; Kv is m3/h at 1 bar
     "diameter": "m", "roughness": "m", "minor_loss": "1", "linear": "Pa s/m3", "quadratic": "Pa s2/m6", "port_resistance": "Pa s2/m6",
     "reference_density": "kg/m3", "reference_viscosity": "Pa s",
@@ -62,7 +73,7 @@ UNITS: dict[str, str] = {
     "drop_exponent": "1", "heat_capacity": "J/K", "water_flow": "kg/s", "water_temperature": "degC", "dew_point_margin": "K",
     "water_pump_share": "1", "water_chiller_cop": "1",
     # events
-    "t": "s", "duration": "s", "change": "K", "fan": "1",
+    "t": "s", "duration": "s", "change": "K", "fan": "1", "opening": "1", "flow": "m3/s", "factor": "1",
 }
 
 

@@ -18,7 +18,14 @@ supply failure    a fault of the power chain
 fan failure       that many fans of a server stand still behind closed flaps (no air flows back through them); the others
                   meet the same chassis, and the controller turns them up
 cooling loss      no cold air comes: servers breathe the room, which warms with their heat (see `thermo.cooling.Air`)
-water loss        no water comes to the rack (see `thermo.cooling.RearDoor`); an outage that stops the plant stops it too
+water loss        no water comes to the rack (see `thermo.cooling.RearDoor`) or to the exchanger of its distribution unit; an outage
+                  that stops the plant stops it too
+pump trip         pumps of the rack's coolant coast to standstill, those that wait start (see `thermo.cooling.Pump`)
+CDU loss          all pumps of the rack's coolant stop, those that wait too
+valve stuck       the valve in the facility's water stands where it is, or at an opening
+leak              coolant is lost until the pumps are stopped for want of pressure
+clogging          the plate of a device takes more pressure at the same flow
+disconnect        a tray, or one of its branches, is pulled from its dry-break couplings: no flow
 inlet step        the supply air becomes as warm as said, or that much warmer
 set point         a set point of the cooling design or the room becomes a number
 ================  ==========================================================================================================
@@ -32,7 +39,7 @@ import datetime
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +48,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from thermo.errors import ScenarioError, nearest, shown
 from thermo.rack import Celsius, Count, Described, Number, Positive, as_mapping
 
-__all__ = ["KINDS", "CoolingLoss", "Event", "FanFailure", "Fault", "InletStep", "Plant", "PsuFailure", "Setpoint", "Timeline", "UpsBypass",
-           "UtilityOutage", "WaterLoss", "cooling_loss", "fan_failure", "inlet_step", "joined", "psu_failure", "setpoint", "ups_bypass",
-           "utility_outage", "water_loss"]
+__all__ = ["KINDS", "CduLoss", "Clogging", "CoolingLoss", "Disconnected", "Event", "FanFailure", "Fault", "InletStep", "Leak", "Plant",
+           "PsuFailure", "PumpTrip", "Setpoint", "Timeline", "UpsBypass", "UtilityOutage", "ValveStuck", "WaterLoss", "cdu_loss", "clogging",
+           "cooling_loss", "disconnected", "fan_failure", "inlet_step", "joined", "leak", "psu_failure", "pump_trip", "setpoint",
+           "ups_bypass", "utility_outage", "valve_stuck", "water_loss"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,6 +85,7 @@ def _a_duration(value: Any) -> Any:
     return value
 
 
+_Kind = TypeVar("_Kind", bound="Event")
 Instant = Annotated[Any, BeforeValidator(_an_instant)]  # s, or datetime64
 Duration = Annotated[Positive, BeforeValidator(_a_duration)]  # s
 
@@ -208,6 +217,50 @@ class WaterLoss(Event):
         return self.end(begin)
 
 
+class PumpTrip(Event):
+    """Pumps of the rack's coolant stop. See `pump_trip`."""
+
+    kind = "pump-trip"
+    units: Annotated[Count, Field(ge=1, le=24)] | Literal["all"] = 1
+
+
+class CduLoss(Event):
+    """The unit that moves the rack's coolant stops. See `cdu_loss`."""
+
+    kind = "cdu-loss"
+
+
+class ValveStuck(Event):
+    """The valve in the facility's water does not move. See `valve_stuck`."""
+
+    kind = "valve-stuck"
+    opening: Annotated[Number, Field(ge=0, le=1)] | None = None
+
+
+class Leak(Event):
+    """The rack's coolant leaks. See `leak`."""
+
+    kind = "leak"
+    flow: Annotated[Number, Field(gt=0, le=0.1)]  # m3/s
+
+
+class Clogging(Event):
+    """A cold plate clogs. See `clogging`."""
+
+    kind = "clogging"
+    server: Annotated[Count, Field(ge=0)]
+    device: Annotated[str, Field(min_length=1, max_length=60)]
+    factor: Annotated[Number, Field(ge=1, le=1e8)] = 10.0
+
+
+class Disconnected(Event):
+    """A tray or a branch of it is pulled from its couplings. See `disconnected`."""
+
+    kind = "disconnect"
+    server: Annotated[Count, Field(ge=0)]
+    branch: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+
+
 class InletStep(Event):
     """The supply air changes its temperature. See `inlet_step`."""
 
@@ -230,8 +283,8 @@ class Setpoint(Event):
     value: Annotated[Number, Field(allow_inf_nan=False)]
 
 
-KINDS: dict[str, type[Event]] = {e.kind: e for e in (UtilityOutage, UpsBypass, PsuFailure, FanFailure, CoolingLoss, WaterLoss,
-                                                     InletStep, Setpoint)}
+KINDS: dict[str, type[Event]] = {e.kind: e for e in (UtilityOutage, UpsBypass, PsuFailure, FanFailure, CoolingLoss, WaterLoss, PumpTrip,
+                                                     CduLoss, ValveStuck, Leak, Clogging, Disconnected, InletStep, Setpoint)}
 
 
 # ------------------------------------------------------------------------------------------------------------- making them
@@ -344,6 +397,114 @@ def water_loss(t: Any, duration: Any = None) -> WaterLoss:
     return WaterLoss.from_mapping(_given(t=t, duration=duration), "water_loss")
 
 
+def pump_trip(t: Any, units: int | str = 1, duration: Any = None) -> PumpTrip:
+    """Pumps of the rack's coolant lose their power.
+
+    Parameters
+    ----------
+    t : float or date
+        When. [s]
+    units : int or "all"
+        How many of those that run; all: those that wait too. [1]
+    duration : float or timedelta, optional
+        Until they have power again; default never in this run. [s]
+
+    Notes
+    -----
+    A pump coasts (`thermo.cooling.Pump.coast_time`); one that waits takes over after `standby_delay`. Where drives hold flow or
+    pressure (`thermo.cooling.Hold`), those that are left turn up.
+    """
+    return PumpTrip.from_mapping(_given(t=t, units=units, duration=duration), "pump_trip")
+
+
+def cdu_loss(t: Any, duration: Any = None) -> CduLoss:
+    """The unit that moves the rack's coolant stops: all its pumps coast to standstill.
+
+    Parameters
+    ----------
+    t : float or date
+        When. [s]
+    duration : float or timedelta, optional
+        Until it has power again; default never in this run. [s]
+    """
+    return CduLoss.from_mapping(_given(t=t, duration=duration), "cdu_loss")
+
+
+def valve_stuck(t: Any, opening: float | None = None, duration: Any = None) -> ValveStuck:
+    """The valve in the facility's water sticks.
+
+    Parameters
+    ----------
+    t : float or date
+        When. [s]
+    opening : float, optional
+        Where it stands, 0 (shut) to 1; default where it is then. [1]
+    duration : float or timedelta, optional
+        Until it moves again; default never in this run. [s]
+    """
+    return ValveStuck.from_mapping(_given(t=t, opening=opening, duration=duration), "valve_stuck")
+
+
+def leak(t: Any, flow: float, duration: Any = None) -> Leak:
+    """The rack's coolant leaks.
+
+    Parameters
+    ----------
+    t : float or date
+        When. [s]
+    flow : float
+        Through the leak at the pressure that the loop has then. [m3/s]
+    duration : float or timedelta, optional
+        Until it is shut; default never in this run. [s]
+
+    Notes
+    -----
+    Pressure falls as the expansion vessel's gas expands (`thermo.cooling.loop`); pumps are stopped at their least inlet pressure and
+    stay so. What is lost is not filled up, and the heat that it takes along is left out.
+    """
+    return Leak.from_mapping(_given(t=t, flow=flow, duration=duration), "leak")
+
+
+def clogging(t: Any, server: int, device: str, factor: float = 10.0, duration: Any = None) -> Clogging:
+    """A cold plate clogs: at the same flow it takes more pressure.
+
+    Parameters
+    ----------
+    t : float or date
+        When. [s]
+    server : int
+        Of which, from the bottom of the rack up. [1]
+    device : str
+        On which the plate sits.
+    factor : float
+        On its pressure drop. Half of the channels shut is 2 (laminar) to 4. [1]
+    duration : float or timedelta, optional
+        For how long; default to the end of the run. [s]
+
+    Notes
+    -----
+    The plate has less flow; that fewer channels take up heat is not counted.
+    """
+    return Clogging.from_mapping(_given(t=t, server=server, device=device, factor=factor, duration=duration), "clogging")
+
+
+def disconnected(t: Any, server: int, branch: str | None = None, duration: Any = None) -> Disconnected:
+    """A tray, or one of its branches, has no flow: a quick disconnect that is not seated, or pulled.
+
+    Parameters
+    ----------
+    t : float or date
+        When. [s]
+    server : int
+        Which, from the bottom of the rack up. [1]
+    branch : str, optional
+        One of its branches alone; default the whole tray.
+    duration : float or timedelta, optional
+        For how long; default to the end of the run. [s]
+    """
+    return Disconnected.from_mapping(_given(t=t, server=server, branch=branch, duration=duration), "disconnected")
+
+
 def inlet_step(t: Any, temperature: Any = None, *, change: Any = None, duration: Any = None) -> InletStep:
     """The supply air becomes as warm as said, or that much warmer than it would be.
 
@@ -454,6 +615,14 @@ class Timeline:
     def _holds(self, begin: float, end: float) -> slice:
         first, last = np.searchsorted(self.seconds, np.array([begin, end]) - SAME_TIME)
         return slice(int(first), int(last))
+
+    def during(self, kind: type[_Kind]) -> list[tuple[_Kind, float, float]]:
+        """Events of a kind, with the instants at which they begin and end [s]."""
+        return [(event, begin, event.end(begin)) for event, begin in self.begins if isinstance(event, kind)]
+
+    def holds(self, begin: float, end: float) -> Floats | None:
+        """1 from `begin` to `end` [s], else 0, ``(time,)``; None where no sample lies there."""
+        return self._while([(begin, end)])
 
     def _while(self, spans: Iterable[tuple[float, float]]) -> Floats | None:
         """1 while any of the spans holds, else 0; None where none reaches a sample."""

@@ -394,6 +394,10 @@ class Network:
         self.shared_capacity.append(float(capacity))
         return int(_engine.SHARED) + len(self.shared_names) - 1
 
+    def shared_at(self, number: int) -> Node:
+        """The shared node of that number, in the order in which they were made."""
+        return int(_engine.SHARED) + number
+
     def column(self, values: Floats, linear: bool) -> int:
         """The column of a series; equal series are kept once."""
         values = np.asarray(values, dtype=np.float64)

@@ -15,6 +15,7 @@ from thermo.rack import Described, Device, as_mapping
 from thermo.solve import Solution
 
 if TYPE_CHECKING:
+    from thermo.cooling.site import Places
     from thermo.network import Network
     from thermo.power import Supply
     from thermo.simulate import Assembly, Scenario
@@ -43,6 +44,9 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "supply_temperature": (T, "degC", "primary coolant supplied to the rack; room air while no cold air comes", POINT),
     "return_temperature": (T, "degC", "primary coolant that leaves the servers, mixed", POINT),
     "mass_flow": (TS, "kg/s", "primary coolant through the server", MEAN),
+    "coolant_flow": (TSP, "kg/s", "liquid that passes a position of the coolant's path", MEAN),
+    "pump_speed": (T, "1", "speed of the fastest of the pumps over full speed", MEAN),
+    "loop_pressure": (T, "Pa", "pressure at the pumps' inlet, gauge", POINT),
     "liquid_flow": (TS, "kg/s", "liquid beside the air, where the design has it", MEAN),
     "liquid_supply_temperature": (T, "degC", "liquid that comes to the rack beside its air", MEAN),
     "liquid_return_temperature": (T, "degC", "liquid that leaves the rack beside its air, mixed", POINT),
@@ -289,7 +293,7 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
     enclosed = assembly.site.timeline.without_cooling()
     if cooled.supply_node is not None:
         supply = solution.shared[:, cooled.supply_node] + assembly.network.reference
-    if cooled.room is not None and enclosed is not None:  # servers breathe the room
+    elif cooled.room is not None and enclosed is not None and cooled.air is None:  # servers breathe the room
         supply = np.where(enclosed != 0, solution.shared[:, cooled.room] + assembly.network.reference, supply)
     return {
         "junction_temperature": _columns(names, solution, [list(p.junction) for p in places]),
@@ -301,8 +305,22 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
         "mass_flow": mass,
         "fan_duty": np.concatenate([s[:, :, p.fan_duty] if p.fan_duty is not None else np.full(s.shape[:2], np.nan)
                                     for s, p in zip(solution.signals, places, strict=True)], axis=1),
+        **cooled.over_time,
+        **_coolant_flows(places, solution),
         **_liquids(assembly, solution),
     }
+
+
+def _coolant_flows(places: list[Places], solution: Solution) -> dict[str, Floats]:
+    """Liquid at each position, ``(time, server, position)``; NaN where it is air."""
+    if not any(p.position_flow for p in places):
+        return {}
+    labels = list(dict.fromkeys(label for p in places for label in p.positions))
+    out = [np.full((*s.shape[:2], len(labels)), np.nan) for s in solution.signals]
+    for here, p, signals in zip(out, places, solution.signals, strict=True):
+        for name, column in p.position_flow.items():
+            here[:, :, labels.index(name)] = signals[:, :, column]
+    return {"coolant_flow": np.concatenate(out, axis=1)}
 
 
 def _of_devices(assembly: Assembly, solution: Solution, names: list[str]) -> tuple[Floats, Floats]:

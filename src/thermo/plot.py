@@ -1,4 +1,5 @@
-"""A result on one page: power, junctions against their limits, air in and out, fans, and the energy balance below."""
+"""A result on one page: power, junctions against their limits, air in and out, fans, and the energy balance below. A map of a
+design on another: headroom over supply temperature and flow, and what the flow costs."""
 from __future__ import annotations
 
 import json
@@ -9,21 +10,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from thermo.errors import one_line
+from thermo.errors import ScenarioError, one_line
 from thermo.summary import Facts, accelerators, duration_text, facts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Envelope", "envelope", "rack_story"]
+__all__ = ["Envelope", "envelope", "headroom_map", "rack_story"]
 
 Floats = NDArray[np.float64]
 # Okabe and Ito's palette, told apart by every common kind of colour vision, and in grey by its lightness
 BLACK, BLUE, VERMILION, GREEN, ORANGE, SKY = "#222222", "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"
 GREY = "#6B6B6B"
 POINTS = 1000  # intervals across a panel: finer than a slide shows
-FOOTER = 140  # characters that fit under the panels
+FOOTER, TITLE = 140, 68  # characters that fit under the panels, and above them
 SLIDE = (13.333, 7.5)  # inch, 16:9
 STYLE: Any = {
     "font.size": 13, "axes.titlesize": 14, "axes.titleweight": "bold", "axes.titlelocation": "left",
@@ -92,7 +93,7 @@ def rack_story(result: xr.Dataset) -> Figure:
     from matplotlib.figure import Figure
 
     known = facts(result)
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context({**STYLE, "hatch.color": GREY, "hatch.linewidth": 0.5}):
         figure = Figure(figsize=SLIDE, dpi=120)
         FigureCanvasAgg(figure)
         grid = figure.add_gridspec(2, 2, left=0.07, right=0.915, top=0.845, bottom=0.135, hspace=0.36, wspace=0.27)
@@ -275,3 +276,104 @@ def _words(figure: Figure, result: xr.Dataset, known: Facts) -> None:
         footer.insert(1, f"{warned} warning{'s' if warned > 1 else ''}, see attrs")
     line = one_line("  |  ".join(part for part in footer if part))
     figure.text(0.07, 0.025, line if len(line) <= FOOTER else line[:FOOTER - 1] + "…", fontsize=11, color=GREY, va="center")
+
+
+# --------------------------------------------------------------------------------------------------------------- maps
+
+def headroom_map(found: xr.Dataset) -> Figure:
+    """A map of a design: where all devices stay within their limits, how far from them, and the power of pumps and fans below.
+
+    The heavy line is where the first device reaches its limit; beyond it, hatched, firmware slows devices down or they run too
+    hot. Words say which device limits, at the middle of each part of the map where it does.
+
+    Parameters
+    ----------
+    found : Dataset, dims (supply_temperature, flow)
+        Of `thermo.design.flow_map`, two values or more along each dim.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        Not known to pyplot: save it with ``figure.savefig("map.png")``.
+
+    Raises
+    ------
+    ScenarioError
+        If it is not such a map.
+    """
+    if "headroom" not in found or found["headroom"].dims != ("supply_temperature", "flow") or min(found["headroom"].shape) < 2:
+        raise ScenarioError("headroom_map: expected a map of thermo.design.flow_map with two temperatures and two flows or more")
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    share = found["flow"].attrs["units"] == "1"
+    x, y = found["flow"].values * (100.0 if share else 1.0), found["supply_temperature"].values
+    with matplotlib.rc_context({**STYLE, "hatch.color": GREY, "hatch.linewidth": 0.5}):
+        figure = Figure(figsize=SLIDE, dpi=120)
+        FigureCanvasAgg(figure)
+        grid = figure.add_gridspec(2, 2, left=0.07, right=0.93, top=0.855, bottom=0.095, hspace=0.13, wspace=0.03,
+                                   height_ratios=(3.2, 1.0), width_ratios=(1.0, 0.025))
+        top = figure.add_subplot(grid[0, 0])
+        below = figure.add_subplot(grid[1, 0], sharex=top)
+        _headroom_panel(figure, top, figure.add_subplot(grid[0, 1]), x, y, found)
+        _flow_power_panel(below, x, found)
+        name = found.attrs["flow_of"].replace("_", " ")
+        below.set_xlabel(f"{name} [% of rated]" if share else f"{name} [{found['flow'].attrs['units']}]")
+        below.set_xlim(x[0], x[-1])
+        title = one_line(str(found.attrs["title"]))
+        figure.text(0.07, 0.955, title if len(title) <= TITLE else title[:TITLE - 1] + "…", fontsize=20, fontweight="bold", va="center")
+        figure.text(0.07, 0.905, _map_in_words(found), fontsize=14, va="center", color=BLACK)
+    return figure
+
+
+def _headroom_panel(figure: Figure, ax: Axes, bar: Axes, x: Floats, y: Floats, found: xr.Dataset) -> None:
+    Z = np.ma.masked_invalid(found["headroom"].values)
+    reach = max(5.0 * np.ceil(min(float(np.max(np.abs(Z))), 30.0) / 5.0), 5.0)  # K; what is hotter is all one colour
+    filled = ax.contourf(x, y, Z, levels=np.linspace(-reach, reach, 25), cmap="RdBu", alpha=0.75, extend="both")
+    if Z.min() < 0:
+        ax.contourf(x, y, Z, levels=[min(float(Z.min()), -reach) - 1.0, 0.0], colors="none", hatches=["//"])
+    steps = np.arange(-reach, reach + 1, 5.0)
+    ax.clabel(ax.contour(x, y, Z, levels=steps[steps != 0], colors=BLACK, linewidths=0.8), fmt="%g K", fontsize=11)
+    if Z.min() < 0 < Z.max():
+        ax.contour(x, y, Z, levels=[0.0], colors=BLACK, linewidths=3.2)
+    ax.grid(visible=False)
+    ax.set_ylabel(f"{found.attrs['temperature_of'].replace('_', ' ')} [°C]")
+    ax.tick_params(labelbottom=False)
+    names = found["limiting"].values
+    for name in dict.fromkeys(names.ravel().tolist()):
+        rows, columns = np.nonzero(names == name)
+        if name and rows.size >= 0.05 * names.size:
+            middle = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
+            at = x[columns[middle]]
+            side = "left" if at < x[0] + 0.1 * (x[-1] - x[0]) else "right" if at > x[-1] - 0.1 * (x[-1] - x[0]) else "center"
+            ax.annotate(f"limit: {name}", (at, y[rows[middle]]), ha=side, va="center", fontsize=12, color=BLACK, zorder=10,
+                        bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": "none"})
+    figure.colorbar(filled, cax=bar, label="headroom [K]", ticks=np.arange(-reach, reach + 1, 5.0))
+
+
+def _flow_power_panel(ax: Axes, x: Floats, found: xr.Dataset) -> None:
+    top = 0.0
+    for variable, colour, label in (("pump_power", GREEN, "pumps"), ("fan_power", ORANGE, "fans")):
+        values = found[variable].values
+        if not np.any(values > 0):
+            continue
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        ax.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
+        ax.plot(x, np.nanmean(values, axis=0), color=colour, label=label)
+        top = max(top, float(np.nanmax(values)))
+    ax.set_ylim(0, 1.08 * top or 1.0)
+    ax.set_ylabel("power [W]")
+    _legend(ax, loc="upper left", bbox_to_anchor=(0.0, 1.0))
+
+
+def _map_in_words(found: xr.Dataset) -> str:
+    """What the map says, in one line."""
+    holds, servers, load = found["feasible"].values, found.attrs["servers"], found.attrs["load"]
+    margin = float(found.attrs["margin"])
+    who = f"{servers} server{'s' if servers != 1 else ''} at {f'{load:.0%} load' if found.attrs['load_units'] == '1' else f'{load:g} W a device'}"
+    limits = f"their limits{f' less {margin:g} K' if margin else ''}"
+    if not holds.any():
+        return f"{who}: nowhere on this map are all devices within {limits}"
+    warmest = float(found["supply_temperature"].values[holds.any(axis=1)].max())
+    return f"{who}: within {limits} at {holds.mean():.0%} of the points, up to {warmest:g} °C; hatched: too hot at full clock"

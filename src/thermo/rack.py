@@ -389,7 +389,7 @@ def in_liquid(sink: AirSink | LiquidSink) -> bool:
     return isinstance(sink, ColdPlate | CurvePlate)
 
 
-CLOCKED = ("gpu", "accelerator", "cpu")  # kinds of device whose clocks firmware moves
+CLOCKED = ("gpu", "accelerator", "cpu", "switch")  # kinds of device whose clocks firmware moves, or which it shuts down
 
 
 class Firmware(Described):

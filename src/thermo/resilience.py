@@ -18,7 +18,7 @@ from thermo.errors import ScenarioError, nearest, require_between, shown
 from thermo.rack import Rack
 from thermo.simulate import checked, simulated
 
-__all__ = ["Trip", "ride_through", "trips"]
+__all__ = ["Trip", "ride_through", "time_to_limits", "trips"]
 
 Floats = NDArray[np.float64]
 INLET_LIMIT = 35.0  # degC, allowable air at the inlets of class A2 (ASHRAE TC 9.9, Thermal Guidelines)
@@ -35,6 +35,8 @@ MADE: dict[str, Callable[[Any, float], _events.Event]] = {
     "utility_outage": _events.utility_outage,
     "cooling_loss": _events.cooling_loss,
     "fan_failure": lambda t, duration: _events.fan_failure(t, server=0, duration=duration),
+    "pump_trip": lambda t, duration: _events.pump_trip(t, units="all", duration=duration),
+    "water_loss": _events.water_loss,
 }
 
 
@@ -63,8 +65,9 @@ def ride_through(rack: Any, workload: Any = 1.0, *,
     workload : number, trace, or a list of them
         A number is a utilisation that lasts for the `horizon`; a trace is followed to its end. [1]
     event : str, sequence of str, or mapping
-        ``"utility_outage"``, ``"cooling_loss"``, ``"fan_failure"`` (one fan of the lowest server), or a mapping from the name
-        of a case to its events, whose instants are the run's own; times are counted from the first of them.
+        ``"utility_outage"``, ``"cooling_loss"``, ``"fan_failure"`` (one fan of the lowest server), ``"pump_trip"`` (all pumps of the
+        coolant), ``"water_loss"``, or a mapping from the name of a case to its events, whose instants are the run's own; times are
+        counted from the first of them.
     duration : float or sequence of float, optional
         Of an event given by its name; default beyond the end of the run. [s]
     at : float, optional
@@ -183,7 +186,7 @@ def _row(result: xr.Dataset, seconds: Floats, begin: float, found: Sequence[Trip
     out = {"it_power": float(result["it_power"][before]), "first": first.what if np.isfinite(first.after) else "nothing",
            "first_after": first.after, "first_where": first.where, "electrical_ride_through": battery,
            "thermal_ride_through": min(trip.after for trip in found),
-           "peak_inlet": float(result["coolant_temperature"].sel(position="inlet").max()),
+           "peak_inlet": float(result["coolant_temperature"].sel(position="inlet").max()) if "inlet" in result["position"].values else np.nan,
            "peak_junction": float(result["junction_temperature"].max())}
     for what, column in (("inlet above limit", "inlet_above_limit"), ("device throttles", "throttles"),
                          ("device shuts down", "shuts_down"), ("device above limit", "above_limit")):
@@ -215,51 +218,110 @@ def trips(result: xr.Dataset, seconds: Floats, begin: float, *, inlet_limit: flo
     above_before : list of str
         Devices, and ``"inlet"``, that were above a limit before the event began.
     """
-    clock = result["clock_fraction"].values
-    junction, memory = result["junction_temperature"].values, result["memory_temperature"].values
+    before = max(int(np.searchsorted(seconds, begin - 1e-6)) - 1, 0)  # at the next sample the event holds already
+    over = _over_limits(result, before, np.ones(result["junction_temperature"].shape[1:], dtype=bool) if firmware is None else firmware)
+    air = "inlet" in result["position"].values  # servers that are on plates altogether breathe none
+    inlet = result["coolant_temperature"].sel(position="inlet").values[:, :, None] if air else np.full_like(over.slows[:, :, :1], np.nan)
+    warm = inlet - inlet_limit
+    names = [str(name) for name in result["device"].values]
+    already = [name for d, name in enumerate(names) if np.any(over.slows[before, :, d] > 0) or np.any(over.cannot_slow[before, :, d] > 0)]
+    already += ["inlet"] if np.any(warm[before] > 0) else []
+
+    def trip(what: str, excess: Floats, parts: Sequence[str]) -> Trip:
+        when = _first_above(excess[before:], seconds[before:] - begin)
+        server, part = np.unravel_index(int(np.argmin(when)), when.shape)
+        if not np.isfinite(when[server, part]):
+            return Trip(what, np.inf)
+        return Trip(what, float(when[server, part]), f"server {server}{parts[int(part)] and ', '}{parts[int(part)]}")
+
+    return [trip("inlet above limit", warm, [""]), trip("device throttles", over.slows, names),
+            trip("device shuts down", over.stops, names), trip("device above limit", over.cannot_slow, names)], already
+
+
+def time_to_limits(result: xr.Dataset, begin: float) -> xr.Dataset:
+    """How long each device goes on, from an event to where it is slowed down and to where it shuts down.
+
+    Parameters
+    ----------
+    result : Dataset
+        Of a run; what happens between its samples is read off straight lines.
+    begin : float
+        When the event begins, on the run's clock. [s]
+
+    Returns
+    -------
+    times : Dataset
+        ``time_to_slowdown`` and ``time_to_shutdown``, ``(server, device)``, infinite where the run does not come to it, NaN where a server
+        has no such device. What was slowed down before the event counts from 0 s. [s]
+
+    Raises
+    ------
+    ScenarioError
+        If `begin` lies outside of the run.
+
+    Examples
+    --------
+    >>> import thermo
+    >>> load = thermo.workload.constant(0.5, duration=60.0, time_step=5.0)
+    >>> result = thermo.simulate_rack("t4-server", load, events=[thermo.events.fan_failure(10.0, server=0)])
+    >>> bool(thermo.time_to_limits(result, 10.0).time_to_shutdown.min() > 50.0)
+    True
+    """
+    seconds = result["time"].to_numpy()
+    if seconds.dtype.kind == "M":
+        seconds = (seconds - np.datetime64(result.attrs["time_origin"])) / np.timedelta64(1, "ns") * 1e-9
+    seconds = np.asarray(seconds, dtype=np.float64)
+    begin = require_between("begin", begin, float(seconds[0]), float(seconds[-1]), "s")
+    before = max(int(np.searchsorted(seconds, begin - 1e-6)) - 1, 0)
+    junction = result["junction_temperature"].values
+    over = _over_limits(result, before, np.ones(junction.shape[1:], dtype=bool))
+    there = ~np.isnan(junction[0])
+
+    def times(excess: Floats) -> tuple[tuple[str, str], Floats, dict[str, str]]:
+        when = np.where(excess[before] > 0, 0.0, _first_above(excess[before:], seconds[before:] - begin))
+        return ("server", "device"), np.where(there, when, np.nan), {"units": "s"}
+
+    return xr.Dataset({"time_to_slowdown": times(over.slows), "time_to_shutdown": times(over.stops)},
+                      coords={name: result[name] for name in ("server", "device", "device_kind", "device_name")},
+                      attrs={"begin": begin, "title": result.attrs.get("title", "")})
+
+
+@dataclass(frozen=True)
+class _Over:
+    """How far each device is above where something happens [K], ``(time, server, device)``; infinite where it has happened."""
+
+    slows: Floats
+    stops: Floats
+    cannot_slow: Floats  # above the limit, of those that nothing slows down
+
+
+def _over_limits(result: xr.Dataset, before: int, throttles: NDArray[np.bool_]) -> _Over:
+    clock, junction = result["clock_fraction"].values, result["junction_temperature"].values
 
     def limit(name: str) -> Floats:
         return np.asarray(result[name].values, dtype=np.float64)
 
-    throttles = np.ones(junction.shape[1:], dtype=bool) if firmware is None else firmware
     highest, slowdown = limit("max_operating_temperature"), limit("slowdown_temperature")
     silicon = np.where(throttles, np.fmin(highest, slowdown), np.where(np.isnan(slowdown), highest, slowdown))
-    over = np.fmax(junction - silicon, memory - limit("memory_limit_temperature"))
+    over = np.fmax(junction - silicon, result["memory_temperature"].values - limit("memory_limit_temperature"))
     hot, unslowed = np.where(throttles, over, -np.inf), np.where(throttles, -np.inf, over)
     too_hot = junction - limit("shutdown_temperature")
-    warm = result["coolant_temperature"].sel(position="inlet").values[:, :, None] - inlet_limit
-    names = [str(name) for name in result["device"].values]
-    before = max(int(np.searchsorted(seconds, begin - 1e-6)) - 1, 0)  # at the next sample the event holds already
     if np.fmin.reduce(clock, axis=None) < 1.0:  # the run itself slowed devices down, perhaps between its samples
         slowed = (clock < clock[before] - LESS_CLOCK) & (hot > -NEAR)
         hot = np.where(slowed & ~(hot > 0), np.inf, hot)
         too_hot = np.where(clock == 0.0, np.inf, np.where(np.fmin.reduce(clock, axis=0) < 1.0, -np.inf, too_hot))
-    already = [name for d, name in enumerate(names) if np.any(hot[before, :, d] > 0) or np.any(unslowed[before, :, d] > 0)]
-    already += ["inlet"] if np.any(warm[before] > 0) else []
-
-    def trip(what: str, excess: Floats, parts: Sequence[str]) -> Trip:
-        after, server, part = _first_above(excess[before:], seconds[before:] - begin)
-        if not np.isfinite(after):
-            return Trip(what, np.inf)
-        return Trip(what, after, f"server {server}{parts[part] and ', '}{parts[part]}")
-
-    return [trip("inlet above limit", warm, [""]), trip("device throttles", hot, names),
-            trip("device shuts down", too_hot, names), trip("device above limit", unslowed, names)], already
+    return _Over(hot, too_hot, unslowed)
 
 
-def _first_above(excess: Floats, seconds: Floats) -> tuple[float, int, int]:
-    """When the first of ``(time, server, part)`` passes 0 on a straight line between samples [s], and which.
+def _first_above(excess: Floats, seconds: Floats) -> Floats:
+    """When each part of ``(time, server, part)`` passes 0 on a straight line between samples [s]; infinite where it does not.
 
     What is above 0 at the first sample is left out; what jumps to infinity does so at the sample. Seconds count from the event:
     what passes 0 before that, on the way to its first sample, does so at 0 s."""
     above = (excess > 0) & ~(excess[:1] > 0)  # NaN is not
-    if not above.any():
-        return np.inf, 0, 0
     k = np.maximum(np.argmax(above, axis=0), 1) if excess.shape[0] > 1 else np.zeros(excess.shape[1:], np.int64)
     j, m = np.indices(k.shape)
     at, before = excess[k, j, m], excess[k - 1, j, m]
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(np.isfinite(at) & np.isfinite(before), before / (before - at), 1.0)
-    when = np.where(above.any(axis=0), np.maximum(seconds[k - 1] + share * (seconds[k] - seconds[k - 1]), 0.0), np.inf)
-    server, part = np.unravel_index(int(np.argmin(when)), when.shape)
-    return float(when[server, part]), int(server), int(part)
+    return np.where(above.any(axis=0), np.maximum(seconds[k - 1] + share * (seconds[k] - seconds[k - 1]), 0.0), np.inf)

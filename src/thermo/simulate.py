@@ -269,7 +269,7 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
         doubts = _left_out(initial, happens, float(seconds[0]), start)
         if (dark := _lost_before(initial, float(seconds[0]))) is not None:
             happens, faults = happens.without_power(dark[0], np.inf), (*faults, LoadDropped(dark[0]))
-    load, seconds = _sampled_at_instants(load, seconds, start, happens)
+    load, seconds = _sampled_at_instants(load, seconds, start, _instants(design, happens))
     happens = happens.on(seconds)
     _check_size(rack, load)
     over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature",
@@ -341,10 +341,16 @@ def _plant(design: CoolingDesign, chain: PowerChain) -> Plant:
     return Plant(float(getattr(design, "restart_delay", 0.0)), starts, fed)
 
 
-def _sampled_at_instants(load: xr.DataArray, seconds: Floats, start: np.datetime64 | None, happens: Timeline
+def _instants(design: CoolingDesign, happens: Timeline) -> list[float]:
+    """When something begins or ends, and when the design wants to be looked at because of that [s], rising."""
+    own = design.samples(happens) if happens.instants and hasattr(design, "samples") else []
+    return sorted({*happens.instants, *own})
+
+
+def _sampled_at_instants(load: xr.DataArray, seconds: Floats, start: np.datetime64 | None, instants: Sequence[float]
                          ) -> tuple[xr.DataArray, Floats]:
-    """The workload with samples where something begins or ends, and its times on the run's clock."""
-    inside = np.array([x for x in happens.instants if seconds[0] < x < seconds[-1]])
+    """The workload with samples at some instants [s], rising, and its times on the run's clock."""
+    inside = np.array([x for x in instants if seconds[0] < x < seconds[-1]])
     if inside.size:  # what all but falls on a sample is that sample
         near = np.minimum(np.searchsorted(seconds, inside - SAME_TIME), seconds.size - 1)
         inside = inside[np.abs(seconds[near] - inside) > SAME_TIME]
@@ -576,7 +582,8 @@ def without_load(scenario: Scenario, lost_at: float, back_at: float = np.inf) ->
         raise ScenarioError(f"lost_at is {lost_at:g} s and back_at {back_at:g} s, expected one after the other, the first inside the "
                             f"run, {scenario.seconds[0]:g} to {scenario.seconds[-1]:g} s")
     happens = scenario.timeline.without_power(lost_at, back_at)
-    load, seconds = _sampled_at_instants(scenario.workload, scenario.seconds, scenario.start, happens)
+    load, seconds = _sampled_at_instants(scenario.workload, scenario.seconds, scenario.start,
+                                         _instants(scenario.cooling, happens))
     return changed(scenario, workload=load, seconds=seconds, timeline=happens.on(seconds))
 
 

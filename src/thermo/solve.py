@@ -149,7 +149,7 @@ def _runaway(network: Network, error: Runaway) -> ConvergenceError:
                             "of it, give it a power_cap, or start from a temperature (initial=25.0) to see it happen in time")
 
 
-def steady_start(network: Network, engine: Any) -> None:
+def steady_start(network: Network, engine: Any, *, full_clock: bool = False) -> None:
     """Leaves the engine in the steady state of the first sample, controllers and firmware included.
 
     The balance is linear for given controller outputs but for leakage, which Newton closes; an output is where its
@@ -157,6 +157,9 @@ def steady_start(network: Network, engine: Any) -> None:
     never makes its own server hotter. Where servers share air they move each other, as do a server's fans and the valve of
     its water; Newton steps on all outputs together finish what bisection began. Then firmware: clocks that hold each device at its limit, on the grid of its
     steps and on the cool side; what is too hot even at the lowest clock has shut down.
+
+    With `full_clock` no limit of temperature moves a clock (caps on power do): how hot devices would be if they did all their
+    work, which firmware hides. Leakage that would run away is held far beyond any limit, so that there is always an answer.
 
     Raises
     ------
@@ -172,12 +175,12 @@ def steady_start(network: Network, engine: Any) -> None:
         outputs = [engine.control(g.number) for g in network.groups]
         if fans:
             _rest_of_fans(network, engine, fans)
-        if not engine.has_firmware or not _rest_of_firmware(network, engine):
+        if full_clock or not engine.has_firmware or not _rest_of_firmware(network, engine):
             break
         if all(np.array_equal(before, engine.control(g.number)) for before, g in zip(outputs, network.groups, strict=True)):
             break
     try:
-        engine.steady(*series, interval=0, x=0.0)
+        engine.steady(*series, interval=0, x=0.0, bounded=full_clock)
     except Runaway as error:
         raise _runaway(network, error) from None
     for g in network.groups:

@@ -9,18 +9,20 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"cli", "accessor"},
     {"plot", "scenario"},
     {"summary", "quantity", "store"},
-    {"calibration", "again", "resilience"},
+    {"calibration", "again", "resilience", "design"},
+    {"steady"},
     {"simulate"},
     {"solve", "output"},
     {"cooling", "power"},
     {"firmware", "network", "hydraulics", "workload", "generators", "ambient", "traces", "events"},
-    {"rack", "formulas", "_files", "fluids"},
+    {"rack", "formulas", "_files", "fluids", "refrigerants"},
     {"library"},
     {"_kernels", "errors"},
 ]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 SAME_LEVEL = {("firmware", "network"), ("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("traces", "_files"),
-              ("generators", "workload"), ("fluids", "rack"), ("workload", "generators")}
+              ("generators", "workload"), ("fluids", "rack"), ("workload", "generators"), ("refrigerants", "rack"),
+              ("refrigerants", "fluids")}
 
 
 def imports(path):

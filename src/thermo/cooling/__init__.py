@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from thermo.cooling.air import Air
-from thermo.cooling.cold_plate import Cdu, ColdPlateCooling, Pump
+from thermo.cooling.cdu import Cdu
+from thermo.cooling.cold_plate import ColdPlateCooling
 from thermo.cooling.control import PI, Curve
+from thermo.cooling.loop import Manifold
 from thermo.cooling.plate import curve_plate
+from thermo.cooling.pumps import Hold, Pump
 from thermo.cooling.rear_door import Coil, DoorFans, RearDoor
 from thermo.errors import ScenarioError, nearest, shown
 
-__all__ = ["DESIGNS", "PI", "Air", "Cdu", "Coil", "ColdPlateCooling", "Curve", "Design", "DoorFans", "Pump", "RearDoor", "curve_plate"]
+__all__ = ["DESIGNS", "PI", "Air", "Cdu", "Coil", "ColdPlateCooling", "Curve", "Design", "DoorFans", "Hold", "Manifold",
+           "Pump", "RearDoor", "curve_plate"]
 
 DESIGNS: dict[str, type] = {"air": Air, "rear-door": RearDoor, "cold-plate": ColdPlateCooling}  # by the name that files call them
 

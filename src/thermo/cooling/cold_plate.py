@@ -1,70 +1,80 @@
 r"""Cold plates: coolant through the trays of a rack, a loop with its delay, pumps, and a unit that gives the heat to the facility.
 
-In a tray the coolant takes parallel branches, and in a branch one plate after the other. Of the coolant that comes to a plate
-a part ``X/w`` leaves it as warm as the roots of its fins, the rest as it came; a cell of mixed coolant is behind,
+In a tray the coolant takes parallel branches, and in a branch one plate after the other; how much each gets is the circuit's to
+say (`thermo.cooling.loop`). Of the coolant that comes to a plate a part ``X/w`` leaves it as warm as the roots of its fins, the
+rest as it came; a cell of mixed coolant is behind,
 
 .. math:: C \dot T_k = (w - X) T_{k-1} + X T_{base} - w T_k, \qquad X = w (1 - e^{-UA/w}),
 
-which for a base at one temperature is exact at rest (`thermo.cooling.plate`). What is not on plates gives its heat to the
-server's air, whose lanes and fans are those of `thermo.cooling.air`; air and coolant do not touch, so that what leaves in
-each follows from what goes in.
+which for a base at one temperature is exact at rest (`thermo.cooling.plate`). Where the flow all but stops, the coolant that
+stands in the plate stays joined to it through its films. What is not on plates gives its heat to the server's air, whose lanes and
+fans are those of `thermo.cooling.air`; air and coolant do not touch, so that what leaves in each follows from what goes in.
 
-Without a `cdu` the supply has the temperature that is asked for, trays do not know each other, and each has its share of the
-loop's volume. With one, all trays share supply line, return line, reservoir and exchanger. Lines are chains of mixed cells:
-with `n` of them a front of age :math:`\tau` arrives spread over :math:`\tau / \sqrt n`. The exchanger is in counterflow,
-
-.. math:: 1/UA = r_1 m_1^{-0.8} + r_2 m_2^{-0.8} + R_{wall}, \qquad q = \varepsilon C_{min} (T_{in} - T_{facility}),
-
-and its valve, which opens by equal percentages, holds the temperature behind it. Pumps heat the coolant with all that they
-draw. One heat capacity of the coolant counts for the whole loop, that at the mean of supply and rated return, so that what
-streams carry adds up; it moves by 0.9 % over 15 K. Pipes lose no heat.
+Without a `cdu` the supply has the temperature that is asked for, trays do not know each other's temperatures, and each has its
+share of the loop's volume. With one, all trays share supply line, return line, reservoir and exchanger (`thermo.cooling.cdu`),
+whose valve, which opens by equal percentages, holds the temperature behind it. Lines are chains of mixed cells: with `n` of them a
+front of age :math:`\tau` arrives spread over :math:`\tau / \sqrt n`. Pumps heat the coolant with all that they draw. One heat capacity
+of the coolant counts for the whole loop, that at the mean of supply and rated return, so that what streams carry adds up; it
+moves by 0.9 % over 15 K. Pipes lose no heat.
 
 Coolant is never supplied below the room's dew point plus `dew_margin`.
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, field_validator
 
 from thermo._kernels import formulas as f
-from thermo._provenance import Provenance
 from thermo.cooling.air import Air
+from thermo.cooling.cdu import Cdu, exchange, primary_flow_share
 from thermo.cooling.control import PI, Curve
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part
-from thermo.cooling.plate import LiquidState, plate_base, plate_pressure_drop, plate_uptake, plate_warnings
+from thermo.cooling.loop import Circuit, Flows, Manifold, branch_shares, plate_of, plate_rows
+from thermo.cooling.plate import (
+    LiquidState,
+    film_conductance,
+    plate_base,
+    plate_pressure_drop,
+    plate_uptake,
+    plate_warnings,
+)
+from thermo.cooling.pumps import Hold, Pump, Pumps
 from thermo.cooling.site import AirPart, Cooled, Kind, Places, SetPoint, Site, Step, stepped
 from thermo.errors import ScenarioError
+from thermo.events import CduLoss, Clogging, Disconnected, Leak, PumpTrip, Timeline, ValveStuck
 from thermo.fluids import Fluid
-from thermo.network import Group, Network, Node, Signal, law_table
+from thermo.network import Control, Group, Network, Node, Signal, law_table
 from thermo.rack import (
-    ColdPlate,
     Count,
-    CurvePlate,
     Described,
-    Identifier,
     Mount,
     NotNegative,
     Number,
     Positive,
     Server,
-    Share,
 )
 
-__all__ = ["Cdu", "ColdPlateCooling", "Pump", "branch_flows", "exchanger_conductance", "tray_pressure_drop"]
+__all__ = ["ColdPlateCooling", "tray_pressure_drop"]
 
 Floats = NDArray[np.float64]
-RATED_FACILITY_TEMPERATURE = 30.0  # degC, for the properties of the facility's water
-RATED_SUPPLY_TEMPERATURE = 40.0  # degC, of the coolant where a unit's rating is decoded
-RANGEABILITY = 30.0  # of the valve: flow at full opening over that when shut
 COLDEST, HOTTEST = 2.0, 75.0  # degC, of supply
 CHEBYSHEV_POINTS = 33
 RANK_ERROR = 1e-9  # of a law of two signals
+SLOWEST_EXCHANGE = 0.15  # of the rated coolant flow, below which the exchanger's effectiveness is taken to stay
+STANDING = 0.1  # of a plate's films' conductance: capacity rates below it leave coolant standing in the plate
+FASTEST_EXCHANGE = 3.0  # of it; more than pumps give, so that the law is the same in every run
+SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
+READS = 1e-6  # K, that the valve's sensor tells apart
+SENSOR = 1e-6  # W/K, through which it is joined to what it measures
+MOST_VALUES = 200  # of a law over a run, that are computed one by one
+TABLE_POINTS = 257
+MOST_KEPT = 8192  # values and tables of laws
 
 
 def _fluid(value: Any) -> Any:
@@ -72,103 +82,13 @@ def _fluid(value: Any) -> Any:
 
 
 def _cdu(value: Any) -> Any:
-    if isinstance(value, str):
-        from thermo import library
-
-        return library.load("cdus", value)
-    return value
-
-
-class Pump(Described):
-    """The pumps of a rack's loop, or its share of a row's. Power is that of rated flow against `head`, times speed^exponent."""
-
-    head: Positive = 150e3  # Pa at rated flow, outside of what moves the coolant
-    efficiency: Annotated[Number, Field(gt=0, le=1)] = 0.3  # of head times flow over electrical power
-    power_exponent: Annotated[Number, Field(ge=1.5, le=3.5)] = 3.0
-    minimum_speed: Annotated[Number, Field(ge=0.02, le=1)] = 0.2
-
-
-class Cdu(Described):
-    """A coolant distribution unit with an exchanger from coolant to facility water, by its rated point.
-
-    `approach` is coolant supplied less facility water entering, at `rated_heat` and the rated flows.
-    """
-
-    name: Identifier
-    title: str = ""
-    rated_heat: Positive  # W
-    approach: Annotated[Number, Field(gt=0, le=40)]  # K
-    secondary_flow: Positive  # m3/s of coolant
-    primary_flow: Positive  # m3/s of facility water
-    wall_share: Share = 0.1  # of the rated 1/UA
-    fluid: Identifier = "pg25"  # coolant of the rated point, of the library
-    facility_fluid: Identifier = "water"
-    volume: NotNegative = 0.0  # m3 of coolant in exchanger and pipes
-    external_head: Positive | None = None  # Pa at secondary_flow
-    pump_power: Positive | None = None  # W, rated
-    provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
-
-    @classmethod
-    def from_library(cls, name: str) -> Cdu:
-        """The library's unit of that name."""
-        found: Cdu = _cdu(name)
-        return found
-
-    @property
-    def capacity_rates(self) -> tuple[float, float]:
-        """Of coolant and facility water at the rated point [W/K]."""
-        s = LiquidState.at(Fluid.from_library(self.fluid), RATED_SUPPLY_TEMPERATURE)
-        p = LiquidState.at(Fluid.from_library(self.facility_fluid), RATED_FACILITY_TEMPERATURE)
-        return (self.secondary_flow * s.density * s.heat_capacity, self.primary_flow * p.density * p.heat_capacity)
-
-    @property
-    def effectiveness(self) -> float:
-        """At the rated point [1]."""
-        C_s, C_p = self.capacity_rates
-        return self.rated_heat / (min(C_s, C_p) * (self.rated_heat / C_s + self.approach))
-
-    @property
-    def conductance(self) -> float:
-        """UA at the rated point [W/K]."""
-        C_s, C_p = self.capacity_rates
-        low, high = min(C_s, C_p), max(C_s, C_p)
-        if self.effectiveness >= 1:
-            raise ScenarioError(f"Cdu {self.name}: {self.rated_heat:g} W with an approach of {self.approach:g} K asks for "
-                                f"{self.effectiveness:.2f} of the heat that its flows can exchange; look at the flows")
-        return float(f.ntu_counterflow(self.effectiveness, low / high)) * low
-
-
-def exchanger_conductance(cdu: Cdu, secondary: ArrayLike, primary: ArrayLike) -> Floats:
-    r"""UA of a unit's exchanger at parts of its rated flows [W/K].
-
-    Parameters
-    ----------
-    cdu : Cdu
-        Its rated point.
-    secondary, primary : array_like
-        Flow of coolant and of facility water over the rated ones. [1]
-
-    Notes
-    -----
-    .. math:: 1/UA = r_1 s^{-0.8} + r_2 p^{-0.8} + R_{wall}
-
-    with ``r_1 = r_2``: both sides of a plate exchanger have the same channels, and near their rating similar flows. The
-    exponent is that of turbulent channels; below a tenth of the rated flow it flatters.
-    """
-    R = 1.0 / cdu.conductance
-    film = 0.5 * (1.0 - cdu.wall_share) * R
-    s, p = np.asarray(secondary, dtype=np.float64), np.asarray(primary, dtype=np.float64)
-    return np.asarray(1.0 / (film * s**-0.8 + film * p**-0.8 + cdu.wall_share * R))
-
-
-def branch_flows(server: Server) -> dict[str, float]:
-    """Share of a server's coolant that each of its branches takes. [1]"""
-    total = math.fsum(branch.flow_share for branch in server.branches)
-    return {branch.name: branch.flow_share / total for branch in server.branches}
+    return Cdu.from_library(value) if isinstance(value, str) else value
 
 
 def tray_pressure_drop(server: Server, fluid: Fluid, temperature: float, flow: float | None = None) -> dict[str, float]:
     """Pressure that each branch of a server takes with its hoses and disconnects [Pa]: plates in series, neighbours share.
+
+    Before any balancing: what branches take less than the longest is an orifice's in a run (`thermo.cooling.loop`).
 
     Parameters
     ----------
@@ -184,11 +104,11 @@ def tray_pressure_drop(server: Server, fluid: Fluid, temperature: float, flow: f
     liquid, rated = LiquidState.at(fluid, temperature), server.coolant_flow or 0.0
     V = rated if flow is None else flow
     out = {}
-    for name, share in branch_flows(server).items():
+    for name, share in branch_shares(server).items():
         drop = server.coolant_drop * (V / rated) ** 2 if rated else 0.0
-        for row in _rows(server, name):
+        for row in plate_rows(server, name):
             each = [V * share * liquid.density / len(row) / mount.multiplicity for _, mount in row]
-            drop += float(np.mean([plate_pressure_drop(_plate(m), np.array(x), liquid) for x, (_, m) in zip(each, row, strict=True)]))
+            drop += float(np.mean([plate_pressure_drop(plate_of(m), np.array(x), liquid) for x, (_, m) in zip(each, row, strict=True)]))
         out[name] = drop
     return out
 
@@ -198,8 +118,11 @@ class ColdPlateCooling(Described):
 
     fluid: Annotated[Fluid, BeforeValidator(_fluid)] = Field(default="pg25", validate_default=True)
     supply_temperature: Any = 40.0  # degC, of the coolant
-    pump_speed: Any = 1.0  # of rated speed; a controller moves each tray's own valve
+    pump_speed: Any = 1.0  # of full speed; Hold: flow or pressure is held by speed; a PI or Curve moves each tray's own valve
     pump: Pump = Field(default_factory=Pump)
+    manifold: Manifold | None = None  # None: headers without resistance
+    static_pressure: Annotated[Number, Field(ge=1e4, le=1e6)] = 100e3  # Pa at the pumps' inlet, gauge
+    expansion_volume: Positive = 5e-3  # m3 of gas in the expansion vessel
     supply_volume: NotNegative = 0.015  # m3 of coolant from the exchanger to the trays, for the rack
     return_volume: NotNegative = 0.015  # m3 from the trays to the exchanger
     reservoir_volume: NotNegative = 0.0  # m3, mixed, with a cdu only
@@ -214,7 +137,6 @@ class ColdPlateCooling(Described):
     liquid_chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = None  # heat over compressor power; None: free cooling
     provenance: Any = Field(default_factory=dict, repr=False)
 
-    takes_events: ClassVar[tuple[str, ...]] = ("fan-failure", "inlet-step", "setpoint")
     setpoints: ClassVar[tuple[str, ...]] = ("supply_temperature", "pump_speed", "facility_water_temperature", *Air.setpoints)
 
     @property
@@ -222,14 +144,28 @@ class ColdPlateCooling(Described):
         """From power to cold air again [s], of the air part."""
         return float(self.air.restart_delay)
 
+    @property
+    def takes_events(self) -> tuple[str, ...]:
+        """Kinds of events that it answers to."""
+        always = *Air.takes_events, "pump-trip", "cdu-loss", "leak", "clogging", "disconnect"
+        return (*always, "water-loss", "valve-stuck") if self.cdu is not None and self.cdu.sink == "water" else always
+
+    @property
+    def _pumps(self) -> Pumps:
+        return Pumps(self.pump, self.static_pressure, self.expansion_volume)
+
+    def samples(self, happens: Timeline) -> list[float]:
+        """Instants at which flows change, beside those of the events themselves [s]."""
+        return self._pumps.samples(happens)
+
     @field_validator("pump_speed", "valve")
     @classmethod
     def _known_control(cls, value: Any) -> Any:
         if isinstance(value, dict) and "control" in value:
-            known = {"pi": PI, "curve": Curve}
+            known = {"pi": PI, "curve": Curve, "hold": Hold}
             kind = value["control"]
             if kind not in known:
-                raise ValueError(f"control is {kind!r}, expected 'pi' or 'curve'")
+                raise ValueError(f"control is {kind!r}, expected 'pi', 'curve' or 'hold'")
             return known[kind](**{k: v for k, v in value.items() if k != "control"})
         if isinstance(value, bool | str) or value is None:
             raise ValueError("expected a share from 0 to 1, a series over time, or a controller (PI, Curve)")
@@ -243,20 +179,22 @@ class ColdPlateCooling(Described):
         cooled, ladders = self.air.add_air(network, site)
         shared = list(range(len(network.shared_names)))
         if self.cdu is not None:
-            loop.lay_lines(network)
+            loop.lay_lines(network, cooled.room)
         heat, nodes, columns = [], [], []
-        for kind, places, parts in zip(site.kinds, cooled.places, ladders, strict=True):
+        for number, (kind, places, parts) in enumerate(zip(site.kinds, cooled.places, ladders, strict=True)):
             group, server = kind.group, kind.server
             if server.branches:
-                _add_trays(loop, kind, parts, places)
+                _Trays(loop, number, kind, parts, places).add()
             air = group.total([*places.air_heat, *(kind.drawn[i] for i in server.in_air)]) if server.fans else group.series(0.0)
             heat.append(group.record_signal(air))
             own = [node for i in server.in_air for node in parts[server.device_names[i]].nodes]
             nodes.append(own)
             columns.append([group.record(node) for node in own])
             places.keep(group)
-        return Cooled(cooled.places, loop.supply.values, False, air=AirPart(heat, nodes, columns, shared), supply_node=loop.supply_number,
-                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name))
+        all_in_air = self.cdu is not None and self.cdu.sink == "air"
+        return Cooled(cooled.places, loop.supply.values, all_in_air, cooled.room, cooled.plant_capacity,
+                      air=None if all_in_air else AirPart(heat, nodes, columns, shared), supply_node=loop.supply_number,
+                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), over_time=loop.told())
 
     def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
         """Power [W] of what removes `heat` [W] from the room and `liquid` [W] from the facility's water."""
@@ -277,18 +215,20 @@ class _Loop:
     site: Site
     reference: float
     supply: SetPoint  # degC
-    facility: SetPoint  # degC
+    facility: SetPoint  # degC, of the facility's water
     first: float  # degC, of the supply at the start
     rated: float  # m3/s through the rack
     liquid: LiquidState  # at the mean of supply and rated return
     density: float  # kg/m3 at the supply
-    shared_supply: list[Node]
-    shared_return: list[Node]
+    flows: Flows | None  # None: each tray has a valve of its own that a controller moves
+    shared_supply: list[Node] = field(default_factory=list)
+    shared_return: list[Node] = field(default_factory=list)
     supply_number: int | None = None
+    room: Node | None = None  # that a unit in the air breathes while no cold air comes
 
     @classmethod
     def of(cls, design: ColdPlateCooling, network: Network, site: Site) -> _Loop:
-        """Set points on the run's times, and the coolant's properties."""
+        """Set points on the run's times, the coolant's properties, and the flows."""
         fluid, ambient = design.fluid, site.ambient
         low, high = max(COLDEST, fluid.lowest_temperature), min(HOTTEST, fluid.highest_temperature)
         supply = site.set_point(design.supply_temperature, "supply_temperature", name="cooling.supply_temperature", low=low, high=high,
@@ -299,19 +239,23 @@ class _Loop:
                              hint="is it in kelvin?")
         dew = np.asarray(f.dew_point(air, max(ambient.relative_humidity, 1e-3))) + design.dew_margin
         supply = _dry(supply, dew if dew.ndim < 2 else dew.max(axis=1), high, site)
-        rated = math.fsum((kind.server.coolant_flow or 0.0) * kind.group.n_server for kind in site.kinds)
+        servers = [(kind.server, kind.group.n_server) for kind in site.kinds]
+        rated = math.fsum((server.coolant_flow or 0.0) * n for server, n in servers)
         if not rated:
             raise ScenarioError("cooling: no server of this rack has cold plates; use cooling='air'")
+        if design.cdu is not None and supply.values.ndim == 2:
+            raise ScenarioError("cooling.supply_temperature has a dim server, a cdu supplies all; give one series, or leave the cdu out")
         first = float(np.ravel(supply.values)[0])
-        heat = math.fsum(kind.group.n_server * mount.device.max_power * mount.multiplicity for kind in site.kinds
-                         for i, (_, mount, _) in enumerate(kind.server.devices) if i not in kind.server.in_air)
+        heat = math.fsum(n * mount.device.max_power * mount.multiplicity for server, n in servers
+                         for i, (_, mount, _) in enumerate(server.devices) if i not in server.in_air)
         about = LiquidState.at(fluid, first)
         rise = heat / (rated * about.density * about.heat_capacity)
         liquid = LiquidState.at(fluid, min(first + 0.5 * rise, fluid.highest_temperature))
-        return cls(design, site, network.reference, supply, facility, first, rated, liquid, about.density, [], [])
+        return cls(design, site, network.reference, supply, facility, first, rated, liquid, about.density,
+                   _flows(design, site, Circuit(design._pumps, servers, liquid, design.manifold)))
 
-    def lay_lines(self, network: Network) -> None:
-        """Supply and return line and reservoir, shared by all trays."""
+    def lay_lines(self, network: Network, room: int | None) -> None:
+        """Supply and return line and reservoir, shared by all trays; `room` is the number of its node, where it is in the network."""
         d, n = self.design, self.design.cells
         per_volume = self.liquid.density * self.liquid.heat_capacity
         self.shared_supply = [network.shared(f"supply line {i + 1}", per_volume * d.supply_volume / n) for i in range(n)]
@@ -319,11 +263,44 @@ class _Loop:
         self.shared_return = [network.shared(f"return line {i + 1}", per_volume * d.return_volume / n) for i in range(n)]
         if d.reservoir_volume:
             self.shared_return.append(network.shared("reservoir", per_volume * d.reservoir_volume))
+        self.room = None if room is None else network.shared_at(room)
 
     @property
     def hot(self) -> float:
         """degC up to which properties are asked for."""
         return self.design.fluid.highest_temperature
+
+    @property
+    def moves(self) -> bool:
+        """Whether the supply's temperature is a set point that moves, which plates then follow."""
+        return self.design.cdu is None and bool(self.supply.steps or self.supply.usual.ndim)
+
+    def told(self) -> dict[str, Floats]:
+        """What is known of the loop before anything is solved, over time."""
+        if self.flows is None:
+            return {}
+        n = self.site.timeline.seconds.size
+        return {"pump_speed": np.broadcast_to(self.flows.series(self.flows.speed), (n,)).copy(), "loop_pressure": self.flows.pressure}
+
+
+def _flows(design: ColdPlateCooling, site: Site, circuit: Circuit) -> Flows | None:
+    """Flows over the run, where no controller moves them."""
+    least, said = design.pump.minimum_speed, site.warnings
+    if isinstance(design.pump_speed, PI | Curve):
+        if of_loop := [event for event, _ in site.timeline.begins if isinstance(event, PumpTrip | CduLoss | Leak | Clogging | Disconnected)]:
+            raise ScenarioError(f"events: {of_loop[0].shown}: cooling.pump_speed is a controller of each tray's valve; what happens in the loop "
+                                "is followed where pumps have a speed: give a number, a series, or Hold")
+        return None
+    hold = design.pump_speed if isinstance(design.pump_speed, Hold) else None
+    usual = np.ones(()) if hold else site.over_time(design.pump_speed, name="cooling.pump_speed", **SPEED)
+    if usual.ndim == 2:
+        raise ScenarioError("cooling.pump_speed has a dim server, the pumps serve all; give one series, or a controller")
+    if np.min(usual) < least:
+        said.append(f"pump_speed: {np.min(usual):.3g} is below the pump's least, {least:g}, which is used")
+    usual = np.maximum(usual, least)
+    for step in site.steps("pump_speed", np.zeros(()), **SPEED):
+        usual = np.where(step.when != 0, np.maximum(step.value, least), usual)
+    return circuit.flows(site.timeline, usual, hold)
 
 
 def _dry(supply: SetPoint, least: Floats, high: float, site: Site) -> SetPoint:
@@ -341,207 +318,149 @@ def _dry(supply: SetPoint, least: Floats, high: float, site: Site) -> SetPoint:
     return SetPoint(raised(supply.usual), supply.linear, tuple(Step(raised(step.value), step.when) for step in supply.steps))
 
 
-# ----------------------------------------------------------------------------------------------------------------- the trays
+# ----------------------------------------------------------------------------------------------------------------- the flows
 
-def _plate(mount: Mount) -> ColdPlate | CurvePlate:
-    """The sink of a device that is on a plate."""
-    if isinstance(mount.sink, ColdPlate | CurvePlate):
-        return mount.sink
-    raise TypeError(f"{mount.names[0]} is not on a plate")
+Law = Callable[[Floats, float], Floats]  # of mass flows [kg/s] and a temperature of the supply [degC]
 
 
-def _rows(server: Server, branch: str) -> list[list[tuple[str, Mount]]]:
-    """Devices of a branch, those at one position together, in the order in which the coolant meets them."""
-    found: dict[int, list[tuple[str, Mount]]] = {}
-    for i, (name, mount, k) in enumerate(server.devices):
-        if i not in server.in_air and mount.lanes[k] == branch:
-            found.setdefault(mount.positions[k], []).append((name, mount))
-    return [found[position] for position in sorted(found)]
+class _Stream(Protocol):
+    """Coolant that flows somewhere, as the engine sees it: given over the run, or led by a controller."""
+
+    signal: Signal  # kg/s
+
+    def law(self, law: Law, key: Any) -> Signal:
+        """What follows from it."""
+
+    def part(self, share: Floats) -> _Stream:
+        """A part of it: `share` is ``(row, server)``."""
+
+    def moving(self) -> Floats:
+        """Least and largest flow [kg/s] while it is driven."""
 
 
-def _add_trays(loop: _Loop, kind: Kind, parts: dict[str, Part], places: Places) -> None:
-    """Adds the coolant of servers of one kind, from supply to exchanger."""
-    group, server, d = kind.group, kind.server, loop.design
-    c_p, rated = loop.liquid.heat_capacity, server.coolant_flow or 0.0
-    per_volume, share = loop.liquid.density * c_p, rated / loop.rated
-    low = d.pump.minimum_speed
-    speed = _pump_speed(loop, kind, parts)
-    m_dot = group.law_signal(law_table(lambda s: loop.density * rated * s, low, 1.0, points=3), speed)
-    if d.cdu is None and (loop.supply.steps or loop.supply.usual.ndim):  # pumps move volume, and it weighs less when warm
-        m_dot = group.total([group.law_signal(law_table(lambda s: loop.density * rated * s, low, 1.0, points=3), speed,
-                                              loop.supply.signal(kind, lambda T: d.fluid.density(T) / loop.density))])
-    pump_power = group.law_signal(law_table(
-        lambda s: share * d.pump.head * loop.rated / d.pump.efficiency * s**d.pump.power_exponent, low, 1.0), speed)
-    places.pump_power.append(group.record_signal(pump_power))
-    places.mass_flow = [group.record_signal(m_dot)]
-    through = group.coefficient(c_p, m_dot)
+@dataclass
+class _Given:
+    """A flow that is known before the run; what follows from it is a series, too."""
 
-    hoses = 0.5 * per_volume * server.coolant_volume
-    inlet, outlet = group.node("coolant inlet", hoses), group.node("coolant outlet", hoses)
-    if d.cdu is None:
-        supply = group.boundary(loop.supply.signal(kind, lambda T: T - loop.reference))
-        at = _line(group, supply, "supply line", d.cells, per_volume * d.supply_volume * share, through)
-        group.stream(at, inlet, through)
-    else:
-        group.stream(loop.shared_supply[-1], inlet, through)
-    places.positions.append("supply")
-    places.coolant.append(inlet)
+    loop: _Loop
+    kind: Kind
+    flows: Flows
+    rows: Floats  # (row, server) m3/s
 
-    dT_rated = 0.0
-    for name, part_flow in branch_flows(server).items():
-        at, warmed = inlet, 0.0
-        for row in _rows(server, name):
-            watts = math.fsum(m.device.max_power * m.multiplicity for _, m in row)
-            rise = watts / (per_volume * rated * part_flow)
-            at = _add_row(loop, kind, parts, row, m_dot, part_flow, loop.first + warmed + 0.5 * rise, warmed + 0.5 * rise, at, places)
-            warmed += rise
-        group.stream(at, outlet, group.coefficient(c_p * part_flow, m_dot))
-        dT_rated = max(dT_rated, warmed)
-    if server.fans is None:
-        for heat in (kind.conversion(), kind.supplied(loop.site.stages_in_servers, [])):
-            if heat is not None:
-                group.source(outlet, heat)
-    places.positions.append("return")
-    places.coolant.append(outlet)
-    places.exhaust = outlet
-    _warn(loop, server, dT_rated)
+    def __post_init__(self) -> None:
+        self.values = np.asarray(self.flows.series(self.loop.density * self.rows))  # kg/s
+        self.supply = np.asarray(self.kind.own(self.loop.supply.values)) if self.loop.moves else None  # degC
+        if self.supply is not None:  # pumps move volume, and it weighs less when warm
+            lighter = np.asarray(self.loop.design.fluid.density(self.supply)) / self.loop.density
+            wide = self.values.ndim == 2 or lighter.ndim == 2
+            self.values = (_wide(self.values) if wide else self.values) * (_wide(lighter) if wide else lighter)
+        self.signal = self.kind.group.series(self.values)
 
-    pump = group.node("pump")
-    group.source(pump, pump_power)
-    if d.cdu is None:
-        at = _line(group, outlet, "return line", d.cells, per_volume * d.return_volume * share, through)
-        group.stream(at, pump, through)
-        group.exit(pump, through)
-        return
-    line = loop.shared_return
-    group.stream(outlet, line[0], through)
-    for tail, head in zip(line, line[1:], strict=False):
-        group.stream(tail, head, through)
-    group.stream(line[-1], pump, through)
-    exchanger = group.node("exchanger", per_volume * d.cdu.volume * d.cdu_share * share)
-    group.stream(pump, exchanger, through)
-    _add_exchanger(loop, kind, d.cdu, exchanger, speed, share)
-    group.stream(exchanger, loop.shared_supply[0], through)
-    for tail, head in zip(loop.shared_supply, loop.shared_supply[1:], strict=False):
-        group.stream(tail, head, through)
+    def law(self, law: Law, key: Any) -> Signal:
+        """What follows from the flow, and from the supply's temperature where that moves."""
+        if self.supply is None:
+            return self.kind.group.series(_followed(lambda m: law(m, self.loop.first), self.values, key))
+        wide = self.values.ndim == 2 or self.supply.ndim == 2
+        m, T = np.broadcast_arrays(_wide(self.values) if wide else self.values, _wide(self.supply) if wide else self.supply)
+        return self.kind.group.series(_followed_both(law, m, T))
+
+    def is_slow(self, rate: float) -> bool:
+        """Whether its capacity rate ever falls below `rate` [W/K]."""
+        return bool(np.min(self.values) * self.loop.liquid.heat_capacity < rate)
+
+    def moving(self) -> Floats:
+        """Least and largest flow [kg/s] while it is driven."""
+        here = self.values[self.values > 1e-2 * np.max(self.values)]
+        return np.array([here.min(), here.max()])
+
+    def part(self, share: Floats) -> _Given:
+        """A part of the flow."""
+        return _Given(self.loop, self.kind, self.flows, self.rows * share)
 
 
-def _line(group: Group, at: Node, name: str, cells: int, capacity: float, through: Any) -> Node:
-    """A pipe as a chain of mixed cells; returns its end. None where it holds nothing."""
-    if capacity <= 0:
-        return at
-    for i in range(cells):
-        cell = group.node(f"{name} {i + 1}", capacity / cells)
-        group.stream(at, cell, through)
-        at = cell
-    return at
+def _wide(values: Floats) -> Floats:
+    return values[:, None] if values.ndim == 1 else values
 
 
-def _pump_speed(loop: _Loop, kind: Kind, parts: dict[str, Part]) -> Signal:
-    """Speed of the pumps over the rated one."""
-    d, group, server, least = loop.design, kind.group, kind.server, loop.design.pump.minimum_speed
-    limits: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of rated speed", "hint": "is it in percent?"}
-    steps = [Step(np.maximum(step.value, least), step.when) for step in loop.site.steps("pump_speed", np.zeros(()), **limits)]
-    if isinstance(d.pump_speed, PI | Curve):
-        if d.cdu is not None:
-            raise ScenarioError("cooling.pump_speed is a controller, which watches one tray; pumps behind a cdu serve all: give a number "
-                                "or a series, or leave the cdu out")
-        on_plates = [i for i in range(len(server.devices)) if i not in server.in_air]
-        watched = [server.devices[i] for i in on_plates if i in server.accelerators or server.devices[i][1].device.has_limit]
-        watched = watched or [server.devices[i] for i in on_plates]
-        speed = group.control_signal(d.pump_speed.control([parts[name].junction for name, _, _ in watched],
-                                                          [mount.device for _, mount, _ in watched], least, 1.0))
-    else:
-        usual = loop.site.over_time(d.pump_speed, name="cooling.pump_speed", **limits)
-        if usual.ndim == 2 and d.cdu is not None:
-            raise ScenarioError("cooling.pump_speed has a dim server, the pumps of a cdu serve all; give one series")
-        if np.min(usual) < least:
-            loop.site.warnings.append(f"pump_speed: {np.min(usual):.3g} is below the pump's least, {least:g}, which is used")
-        speed = group.series(kind.own(np.maximum(usual, least)))
-    return stepped(group, speed, steps)
+@dataclass
+class _Led:
+    """A flow that a controller moves: what follows from it is a law of its signal."""
 
+    loop: _Loop
+    kind: Kind
+    signal: Signal
+    rated: float  # kg/s
 
-def _add_row(loop: _Loop, kind: Kind, parts: dict[str, Part], row: list[tuple[str, Mount]], m_dot: Signal, share: float, T: float,
-             warmed: float, at: Node, places: Places) -> Node:
-    """Plates side by side share the branch's coolant; returns the node behind them. `T`: what their properties are taken at."""
-    group, c_p = kind.group, loop.liquid.heat_capacity
-    ends = []
-    for name, mount in row:
-        plate, n, part = _plate(mount), mount.multiplicity, parts[name]
-        each = share / len(row) / n  # of the tray's coolant through one plate
-        cell = group.node(f"coolant behind {name}", n * plate.volume * loop.liquid.density * c_p)
-        carried = group.coefficient(c_p * share / len(row), m_dot)
-        taken = _couple(loop, kind, part, mount, m_dot, each, min(T, loop.hot), warmed)
-        rest = group.total([m_dot, taken], [c_p * share / len(row), -1.0])
-        group.stream(at, part.base, group.coefficient(1.0, taken))
-        group.stream(part.base, cell, group.coefficient(1.0, taken))
-        group.stream(at, cell, group.coefficient(1.0, rest))
-        places.positions.append(name)
-        places.coolant.append(cell)
-        ends.append((cell, carried))
-        flows = each * loop.density * (kind.server.coolant_flow or 0.0) * np.array([loop.design.pump.minimum_speed, 1.0])
-        for message in plate_warnings(f"{kind.server.name}.{mount.names[0]}", plate, flows,
-                                      LiquidState.at(loop.design.fluid, min(T, loop.hot))):
-            if message not in loop.site.warnings:
-                loop.site.warnings.append(message)
-    if len(ends) == 1:
-        return ends[0][0]
-    behind = group.node(f"coolant behind {row[0][0]} and others")
-    for cell, carried in ends:
-        group.stream(cell, behind, carried)
-    return behind
+    def law(self, law: Law, key: Any) -> Signal:
+        """What follows from the flow, and from the supply's temperature where that moves."""
+        span = 0.9 * self.loop.design.pump.minimum_speed * self.rated, 1.1 * self.rated
+        if self.loop.moves:
+            fluid = self.loop.design.fluid
+            return _of_two(self.kind.group, law, self.signal, span, self.loop.supply.signal(self.kind),
+                           (max(COLDEST, fluid.lowest_temperature), min(HOTTEST, fluid.highest_temperature)))
+        return self.kind.group.law_signal(_kept((key, span), lambda: law_table(lambda m: law(m, self.loop.first), *span)), self.signal)
 
+    def moving(self) -> Floats:
+        """Least and largest flow [kg/s] while it is driven."""
+        return self.rated * np.array([self.loop.design.pump.minimum_speed, 1.0])
 
-def _couple(loop: _Loop, kind: Kind, part: Part, mount: Mount, m_dot: Signal, each: float, T: float, warmed: float) -> Signal:
-    """Links case and roots of the fins; returns the coolant's uptake there [W/K], as laws of the tray's flow and supply temperature."""
-    group, plate, n, d = kind.group, _plate(mount), mount.multiplicity, loop.design
-    rated = loop.density * (kind.server.coolant_flow or 0.0)
-    span = 0.9 * d.pump.minimum_speed * rated, 1.1 * rated
-    lump = part.base == part.case
-    contact = mount.device.contact_area or mount.device.die_area
-
-    def uptake(m: Floats, temperature: float) -> Floats:
-        liquid = LiquidState.at(d.fluid, temperature)
-        X = n * plate_uptake(plate, m * each, liquid)
-        return np.asarray(1 / (1 / X + plate_base(plate, m * each, liquid, None) / n)) if lump else X
-
-    def base(m: Floats, temperature: float) -> Floats:
-        liquid = LiquidState.at(d.fluid, temperature)
-        return np.asarray(1 / (part.interface + plate_base(plate, m * each, liquid, contact) / n + LEAST_RESISTANCE))
-
-    moves = d.cdu is None and bool(loop.supply.steps or loop.supply.usual.ndim)
-
-    def signal(law: Callable[[Floats, float], Floats]) -> Signal:
-        if moves:
-            return _of_two(group, _warmed(law, warmed, loop.hot), m_dot, span, loop.supply.signal(kind),
-                           (max(COLDEST, d.fluid.lowest_temperature), min(HOTTEST, d.fluid.highest_temperature)))
-        key = (plate, d.fluid, each, n, lump, part.interface if law is base else -1.0, contact)
-        return group.law_signal(_law_of_flow(law, T, span, key), m_dot)
-
-    if not lump:
-        group.conductance(part.case, part.base, group.coefficient(1.0, signal(base)))
-    return signal(uptake)
-
-
-def _warmed(law: Callable[[Floats, float], Floats], by: float, hottest: float) -> Callable[[Floats, float], Floats]:
-    return lambda m, T: law(m, min(T + by, hottest))
+    def part(self, share: Floats) -> _Led:
+        """A part of the flow."""
+        s = float(share.flat[0])
+        return self if s == 1.0 else _Led(self.loop, self.kind, self.kind.group.total([self.signal], [s]), s * self.rated)
 
 
 _laws: dict[Any, Any] = {}
 
 
-def _law_of_flow(law: Callable[[Floats, float], Floats], T: float, span: tuple[float, float], key: Any) -> Any:
-    """The law at one temperature, kept so that equal plates share a table."""
-    whole = (key, T, span)
-    if whole not in _laws:
-        if len(_laws) > 1024:
+def _kept(key: Any, make: Callable[[], Any]) -> Any:
+    """What `make` gives, kept so that equal plates share a table."""
+    if key not in _laws:
+        if len(_laws) > MOST_KEPT:
             _laws.clear()
-        _laws[whole] = law_table(lambda m: law(m, T), *span)
-    return _laws[whole]
+        _laws[key] = make()
+    return _laws[key]
 
 
-def _of_two(group: Group, function: Callable[[Floats, float], Floats], a: Signal, a_span: tuple[float, float], b: Signal,
-            b_span: tuple[float, float]) -> Signal:
+def _followed(law: Callable[[Floats], Floats], x: Floats, key: Any) -> Floats:
+    """``law(x)``: each value once, or where there are many, off a table."""
+    values, where = np.unique(x, return_inverse=True)
+    if values.size <= MOST_VALUES:
+        found = np.array([_kept((key, value), lambda value=value: float(law(np.array(value)))) for value in values])  # type: ignore[misc]
+    else:
+        table = _kept((key, float(values[0]), float(values[-1])), lambda: law_table(law, float(values[0]), float(values[-1]), points=TABLE_POINTS))
+        found = table(values)
+    return np.asarray(found[np.asarray(where).reshape(x.shape)])
+
+
+def _followed_both(law: Law, m: Floats, T: Floats) -> Floats:
+    """``law(m, T)``: each pair once, or where there are many, off a spline through points of either."""
+    pairs, where = np.unique(np.stack([m.ravel(), T.ravel()]), axis=1, return_inverse=True)
+    if pairs.shape[1] <= MOST_VALUES:
+        found = np.array([float(law(np.array(a), float(b))) for a, b in pairs.T])
+    else:
+        at_m, at_T = (_points(values, n) for values, n in zip(pairs, (TABLE_POINTS, CHEBYSHEV_POINTS), strict=True))
+        table = np.column_stack([law(at_m, float(T)) for T in at_T])
+        found = _spline(at_m, at_T, table, *pairs)
+    return np.asarray(found[np.asarray(where).reshape(-1)].reshape(m.shape))
+
+
+def _points(values: Floats, most: int) -> Floats:
+    each = np.unique(values)
+    return each if each.size <= most else np.linspace(each[0], each[-1], most)
+
+
+def _spline(x: Floats, y: Floats, table: Floats, at_x: Floats, at_y: Floats) -> Floats:
+    from scipy.interpolate import CubicSpline, RectBivariateSpline
+
+    if x.size == 1:
+        return np.asarray(CubicSpline(y, table[0])(at_y))
+    if y.size == 1:
+        return np.asarray(CubicSpline(x, table[:, 0])(at_x))
+    return np.asarray(RectBivariateSpline(x, y, table, kx=min(3, x.size - 1), ky=min(3, y.size - 1)).ev(at_x, at_y))
+
+
+def _of_two(group: Group, function: Law, a: Signal, a_span: tuple[float, float], b: Signal, b_span: tuple[float, float]) -> Signal:
     """A law of two signals as a sum of products of laws of one: the leading singular pairs of its table.
 
     Parameters
@@ -572,49 +491,296 @@ def _of_two(group: Group, function: Callable[[Floats, float], Floats], a: Signal
     return group.total(products)
 
 
-def _add_exchanger(loop: _Loop, kind: Kind, cdu: Cdu, node: Node, speed: Signal, share: float) -> None:
-    """The tray's share of the exchanger, from the coolant behind it to the facility's water.
+# ----------------------------------------------------------------------------------------------------------------- the trays
 
-    ``w eps' / (1 - eps')`` with ``eps' = eps C_min / w``: `node` is at what leaves, as behind a plate."""
-    d, group = loop.design, kind.group
-    water = LiquidState.at(Fluid.from_library(cdu.facility_fluid), RATED_FACILITY_TEMPERATURE)
-    w_rated = loop.rated * loop.density * loop.liquid.heat_capacity
-    rated_secondary = cdu.secondary_flow * d.cdu_share
-    most = cdu.primary_flow * d.cdu_share if d.facility_flow is None else d.facility_flow
-    C_most = most * water.density * water.heat_capacity
+@dataclass
+class _Trays:
+    """The coolant of servers of one kind while it is added, from supply to exchanger."""
 
-    def conductance(s: Floats, opening: Any) -> Floats:
-        w = w_rated * s
-        flow = RANGEABILITY ** (opening - 1.0)
-        C = C_most * flow
-        UA = d.cdu_share * exchanger_conductance(cdu, loop.rated * s / rated_secondary, most * flow / (cdu.primary_flow * d.cdu_share))
-        low, high = np.minimum(w, C), np.maximum(w, C)
-        X = f.effectiveness_counterflow(UA / low, low / high) * low
-        return np.asarray(X * w / (w - X))
+    loop: _Loop
+    number: int  # of the kind
+    kind: Kind
+    parts: dict[str, Part]
+    places: Places
 
-    span = (d.pump.minimum_speed, 1.0)
-    if isinstance(d.valve, Curve):
-        raise ScenarioError("cooling.valve is a curve; give a PI controller, a number or a series")
-    if isinstance(d.valve, PI):
-        target = float(np.ravel(loop.supply.values)[0]) if d.valve.setpoint is None else d.valve.setpoint
-        if loop.supply.steps or (loop.supply.usual.ndim and np.ptp(loop.supply.values) > 0):
-            raise ScenarioError("cooling.supply_temperature moves, the valve of a cdu holds one temperature; give a number, or leave the "
-                                "cdu out")
-        driven = kind.server.devices[0][1].device
-        opening = group.control_signal(d.valve.replace(setpoint=target).control([node], [driven], 0.0, 1.0))
-    else:
-        opening = group.series(loop.site.over_time(d.valve, name="cooling.valve", low=0.0, high=1.0, unit="of full opening",
-                                                   hint="is it in percent?"))
-    water_in = group.boundary(loop.facility.signal(kind, lambda T: T - loop.reference))
-    usual = None if isinstance(d.pump_speed, PI | Curve) else loop.site.over_time(d.pump_speed, name="cooling.pump_speed", low=0.0,
-                                                                                    high=1.0, unit="of rated speed")
-    if usual is not None and not usual.ndim and not loop.site.timeline.steps("pump_speed"):
-        s = max(float(usual), span[0])
-        table = law_table(lambda u: conductance(np.asarray(s), u), 0.0, 1.0)
-        group.conductance(node, water_in, group.coefficient(share, opening, table))
-    else:
-        value = _of_two(group, conductance, speed, span, opening, (0.0, 1.0))
-        group.conductance(node, water_in, group.coefficient(share, value))
+    def add(self) -> None:
+        """Adds hoses, plates, lines, pumps and the exchanger's share."""
+        loop, group, server, d = self.loop, self.kind.group, self.kind.server, self.loop.design
+        c_p, rated = loop.liquid.heat_capacity, server.coolant_flow or 0.0
+        per_volume, share = loop.liquid.density * c_p, rated / loop.rated
+        branches, pump_power = self._streams()
+        m_dot = branches[0].signal if len(branches) == 1 else group.total([b.signal for b in branches])
+        self.places.pump_power.append(group.record_signal(pump_power))
+        self.places.mass_flow = [group.record_signal(m_dot)]
+        through = group.coefficient(c_p, m_dot)
+
+        hoses = 0.5 * per_volume * server.coolant_volume
+        inlet, outlet = group.node("coolant inlet", hoses), group.node("coolant outlet", hoses)
+        if d.cdu is None:
+            supply = group.boundary(loop.supply.signal(self.kind, lambda T: T - loop.reference))
+            at = self._line(supply, "supply line", per_volume * d.supply_volume * share, through)
+            group.stream(at, inlet, through)
+        else:
+            group.stream(loop.shared_supply[-1], inlet, through)
+        self._place("supply", inlet, m_dot)
+
+        dT_rated = 0.0
+        for (name, part_flow), stream in zip(branch_shares(server).items(), branches, strict=True):
+            at, warmed = inlet, 0.0
+            for row in plate_rows(server, name):
+                watts = math.fsum(m.device.max_power * m.multiplicity for _, m in row)
+                rise = watts / (per_volume * rated * part_flow)
+                at = self._add_row(row, stream, warmed + 0.5 * rise, at)
+                warmed += rise
+            group.stream(at, outlet, group.coefficient(c_p, stream.signal))
+            dT_rated = max(dT_rated, warmed)
+        if server.fans is None:
+            for heat in (self.kind.conversion(), self.kind.supplied(loop.site.stages_in_servers, [])):
+                if heat is not None:
+                    group.source(outlet, heat)
+        self._place("return", outlet, m_dot)
+        self.places.exhaust = outlet
+        _warn(loop, server, dT_rated)
+
+        pump = group.node("pump")
+        group.source(pump, pump_power)
+        if d.cdu is None:
+            at = self._line(outlet, "return line", per_volume * d.return_volume * share, through)
+            group.stream(at, pump, through)
+            group.exit(pump, through)
+            return
+        line = loop.shared_return
+        group.stream(outlet, line[0], through)
+        for tail, head in zip(line, line[1:], strict=False):
+            group.stream(tail, head, through)
+        group.stream(line[-1], pump, through)
+        exchanger = group.node("exchanger", per_volume * d.cdu.volume * d.cdu_share * share)
+        group.stream(pump, exchanger, through)
+        self._add_exchanger(d.cdu, exchanger)
+        group.stream(exchanger, loop.shared_supply[0], through)
+        for tail, head in zip(loop.shared_supply, loop.shared_supply[1:], strict=False):
+            group.stream(tail, head, through)
+
+    def _place(self, name: str, node: Node, m_dot: Signal) -> None:
+        self.places.positions.append(name)
+        self.places.coolant.append(node)
+        self.places.position_flow[name] = self.kind.group.record_signal(m_dot)
+
+    def _streams(self) -> tuple[list[_Stream], Signal]:
+        """Coolant through each branch, and the trays' shares of what the pumps draw [W]."""
+        loop, group, server, d = self.loop, self.kind.group, self.kind.server, self.loop.design
+        rated, shares = server.coolant_flow or 0.0, branch_shares(server)
+        if loop.flows is not None:
+            given = loop.flows
+            streams: list[_Stream] = [_Given(loop, self.kind, given, given.branch[self.number][name]) for name in shares]
+            power = given.power[:, None] * given.tray(self.number) / given.total[:, None]
+            return streams, group.series(given.series(power))
+        low = d.pump.minimum_speed
+        opening = self._controlled(low)
+        m_dot = group.law_signal(law_table(lambda s: loop.density * rated * s, low, 1.0, points=3), opening, None if not loop.moves else
+                                 loop.supply.signal(self.kind, lambda T: np.asarray(d.fluid.density(T) / loop.density)))
+        full = d.pump.head * rated / d.pump.efficiency
+        power_signal = group.law_signal(law_table(lambda s: full * s**d.pump.power_exponent, low, 1.0), opening)
+        tray = _Led(loop, self.kind, m_dot, loop.density * rated)
+        return [tray.part(np.array(share)) for share in shares.values()], power_signal
+
+    def _controlled(self, least: float) -> Signal:
+        """What a controller makes of the trays' valves, as a share of the rated flow; it watches what is on plates."""
+        d, server = self.loop.design, self.kind.server
+        if d.cdu is not None:
+            raise ScenarioError("cooling.pump_speed is a controller, which watches one tray; pumps behind a cdu serve all: give a number, "
+                                "a series or Hold, or leave the cdu out")
+        on_plates = [i for i in range(len(server.devices)) if i not in server.in_air]
+        watched = [server.devices[i] for i in on_plates if i in server.accelerators or server.devices[i][1].device.has_limit]
+        watched = watched or [server.devices[i] for i in on_plates]
+        opening = self.kind.group.control_signal(d.pump_speed.control([self.parts[name].junction for name, _, _ in watched],
+                                                                      [mount.device for _, mount, _ in watched], least, 1.0))
+        return stepped(self.kind.group, opening, [Step(np.maximum(step.value, least), step.when)
+                                                  for step in self.loop.site.steps("pump_speed", np.zeros(()), **SPEED)])
+
+    def _line(self, at: Node, name: str, capacity: float, through: Any) -> Node:
+        """A pipe as a chain of mixed cells; returns its end. The same node where it holds nothing."""
+        n = self.loop.design.cells
+        for i in range(n if capacity > 0 else 0):
+            cell = self.kind.group.node(f"{name} {i + 1}", capacity / n)
+            self.kind.group.stream(at, cell, through)
+            at = cell
+        return at
+
+    def _add_row(self, row: list[tuple[str, Mount]], stream: _Stream, warmed: float, at: Node) -> Node:
+        """Plates side by side share the branch's coolant; returns the node behind them. `warmed`: by how much the coolant in them is
+        warmer than the supply, where their properties are taken [K]."""
+        loop, group = self.loop, self.kind.group
+        ends = []
+        for (name, mount), own in zip(row, self._shared_out(row, stream), strict=True):
+            c_p, plate, n, part = loop.liquid.heat_capacity, plate_of(mount), mount.multiplicity, self.parts[name]
+            cell = group.node(f"coolant behind {name}", n * plate.volume * loop.liquid.density * c_p)
+            taken = self._couple(part, mount, own, warmed, cell)
+            rest = group.total([own.signal, taken], [c_p, -1.0])
+            group.stream(at, part.base, group.coefficient(1.0, taken))
+            group.stream(part.base, cell, group.coefficient(1.0, taken))
+            group.stream(at, cell, group.coefficient(1.0, rest))
+            self._place(name, cell, own.signal)
+            ends.append((cell, group.coefficient(c_p, own.signal)))
+            self._vouched(mount, own, min(loop.first + warmed, loop.hot))
+        if len(ends) == 1:
+            return ends[0][0]
+        behind = group.node(f"coolant behind {row[0][0]} and others")
+        for cell, carried in ends:
+            group.stream(cell, behind, carried)
+        return behind
+
+    def _shared_out(self, row: list[tuple[str, Mount]], stream: _Stream) -> list[_Stream]:
+        """The branch's coolant through each plate of a row; the last takes what the others leave, so that none is lost."""
+        if self.loop.flows is None:
+            return [stream.part(np.array(1 / len(row)))] * len(row)
+        shares = [self.loop.flows.plate[self.number][name] for name, _ in row]
+        if len(row) == 1 or all(np.array_equal(shares[0], share) for share in shares):
+            return [stream.part(np.array(1 / len(row)))] * len(row)
+        own = [stream.part(share) for share in shares]
+        own[-1].signal = self.kind.group.total([stream.signal, *(o.signal for o in own[:-1])], [1.0] + [-1.0] * (len(own) - 1))
+        return own
+
+    def _couple(self, part: Part, mount: Mount, own: _Stream, warmed: float, cell: Node) -> Signal:
+        """Links case and roots of the fins; returns the coolant's uptake there [W/K]."""
+        loop, group, plate, n = self.loop, self.kind.group, plate_of(mount), mount.multiplicity
+        fluid, hot = loop.design.fluid, loop.hot
+        lump = part.base == part.case
+        contact = mount.device.contact_area or mount.device.die_area
+
+        def state(T: float) -> LiquidState:
+            return LiquidState.at(fluid, min(T + warmed, hot))
+
+        def uptake(m: Floats, T: float) -> Floats:
+            X = n * plate_uptake(plate, m / n, state(T))
+            return np.asarray(1 / (1 / X + plate_base(plate, m / n, state(T), None) / n)) if lump else X
+
+        def base(m: Floats, T: float) -> Floats:
+            return np.asarray(1 / (part.interface + plate_base(plate, m / n, state(T), contact) / n + LEAST_RESISTANCE))
+
+        def standing(m: Floats, T: float) -> Floats:
+            films = n * film_conductance(plate, np.array(least / n), state(T))
+            return np.asarray(films * np.maximum(1 - m * loop.liquid.heat_capacity / (STANDING * films), 0.0) ** 2)
+
+        key = (plate, fluid, n, lump, contact, warmed, loop.first, hot)
+        if not lump:
+            group.conductance(part.case, part.base, group.coefficient(1.0, own.law(base, (key, part.interface))))
+        least = 0.02 * loop.density * (self.kind.server.coolant_flow or 0.0)  # a plate known by its curve has no films at rest
+        if isinstance(own, _Given) and own.is_slow(STANDING * n * float(film_conductance(plate, np.array(least / n), state(loop.first)))):
+            stood = own.law(standing, (key, "standing", least, loop.liquid.heat_capacity))
+            group.conductance(part.base, cell, group.coefficient(1.0, stood))
+        return own.law(uptake, key)
+
+    def _vouched(self, mount: Mount, own: _Stream, T: float) -> None:
+        """Says where a plate's laws are used beyond what their source vouches for. A flow that stops is not their doing."""
+        loop = self.loop
+        for message in plate_warnings(f"{self.kind.server.name}.{mount.names[0]}", plate_of(mount), own.moving() / mount.multiplicity,
+                                      LiquidState.at(loop.design.fluid, T)):
+            if message not in loop.site.warnings:
+                loop.site.warnings.append(message)
+
+    # ------------------------------------------------------------------------------------------------------- the exchanger
+
+    def _add_exchanger(self, cdu: Cdu, node: Node) -> None:
+        """The trays' share of the exchanger, as large as their share of the flow, from the coolant behind it to the facility's water or
+        to the room's air."""
+        loop, group, d = self.loop, self.kind.group, self.loop.design
+        flows = loop.flows
+        assert flows is not None
+        w_rated = loop.rated * loop.density * loop.liquid.heat_capacity
+        most = cdu.primary_flow * d.cdu_share if d.facility_flow is None else d.facility_flow
+        secondary = loop.rated / (cdu.secondary_flow * d.cdu_share)
+        speed = flows.total / loop.rated  # (row,) of the coolant, over the rack's rated flow
+        slow = np.minimum(speed / SLOWEST_EXCHANGE, 1.0)
+
+        def law(s: Floats, opening: Any) -> Floats:
+            return exchange(cdu, d.cdu_share, w_rated * s, secondary * s, most, opening)
+
+        opening = self._opening(cdu, node)
+        own = (slow / flows.total)[:, None] * flows.tray(self.number)  # (row, server)
+        share = group.series(flows.series(own))
+        s = np.maximum(speed, SLOWEST_EXCHANGE)
+        if np.all(s == s[0]):
+            value = group.law_signal(law_table(lambda u: law(np.asarray(s[0]), u), 0.0, 1.0), opening, share)
+        else:
+            both = _of_two(group, law, group.series(flows.series(s)), (SLOWEST_EXCHANGE, FASTEST_EXCHANGE), opening, (0.0, 1.0))
+            value = group.product(both, share)
+        if cdu.sink == "air":
+            self._add_fans(cdu, opening, share)
+            air = loop.site.set_point(loop.site.ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0,
+                                      high=60.0, unit="degC", hint="is it in kelvin?")
+            self._exchanged(node, group.boundary(air.signal(self.kind, lambda T: T - loop.reference)), value,
+                            loop.site.timeline.without_cooling(), loop.room)
+        else:
+            water = group.boundary(loop.facility.signal(self.kind, lambda T: T - loop.reference))
+            self._exchanged(node, water, value, loop.site.timeline.without_water(), None)
+
+    def _exchanged(self, node: Node, other: Node, value: Signal, without: Floats | None, instead: Node | None) -> None:
+        """Couples the exchanger with its other side; while that does not come, with what is there `instead`, or with nothing."""
+        group = self.kind.group
+        if without is None:
+            group.conductance(node, other, group.coefficient(1.0, value))
+            return
+        none, when = group.series(0.0), group.series(without)
+        group.conductance(node, other, group.coefficient(1.0, group.choice(value, none, when)))
+        if instead is not None:
+            group.conductance(node, instead, group.coefficient(1.0, group.choice(none, value, when)))
+
+    def _opening(self, cdu: Cdu, node: Node) -> Signal:
+        """Opening of the valve, or speed of the unit's fans."""
+        group, d, site = self.kind.group, self.loop.design, self.loop.site
+        if isinstance(d.valve, Curve | Hold):
+            raise ScenarioError("cooling.valve is a curve or Hold; give a PI controller, a number or a series")
+        stuck = [(event, when) for event, begin, end in site.timeline.during(ValveStuck) if (when := site.timeline.holds(begin, end)) is not None]
+        stays = [when for event, when in stuck if event.opening is None]
+        if isinstance(d.valve, PI):
+            opening = group.control_signal(self._valve_control(d.valve, node, np.max(stays, axis=0) if stays else None))
+        else:
+            values = site.over_time(d.valve, name="cooling.valve", low=0.0, high=1.0, unit="of full opening", hint="is it in percent?")
+            for when in stays if values.ndim else ():  # from where it stands on
+                values = np.where(when != 0, values[int(np.argmax(when))], values)
+            opening = group.series(values)
+        return stepped(group, opening, [Step(np.asarray(event.opening), when) for event, when in stuck if event.opening is not None])
+
+    def _valve_control(self, valve: PI, node: Node, stays: Floats | None) -> Control:
+        """The controller that holds the temperature behind the exchanger at the supply's set point; while `stays` is not 0 it stands.
+
+        A set point that moves, or a valve that sticks, is for the sensor to say: a point half-way between the coolant and a place whose
+        temperature is such that it reads the constant target where the coolant is at its set point, or where the valve sticks. What flows
+        through it is a millionth of a watt."""
+        loop, group = self.loop, self.kind.group
+        driven = [self.kind.server.devices[0][1].device]
+        moves = valve.setpoint is None and bool(loop.supply.steps or (loop.supply.usual.ndim and np.ptp(loop.supply.values) > 0))
+        target = float(np.ravel(loop.supply.values)[0]) if valve.setpoint is None else valve.setpoint
+        least = valve.replace(setpoint=target, deadband=max(valve.deadband, READS)).control([node], driven, 0.0, 1.0)
+        if not moves and stays is None:
+            return least
+        values = self.kind.own(loop.supply.values) if moves else np.array(target)
+        place = 2 * target - values
+        sensor, coupled = group.node("valve's sensor"), group.series(SENSOR)
+        if stays is not None:
+            place = np.where(_like(stays, place) != 0, target, place)
+            coupled = group.choice(coupled, group.series(0.0), group.series(stays))
+        group.conductance(node, sensor, group.coefficient(1.0, coupled))
+        group.conductance(sensor, group.boundary(group.temperature_series(place)), SENSOR)
+        return replace(least, nodes=(sensor,), gain=2 * least.gain, integral_gain=2 * least.integral_gain, deadband=0.5 * least.deadband)
+
+    def _add_fans(self, cdu: Cdu, opening: Signal, share: Signal) -> None:
+        """Fans of a unit in the air: power with the cube of their speed, into the same air."""
+        full = cdu.fan_power * self.loop.design.cdu_share
+        if not full:
+            return
+        group = self.kind.group
+        drawn = group.law_signal(law_table(lambda u: full * primary_flow_share(cdu, u) ** 3, 0.0, 1.0, points=257), opening, share)
+        self.places.fan_power.append(group.record_signal(drawn))
+        fans = group.node("unit's fans")
+        group.source(fans, drawn)
+        self._exchanged(fans, group.boundary(group.temperature_series(self.loop.reference)), group.series(1.0),
+                        self.loop.site.timeline.without_cooling(), self.loop.room)
+
+
+def _like(when: Floats, values: Floats) -> Floats:
+    return when[:, None] if values.ndim == 2 else when
 
 
 def _warn(loop: _Loop, server: Server, dT: float) -> None:
@@ -624,7 +790,7 @@ def _warn(loop: _Loop, server: Server, dT: float) -> None:
     worst = max(drops, key=lambda name: drops[name])
     if drops[worst] > d.pump.head:
         said.append(f"{server.name}: branch {worst!r} takes {drops[worst] / 1e3:.0f} kPa at its rated flow, the pump's head is "
-                    f"{d.pump.head / 1e3:.0f} kPa; open the plates, or give pump.head")
+                    f"{d.pump.head / 1e3:.0f} kPa, so that less flows; open the plates, or give pump.head")
     if loop.first + dT > loop.hot:
         said.append(f"{server.name}: at rated power and flow its coolant would leave with {loop.first + dT:.0f} degC, beyond the "
                     f"{loop.hot:g} degC to which {d.fluid.name} is known")

@@ -28,14 +28,16 @@ from thermo import formulas
 from thermo._kernels import formulas as f
 from thermo.errors import ScenarioError
 from thermo.fluids import Fluid
+from thermo.hydraulics import PlateChannels, Resistance
 from thermo.rack import ColdPlate, CurvePlate
 
-__all__ = ["LiquidState", "PlateResistance", "curve_plate", "film_conductance", "plate_base", "plate_film",
+__all__ = ["LiquidState", "PlateResistance", "curve_plate", "film_conductance", "plate_base", "plate_component", "plate_film",
            "plate_pressure_drop", "plate_resistance", "plate_uptake", "plate_warnings", "spreading_rectangular"]
 
 Floats = NDArray[np.float64]
 CLOSE = 0.05  # of each point, within which a curve has to meet a data sheet
 LAMINAR = 2300.0  # Reynolds number up to which friction is laminar
+LEAST_DROP = 1e-3  # Pa of a plate of which none is known, so that a network has a resistance there
 SERIES_TERMS = 120  # of the spreading resistance, each way
 REFERENCES = ("inlet", "mean")
 
@@ -211,6 +213,20 @@ def plate_pressure_drop(plate: ColdPlate | CurvePlate, m_dot: ArrayLike, liquid:
         port = m_dot / (liquid.density * 0.25 * math.pi * plate.port_diameter**2)
         drop = drop + plate.port_loss * liquid.density * port * port / 2
     return np.asarray(drop)
+
+
+def plate_component(plate: ColdPlate | CurvePlate, count: int) -> PlateChannels | Resistance:
+    """`count` such plates side by side, for a flow network: the law of `plate_pressure_drop`, laminar throughout."""
+    if isinstance(plate, CurvePlate):
+        known = _measured_in(plate.fluid, plate.reference_temperature)
+        V = plate.reference_flow * count
+        return Resistance(linear=max(plate.laminar_drop, LEAST_DROP) / V, quadratic=plate.turbulent_drop / V**2,
+                          reference_density=known.density, reference_viscosity=known.viscosity)
+    port = 0.0
+    if plate.port_diameter is not None:
+        port = plate.port_loss * 1000.0 / 2 / (count * 0.25 * math.pi * plate.port_diameter**2) ** 2
+    return PlateChannels(channel_width=plate.channel_width, channel_height=plate.channel_height, fin_thickness=plate.fin_thickness,
+                         length=plate.length, channel_count=plate.channel_count * count, split=plate.split_flow, port_resistance=port)
 
 
 def plate_warnings(name: str, plate: ColdPlate | CurvePlate, m_dot: ArrayLike, liquid: LiquidState) -> list[str]:

@@ -253,6 +253,7 @@ class Places:
     mass_flow: list[int] = field(default_factory=list)  # kg/s, their sum is the server's
     fan_power: list[int] = field(default_factory=list)
     pump_power: list[int] = field(default_factory=list)
+    position_flow: dict[str, int] = field(default_factory=dict)  # kg/s of liquid that passes a position
     fan_duty: int | None = None
     air_heat: list[Signal] = field(default_factory=list)  # W that fans, conversion and supplies give to the air
     liquid: list[Meter] = field(default_factory=list)  # heat that leaves in liquid; what else leaves is the room's
@@ -290,6 +291,7 @@ class Cooled:
     air: AirPart | None = None  # where some of the heat leaves in air and the rest in liquid; None: all one way
     supply_node: int | None = None  # number of the shared node that is the supply, where it is no set point
     hottest_fluid: tuple[float, str] | None = None  # degC up to which the liquid's properties are known, and its name
+    over_time: dict[str, Floats] = field(default_factory=dict)  # (time,), what the design knows beforehand, by names of the result
 
 
 class CoolingDesign(Protocol):

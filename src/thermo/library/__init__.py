@@ -61,6 +61,8 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "cooling": Kind("thermo.cooling:Design", {"fluid": "fluids", "cdu": "cdus"}),
     "cdus": Kind("thermo.cooling:Cdu"),
     "fluids": Kind("thermo.fluids:Fluid"),
+    "refrigerants": Kind("thermo.refrigerants:Refrigerant"),
+    "surfaces": Kind("thermo.cooling.boiling:Surface"),
     "stages": Kind("thermo.power:Stage"),
     "generators": Kind("thermo.power:Generator"),
     "pumps": Kind("thermo.hydraulics:Pump"),
