@@ -12,7 +12,7 @@ import thermo
 from thermo.cooling import PI, Air, Curve
 
 pytestmark = pytest.mark.filterwarnings("ignore::thermo.errors.ValidityWarning")
-SOLVERS = ("propagator", "tr-bdf2", "BDF", "Radau", "LSODA")
+SOLVERS = ("propagator", "rational", "tr-bdf2", "BDF", "Radau", "LSODA")
 TIMES = 15.0 * np.arange(7)
 LOAD = xr.DataArray([0.3, 1.0, 0.1, 0.8, 0.8, 0.5, 0.2], dims="time", coords={"time": TIMES}, attrs={"units": "1"})
 SUPPLY = xr.DataArray([20.0, 21.0, 24.0, 22.0, 22.0, 19.0, 18.0], dims="time", coords={"time": TIMES})
@@ -55,7 +55,7 @@ def test_solvers_agree_and_close_the_balance(case):
         assert _residual(run) <= 1e-9, solver
 
 
-@pytest.mark.parametrize("solver", ["propagator", "tr-bdf2"])
+@pytest.mark.parametrize("solver", ["propagator", "rational", "tr-bdf2"])
 @pytest.mark.parametrize("step", [0.01, 1 / 30, 0.7, 15.0, 3600.0, 86400.0])
 @pytest.mark.parametrize("case", ["fixed fans", "pi", "straight trace", "supply over time"])
 def test_balance_closes_at_every_step_size(solver, step, case):
@@ -79,7 +79,7 @@ def test_tr_bdf2_keeps_the_tolerance_asked(tolerance):
     assert _residual(run) <= 1e-9
 
 
-@pytest.mark.parametrize("solver", ["propagator", "tr-bdf2"])
+@pytest.mark.parametrize("solver", ["propagator", "rational", "tr-bdf2"])
 def test_constant_load_stays_in_its_steady_state(solver):
     """'steady' is where the run stays: 1e-8 of the temperatures, controllers at rest, shared aisle included."""
     load = xr.full_like(LOAD, 0.6)

@@ -87,7 +87,7 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
     for (const auto& item : controllers) {
         if (!py::isinstance<py::dict>(item)) throw py::type_error("a controller is a dict");
         const auto t = py::reinterpret_borrow<py::dict>(item);
-        for (const char* key : {"kind", "period", "gain", "integral_gain", "low", "high", "quantum", "deadband", "nodes", "target", "curve",
+        for (const char* key : {"kind", "period", "gain", "integral_gain", "low", "high", "quantum", "deadband", "nodes", "target", "relative", "curve",
                                 "step", "slowdown", "slowed", "shutdown"})
             if (!t.contains(key)) throw py::value_error(std::string("a controller has no ") + key);
         thermo::Controller control;
@@ -102,6 +102,7 @@ thermo::Group group(const Doubles& capacity, const Ints& signals, const Ints& se
             control.deadband = t["deadband"].cast<double>();
             control.nodes = t["nodes"].cast<std::vector<int>>();
             control.target = t["target"].cast<std::vector<double>>();
+            control.relative = t["relative"].cast<int>();
             control.curve = law(t["curve"]);
             control.step = t["step"].cast<double>();
             control.slowdown = t["slowdown"].cast<double>();
@@ -248,7 +249,7 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
                                                    "factored"_a = c.factored);
                                })
         .def("largest_block", [](const Engine& e, int p) { return e.exact(part(e, p)).largest_block(); }, "group"_a)
-        .def_readwrite("proposed_step", &Engine::proposed_step, "The step that TR-BDF2 would take next [s]; 0: none yet.")
+        .def_readwrite("proposed_step", &Engine::proposed_step, "The step that TR-BDF2 would take next, or the longest that whole steps may have [s]; 0: none yet.")
         .def_property_readonly("n_state", &Engine::n_state)
         .def("temperature",
              [](const Engine& e, int p) {
@@ -379,7 +380,7 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
              "K as (row, column, value); the balance is q - K T.")
         .def("run",
              [](Engine& e, const Doubles& time, const Doubles& value, const Bytes& linear, bool exact, double tolerance,
-                double forced_step, int threads, const py::object& progress) {
+                double forced_step, int threads, const py::object& progress, bool rational) {
                  const auto s = series(e, time, value, linear);
                  Buffers b = buffers(e, s.n_time);
                  double* border = b.border.mutable_data();
@@ -389,6 +390,8 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
                      auto ask = [&](double f) { return poll(f); };
                      if (exact)
                          e.run_exact(s, b.records, tolerance, threads, ask);
+                     else if (rational)
+                         e.run_rational(s, b.records, border, tolerance, ask);
                      else
                          e.run_implicit(s, b.records, border, tolerance, forced_step, ask);
                  }
@@ -396,5 +399,6 @@ PYBIND11_MODULE(network, m, py::mod_gil_not_used()) {
                  return py::make_tuple(b.arrays, b.border);
              },
              "time"_a.noconvert(), "value"_a.noconvert(), "linear"_a.noconvert(), py::kw_only(), "exact"_a, "tolerance"_a,
-             "forced_step"_a, "threads"_a, "progress"_a);
+             "forced_step"_a, "threads"_a, "progress"_a, "rational"_a = false,
+             "By the exact stepper, else by whole steps where `rational`, else by TR-BDF2.");
 }

@@ -146,6 +146,7 @@ class Control:
     slowdown: float = math.inf  # degC of the first node, from which the clock is at most `slowed`
     slowed: float = 1.0
     shutdown: float = math.inf  # degC of the first node, at which it stops for good
+    relative: Node | None = None  # a node: then targets are differences from it [K], of kinds 0 and 1
 
 
 _IDENTITY = Table(0.0, 1.0, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)
@@ -348,7 +349,8 @@ class Group:
             totals=self.totals,
             controllers=[dict(kind=c.kind, period=c.period, gain=c.gain, integral_gain=c.integral_gain, low=c.low,
                               high=c.high, quantum=c.quantum, deadband=c.deadband, nodes=list(c.nodes),
-                              target=[t - T0 for t in c.target], curve=table(c.curve), step=c.step,
+                              target=[t - (T0 if c.relative is None else 0.0) for t in c.target],
+                              relative=-1 if c.relative is None else c.relative, curve=table(c.curve), step=c.step,
                               slowdown=c.slowdown - T0, slowed=c.slowed, shutdown=c.shutdown - T0) for c in self.controls],
             chips=[dict(node=c.node, demand=c.demand.index, cap=-1 if c.cap is None else c.cap.index,
                         clock=-1 if c.clock is None else c.clock, idle=c.idle, leakage=c.leakage, reference=c.reference - T0,

@@ -20,7 +20,8 @@ __all__ = ["SOLVERS", "Solution", "integrate", "steady_start", "threads"]
 
 Floats = NDArray[np.float64]
 SCIPY = ("BDF", "Radau", "LSODA")
-SOLVERS = ("auto", "propagator", "tr-bdf2", *SCIPY)
+SOLVERS = ("auto", "propagator", "rational", "tr-bdf2", *SCIPY)
+FINEST_RATIONAL = 1e-3  # K; the rational exponential is good to 2e-7 of what changes in a step
 LARGEST_EXACT = 64  # nodes of a block; of 52 with moving flows, exact steps took a tenth of the time of implicit ones
 DENSE_LIMIT = 2000  # states; LSODA takes a dense Jacobian only
 BISECTIONS = 60  # halvings of a controller's range: below the last bit of its output
@@ -67,7 +68,8 @@ def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, f
     solver : str
         One of `SOLVERS`.
     tolerance : float
-        Of temperatures [K]; the exact propagator needs none.
+        Of temperatures [K]; the exact propagator needs none. `rational` misses some 2e-7 of what changes in a step;
+        `auto` leaves what is finer than `FINEST_RATIONAL` to TR-BDF2.
     forced_step : float
         TR-BDF2 only: this step, without error control [s]. For studies of the order.
     progress : callable, optional
@@ -82,14 +84,16 @@ def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, f
         raise ScenarioError(f"solver is {solver!r}{nearest(solver, SOLVERS)}")
     obstacle = engine.obstacle
     if solver == "propagator" and obstacle:
-        raise ScenarioError(f"solver 'propagator' cannot step this scenario: {obstacle}; use 'tr-bdf2' or 'auto'")
+        raise ScenarioError(f"solver 'propagator' cannot step this scenario: {obstacle}; use 'rational', 'tr-bdf2' or 'auto'")
     if solver == "auto":
-        solver = "tr-bdf2" if obstacle or _implicit_is_cheaper(network, engine) else "propagator"
+        solver = "propagator" if not obstacle and not _sparse_is_cheaper(network, engine) else \
+            "rational" if tolerance >= FINEST_RATIONAL else "tr-bdf2"
     if solver in SCIPY:
         return _integrate_scipy(network, engine, solver, tolerance, progress)
     try:
         groups, shared = engine.run(*network.series(), exact=solver == "propagator", tolerance=float(tolerance),
-                                    forced_step=float(forced_step), threads=threads(), progress=progress)
+                                    forced_step=float(forced_step), threads=threads(), progress=progress,
+                                    rational=solver == "rational")
     except Runaway as error:
         raise _runaway(network, error) from None
     except RuntimeError as error:
@@ -98,7 +102,7 @@ def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, f
     total = {key: np.sum([g[key].sum(axis=1) for g in groups], axis=0) for key in ("energy_in", "energy_out", "stored")}
     solution = Solution([g["nodes"] for g in groups], [g["signals"] for g in groups], shared, total["energy_in"],
                         total["energy_out"], total["stored"] + (shared - shared[:1]) @ held, solver=solver,
-                        statistics=dict(engine.count) if solver == "tr-bdf2" else {})
+                        statistics=dict(engine.count) if solver != "propagator" else {})
     _close(network, engine, solution)
     return solution
 
@@ -121,12 +125,12 @@ def _close(network: Network, engine: Any, solution: Solution) -> None:
     solution.shared_rates = solution.rates.pop()
 
 
-def _implicit_is_cheaper(network: Network, engine: Any) -> bool:
-    """Whether renewing dense exponentials would cost more than sparse implicit steps.
+def _sparse_is_cheaper(network: Network, engine: Any) -> bool:
+    """Whether renewing dense exponentials would cost more than sparse solves.
 
-    An exponential of n nodes costs some 60 n^3 operations; an implicit step some 40 a node, and some 15 steps follow a
-    jump: blocks beyond some 64 nodes may lose when their coefficients move. Does not look at the length of the run: a run in
-    two parts takes the stepper of the run in one.
+    An exponential of n nodes costs some 60 n^3 operations; a sparse step some 40 a node and pole: blocks beyond some 64 nodes may
+    lose when their coefficients move. Does not look at the length of the run: a run in two parts takes the stepper of the run
+    in one.
     """
     return max(engine.largest_block(g.number) for g in network.groups) > LARGEST_EXACT
 

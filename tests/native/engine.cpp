@@ -62,7 +62,9 @@ struct Run {
     std::vector<double> nodes, signals, in, out, stored, border;
 };
 
-Run run(bool exact, bool controlled, bool tank, bool linear, int threads, double tolerance) {
+enum class By { exact, implicit, whole };
+
+Run run(By by, bool controlled, bool tank, bool linear, int threads, double tolerance) {
     std::vector<double> time, value;
     for (int k = 0; k < kTime; ++k) {
         time.push_back(2.0 * k);
@@ -82,8 +84,9 @@ Run run(bool exact, bool controlled, bool tank, bool linear, int threads, double
     r.border.resize(kTime);
     std::vector<thermo::Record> records = {{r.nodes.data(), r.signals.data(), r.in.data(), r.out.data(), r.stored.data()}};
     auto poll = [](double) { return false; };
-    const bool done = exact ? engine.run_exact(series, records, 0.01, threads, poll)
-                            : engine.run_implicit(series, records, r.border.data(), tolerance, 0.0, poll);
+    const bool done = by == By::exact      ? engine.run_exact(series, records, 0.01, threads, poll)
+                      : by == By::implicit ? engine.run_implicit(series, records, r.border.data(), tolerance, 0.0, poll)
+                                           : engine.run_rational(series, records, r.border.data(), tolerance, poll);
     if (!done) std::printf("a run was cut short\n"), std::exit(1);
     return r;
 }
@@ -119,13 +122,17 @@ int main() {
     int wrong = 0;
     for (const bool controlled : {false, true})
         for (const bool linear : {false, true}) {
-            const Run exact = run(true, controlled, false, linear, 1, 0), team = run(true, controlled, false, linear, 3, 0);
-            const Run implicit = run(false, controlled, false, linear, 1, 1e-3);
+            const Run exact = run(By::exact, controlled, false, linear, 1, 0), team = run(By::exact, controlled, false, linear, 3, 0);
+            const Run implicit = run(By::implicit, controlled, false, linear, 1, 1e-3);
+            const Run whole = run(By::whole, controlled, false, linear, 1, 1e-3);
             wrong += check(apart(exact.nodes, team.nodes) == 0, "threads changed bits");
             wrong += check(apart(exact.nodes, implicit.nodes) < 0.02, "steppers disagree");
             wrong += check(gap(exact, 0) < 1e-6 && gap(implicit, 0) < 1e-6, "energy is lost");
-            const Run shared = run(false, controlled, true, linear, 1, 1e-2);
-            wrong += check(gap(shared, 5000.0) < 1e-6, "energy is lost around the tank");
+            // where a straight supply moves the fans too the exact stepper takes coefficients of the middle, as this one does
+            wrong += check(apart(exact.nodes, whole.nodes) < 1e-4 && gap(whole, 0) < 1e-6, "whole steps are wrong, or lose energy");
+            const Run shared = run(By::implicit, controlled, true, linear, 1, 1e-3), steps = run(By::whole, controlled, true, linear, 1, 1e-3);
+            wrong += check(gap(shared, 5000.0) < 1e-6 && gap(steps, 5000.0) < 1e-6, "energy is lost around the tank");
+            wrong += check(apart(shared.nodes, steps.nodes) < 0.02, "steppers disagree around the tank");
         }
     bool refused = false;
     try {

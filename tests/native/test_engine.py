@@ -13,7 +13,7 @@ COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++
 
 @pytest.mark.parametrize("name", ["engine", "flow"])
 def test_under_sanitizers(name, tmp_path):
-    """Both steppers, series, a controller, threads, a shared tank; every kind of element, faults, slopes: exit 0 and not a word."""
+    """All steppers, series, a controller, threads, a shared tank; every kind of element, faults, slopes: exit 0 and not a word."""
     assert COMPILER, "no C++ compiler found; set CXX"
     program = tmp_path / name
     flags = ["-std=c++17", "-O0", "-g0", "-DTHERMO_NO_CLONES", "-D_GLIBCXX_ASSERTIONS", "-fsanitize=address,undefined",

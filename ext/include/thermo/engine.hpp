@@ -11,6 +11,7 @@
 
 #include "thermo/exact_run.hpp"
 #include "thermo/implicit.hpp"
+#include "thermo/rational.hpp"
 
 namespace thermo {
 
@@ -279,6 +280,72 @@ class Engine {
 
     bool run_implicit(const Series& series, std::vector<Record>& records, double* record_border, double tolerance,
                       double forced_step, const std::function<bool(double)>& poll) {
+        return polled(poll, [&](auto&& ask) {
+            run_tr_bdf2(*assembly_, series, controls_, records, record_border, tolerance, forced_step, proposed_step, ask);
+        });
+    }
+    bool run_rational(const Series& series, std::vector<Record>& records, double* record_border, double tolerance,
+                      const std::function<bool(double)>& poll) {
+        std::vector<int> repeats;
+        for (std::size_t p = 0; p < groups_.size(); ++p) repeats.push_back(alike(p) ? groups_[p].n_server : 1);
+        if (std::all_of(repeats.begin(), repeats.end(), [](int r) { return r == 1; }))
+            return polled(poll, [&](auto&& ask) { Rational(*assembly_, series, controls_, tolerance).run(records, record_border, proposed_step, ask); });
+        // One server stands for all that are alike, and for its neighbours in the sums of what they share.
+        std::vector<Group> few;
+        for (std::size_t p = 0; p < groups_.size(); ++p) few.push_back(repeats[p] > 1 ? groups_[p].first_server() : groups_[p]);
+        std::vector<ControlState> controls;
+        Assembly small(few, border_, repeats);
+        for (std::size_t p = 0; p < few.size(); ++p) {
+            controls.push_back(controls_[p].first_servers(groups_[p], few[p].n_server));
+            share(assembly_->parts[p], small.parts[p]);
+        }
+        small.z = assembly_->z;
+        const bool through = polled(poll, [&](auto&& ask) {
+            try {
+                Rational(small, series, controls, tolerance).run(records, record_border, proposed_step, ask);
+            } catch (Runaway& r) {
+                for (std::size_t p = 0; p < few.size(); ++p)
+                    if (r.group == &few[p]) r.group = &groups_[p];
+                throw;
+            }
+        });
+        for (std::size_t p = 0; p < few.size(); ++p) {
+            share(small.parts[p], assembly_->parts[p]);
+            controls_[p].repeat(controls[p], groups_[p].n_server, few[p].n_server);
+        }
+        assembly_->z = small.z, assembly_->count = small.count;
+        return through;
+    }
+
+    double proposed_step = 0;  // s, of TR-BDF2 and the rational stepper, see there
+
+  private:
+    // Whether all servers of a group are, start and go the same way.
+    bool alike(std::size_t p) const {
+        const Group& g = groups_[p];
+        const Assembly::Part& part = assembly_->parts[p];
+        const auto S = static_cast<std::size_t>(g.n_server);
+        auto same = [S](const auto& rows) {
+            for (std::size_t i = 0; i < rows.size(); ++i)
+                if (!(rows[i] == rows[i - i % S])) return false;
+            return true;
+        };
+        for (const auto& s : g.signals)
+            if (s.kind == SignalKind::supply_share) return false;
+        for (int i = 0; i < g.n_node; ++i)
+            for (int v = 1; v < g.n_server; ++v)
+                if (!(part.T[part.at(v, i)] == part.T[part.at(0, i)])) return false;
+        return S > 1 && same(g.capacity) && same(g.scale) && same(g.series) && same(controls_[p].output) && same(controls_[p].integral);
+    }
+    // Temperatures of the servers of one part to those of another, over and over.
+    static void share(const Assembly::Part& from, Assembly::Part& to) {
+        for (int i = 0; i < to.rows; ++i)
+            for (int v = 0; v < static_cast<int>(to.lanes); ++v)
+                to.T[to.at(v, i)] = from.T[from.at(std::min(v, from.g.n_server - 1), i)];
+    }
+    // Runs `work`, which asks from time to time whether to stop; false where it was stopped.
+    template <class Work>
+    bool polled(const std::function<bool(double)>& poll, Work&& work) {
         auto last = std::chrono::steady_clock::now();
         bool halt = false;
         auto ask = [&] {
@@ -289,15 +356,9 @@ class Engine {
             }
             return halt;
         };
-        numbered([&] {
-            run_tr_bdf2(*assembly_, series, controls_, records, record_border, tolerance, forced_step, proposed_step, ask);
-        });
+        numbered([&] { work(ask); });
         return !halt;
     }
-
-    double proposed_step = 0;  // s, of TR-BDF2, see run_tr_bdf2
-
-  private:
     // A runaway knows its group by address; those outside know it by number.
     template <class Do>
     void numbered(Do&& work) {

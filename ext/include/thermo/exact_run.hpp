@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "thermo/leakage.hpp"
 #include "thermo/propagator.hpp"
 
 namespace thermo {
@@ -133,31 +134,13 @@ class Propagator::Lanes {
     }
 
     void find_varying() {
-        for (int s = 0; s < g.n_signal(); ++s) {
-            const Signal& k = g.signals[static_cast<std::size_t>(s)];
-            auto of = [&](int other) { return other >= 0 && varies[static_cast<std::size_t>(other)] != 0; };
-            char& v = varies[static_cast<std::size_t>(s)];
-            switch (k.kind) {
-                case SignalKind::series:
-                    for (int w = 0; w < n; ++w) v |= !constants[static_cast<std::size_t>(g.series[static_cast<std::size_t>(s) * S + lane(w)])];
-                    break;
-                case SignalKind::law: v = of(k.second) || of(k.third); break;
-                case SignalKind::complement: v = of(k.first); break;
-                case SignalKind::choice: v = of(k.first) || of(k.second) || of(k.third); break;
-                case SignalKind::total:
-                    for (int other : g.totals[static_cast<std::size_t>(k.first)].signals) v |= of(other);
-                    break;
-                case SignalKind::chip_power:
-                case SignalKind::chip_clock: {
-                    const Chip& c = g.chips[static_cast<std::size_t>(k.first)];
-                    v = of(c.demand) || of(c.cap);
-                    break;
-                }
-                case SignalKind::control:
-                case SignalKind::supply_share: break;
-            }
-            v |= o.answers[static_cast<std::size_t>(s)];
-        }
+        const auto moving = g.following([&](int s) {
+            bool moves = o.answers[static_cast<std::size_t>(s)] != 0;
+            if (g.signals[static_cast<std::size_t>(s)].kind == SignalKind::series)
+                for (int w = 0; w < n; ++w) moves |= !constants[static_cast<std::size_t>(g.series[static_cast<std::size_t>(s) * S + lane(w)])];
+            return moves;
+        });
+        std::copy(moving.begin(), moving.end(), varies.begin());
         for (int s : movers) coefficients_vary |= varies[static_cast<std::size_t>(s)] != 0;
         for (const auto& d : o.driven) {
             char& v = varies[static_cast<std::size_t>(o.input_of_driven[static_cast<std::size_t>(d.node)])];
@@ -320,7 +303,7 @@ class Propagator::Lanes {
         double most = -1e300;
         for (std::size_t i = 0; i < law.nodes.size(); ++i)
             most = std::max(most, T[static_cast<std::size_t>(law.nodes[i]) * W + w] - law.target[i]);
-        return most;
+        return law.relative < 0 ? most : most - T[static_cast<std::size_t>(law.relative) * W + w];
     }
 
     // Inputs at both ends of a step of h, and the numbers for it.
@@ -420,7 +403,6 @@ class Propagator::Lanes {
     // A step of Newton for both ends of a chip's leakage in the lanes that are `open`: moves them by what they are `off` [K],
     // and says how far the straight line may be from the truth (`error` [K]), and where it is no use at all (`bad`).
     void close_leak(std::size_t c, const bool* open, double* off, double* error, bool* bad) {
-        constexpr double kHottest = 300.0;  // K above a chip's reference: no silicon lives there
         const Chip& chip = g.chips[c];
         const ChipPlace& p = o.chip_places[c];
         const Block& b = o.blocks[p.block];
@@ -428,36 +410,18 @@ class Propagator::Lanes {
         auto of_power = [&](std::size_t table, std::size_t row, int w) {  // what its own power does to the end or the mean [K/W]
             return p.column < 0 ? 0.0 : current[(table + row * m + column) * W + static_cast<std::size_t>(w)];
         };
-        const double s = chip.scale;
         for (int w = 0; w < W; ++w) {
             if (!open[w]) continue;
             const std::size_t junction = static_cast<std::size_t>(chip.node) * W + static_cast<std::size_t>(w);
-            const double T0 = before[junction], T1 = value[junction], Tm = way[(b.watched_at + p.watched) * W + static_cast<std::size_t>(w)];
-            if (!(T1 < chip.reference + kHottest) || !(Tm < chip.reference + kHottest)) {
-                bad[w] = true;
-                continue;
-            }
-            // The variance along the way: that of a straight line or of an exponential, told apart by where the mean lies.
-            const double D = T1 - T0, z = D != 0 ? (T1 - Tm) / D : 0.5, bulge = Tm - 0.5 * (T0 + T1);
-            const bool plain = z >= 0 && z <= 1;
-            const double variance = plain ? D * D * z * (1 - z) / 3 : D * D / 12 + bulge * bulge;
-            const double at_end = leak(chip, T1), level = chip.leakage + leak(chip, Tm),
-                         in_mean = level - chip.leakage + 0.5 * level / (s * s) * variance;
             double &l = leak_left[c * W + static_cast<std::size_t>(w)], &r = leak_right[c * W + static_cast<std::size_t>(w)];
-            const double end_off = r - at_end, mean_off = 0.5 * (l + r) - in_mean;
             const bool answers = drawn(g, chip, right.data(), W, control.output.data(), static_cast<int>(lane(w)), w, r).answers;
-            const double end_slope = answers ? (chip.leakage + at_end) / s : 0.0, mean_slope = answers ? level / s : 0.0;
-            const double gain = of_power(b.gain, p.row, w), ramp = of_power(b.ramp, p.row, w),
-                         mean_gain = of_power(b.mean_input, p.watched, w), mean_ramp = of_power(b.mean_ramp, p.watched, w);
-            // rows: what is off at the end and in the mean; columns: by the left and by the right end of the source
-            const double el = -end_slope * (gain - ramp), er = 1 - end_slope * ramp, ml = 0.5 - mean_slope * (mean_gain - mean_ramp),
-                         mr = 0.5 - mean_slope * mean_ramp, determinant = el * mr - er * ml;
-            const double dl = (mr * end_off - er * mean_off) / determinant, dr = (el * mean_off - ml * end_off) / determinant;
-            l -= dl, r -= dr;
-            if (!std::isfinite(dl) || !std::isfinite(dr)) bad[w] = true;
-            const double strength = std::fabs(gain), third = std::fabs(D) / s;
-            off[w] = std::max(off[w], std::max(std::fabs(dl), std::fabs(dr)) * strength);
-            error[w] = std::max(error[w], strength * level * ((plain ? 0.18 : 0.5) * variance / (s * s) + 0.005 * third * third * third));
+            const LeakResponse by{of_power(b.gain, p.row, w), of_power(b.ramp, p.row, w), of_power(b.mean_input, p.watched, w),
+                                  of_power(b.mean_ramp, p.watched, w)};
+            const LeakClosure closed = close_leak_line(chip, before[junction], value[junction],
+                                                       way[(b.watched_at + p.watched) * W + static_cast<std::size_t>(w)], answers, by, l, r);
+            if (closed.bad) bad[w] = true;
+            off[w] = std::max(off[w], closed.off);
+            error[w] = std::max(error[w], closed.error);
         }
     }
     // New leakage comes in, and leads to new ends and means; lanes that are closed see their own values again.

@@ -71,6 +71,7 @@ struct Controller {
     double period = 5, gain = 0, integral_gain = 0, low = 0, high = 1, quantum = 0, deadband = 0;
     std::vector<int> nodes;
     std::vector<double> target;  // one for each node, as rise above the reference
+    int relative = -1;           // node from which the temperature of all is counted instead, < 0: none. Not of firmware
     Law curve;                   // output against the largest (T - target), kind 1
     // Kind 2. The clock falls by `step` while any node is above its target, and rises when all are `deadband` below. The first
     // node is the junction: from `slowdown` on the clock is at most `slowed`, until it is `deadband` below; at `shutdown` it
@@ -112,6 +113,18 @@ struct Group {
     int n_signal() const { return static_cast<int>(signals.size()); }
     int n_coefficient() const { return static_cast<int>(coefficients.size()); }
 
+    // The group with its first server alone.
+    Group first_server() const {
+        Group one = *this;
+        auto first = [this](auto& rows) {
+            const auto S = static_cast<std::size_t>(n_server);
+            for (std::size_t i = 0; i < rows.size() / S; ++i) rows[i] = rows[i * S];
+            rows.resize(rows.size() / S);
+        };
+        first(one.capacity), first(one.series), first(one.scale);
+        one.n_server = 1;
+        return one;
+    }
     // Whether a signal moves any coefficient, directly or through another signal.
     std::vector<char> moves_coefficients() const {
         std::vector<char> moves(signals.size(), 0);
@@ -122,19 +135,25 @@ struct Group {
         return moves;
     }
 
-    // Signals that follow the temperature of a chip that leaks, directly or through another signal.
-    std::vector<char> answering() const {
+    // Signals for which `begins(k)` holds, and those that follow them, directly or through another.
+    template <class Begins>
+    std::vector<char> following(Begins&& begins) const {
         std::vector<char> does(signals.size(), 0);
         for (std::size_t k = 0; k < signals.size(); ++k) {
             const Signal& s = signals[k];
             auto of = [&](int other) { return other >= 0 && does[static_cast<std::size_t>(other)] != 0; };
+            does[k] = begins(static_cast<int>(k));
             switch (s.kind) {
                 case SignalKind::chip_power:
-                case SignalKind::chip_clock: does[k] = chips[static_cast<std::size_t>(s.first)].leakage > 0; break;
-                case SignalKind::law: does[k] = of(s.second) || of(s.third); break;
-                case SignalKind::complement: does[k] = of(s.first); break;
-                case SignalKind::supply_share: does[k] = of(s.first) || of(s.second); break;
-                case SignalKind::choice: does[k] = of(s.first) || of(s.second) || of(s.third); break;
+                case SignalKind::chip_clock: {
+                    const Chip& c = chips[static_cast<std::size_t>(s.first)];
+                    does[k] |= of(c.demand) || of(c.cap);
+                    break;
+                }
+                case SignalKind::law: does[k] |= of(s.second) || of(s.third); break;
+                case SignalKind::complement: does[k] |= of(s.first); break;
+                case SignalKind::supply_share: does[k] |= of(s.first) || of(s.second); break;
+                case SignalKind::choice: does[k] |= of(s.first) || of(s.second) || of(s.third); break;
                 case SignalKind::total:
                     for (int other : totals[static_cast<std::size_t>(s.first)].signals) does[k] |= of(other);
                     break;
@@ -143,6 +162,20 @@ struct Group {
             }
         }
         return does;
+    }
+    bool is_chip(int signal) const {
+        const SignalKind kind = signals[static_cast<std::size_t>(signal)].kind;
+        return kind == SignalKind::chip_power || kind == SignalKind::chip_clock;
+    }
+    // Signals that follow the temperature of a chip that leaks.
+    std::vector<char> answering() const {
+        return following([&](int k) {
+            return is_chip(k) && chips[static_cast<std::size_t>(signals[static_cast<std::size_t>(k)].first)].leakage > 0;
+        });
+    }
+    // Signals that follow a controller's output, that of firmware aside.
+    std::vector<char> controlled() const {
+        return following([&](int k) { return signals[static_cast<std::size_t>(k)].kind == SignalKind::control; });
     }
 
     void check(int n_series, int n_shared) const {
@@ -255,6 +288,8 @@ struct Group {
                 if (!std::isfinite(target)) fail("a controller has a target that is not finite");
             for (int n : c.nodes)
                 if (n < 0 || n >= n_node) fail("a controller watches a node that does not exist");
+            if (c.relative >= n_node || (c.relative >= 0 && c.kind == Controller::kFirmware))
+                fail("a controller counts from a node that does not exist, or is firmware");
         }
         for (const auto& c : chips) {
             if (c.node < 0 || c.node >= n_node) fail("a chip's junction does not exist");

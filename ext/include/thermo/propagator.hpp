@@ -299,7 +299,8 @@ inline void Propagator::analyse() {
     watched_as.assign(static_cast<std::size_t>(L), 0);
     for (const auto& c : g.chips)
         if (c.leakage > 0) watched[c.node] = 1;
-    for (const auto& c : g.controllers)
+    for (const auto& c : g.controllers) {
+        if (c.relative >= 0) controls_read |= kind[c.relative] != Kind::dynamic;
         for (int i : c.nodes) {
             controls_read |= kind[i] != Kind::dynamic;
             if (c.kind != Controller::kFirmware) continue;
@@ -307,13 +308,16 @@ inline void Propagator::analyse() {
             watched[i] = 1;
             if (kind[i] != Kind::dynamic) obstacle_ = "firmware watches a node without capacity";
         }
+    }
     if (!obstacle_.empty()) return;
 
     // Core nodes whose temperature is asked for
     std::vector<char> wanted(L, 0);
     for (int i : g.record_nodes) wanted[i] = 1;
-    for (const auto& c : g.controllers)
+    for (const auto& c : g.controllers) {
         for (int i : c.nodes) wanted[i] = 1;
+        if (c.relative >= 0) wanted[c.relative] = 1;
+    }
     for (const auto& o : observers)
         for (const auto& t : o.terms)
             if (t.node >= 0) wanted[t.node] = 1;

@@ -159,6 +159,25 @@ struct ControlState {
         : output(initial, initial + g.controllers.size() * static_cast<std::size_t>(g.n_server)),
           integral(output) {}
 
+    // Those of a group's first n servers.
+    ControlState first_servers(const Group& g, int n) const {
+        ControlState few;
+        for (std::size_t c = 0; c < g.controllers.size(); ++c)
+            for (int v = 0; v < n; ++v) {
+                const std::size_t at = c * static_cast<std::size_t>(g.n_server) + static_cast<std::size_t>(v);
+                few.output.push_back(output[at]), few.integral.push_back(integral[at]);
+            }
+        return few;
+    }
+    // `n_server` servers take those of `few` servers, over and over.
+    void repeat(const ControlState& of, int n_server, int few) {
+        for (std::size_t i = 0; i < output.size(); ++i) {
+            const auto S = static_cast<std::size_t>(n_server), n = static_cast<std::size_t>(few);
+            const std::size_t from = i / S * n + i % S % n;
+            output[i] = of.output[from], integral[i] = of.integral[from];
+        }
+    }
+
     // Controllers tick at whole multiples of their period on the run's clock: a run in two parts ticks as one.
     static constexpr double kTick = 1e-9;  // s, two times closer than this are the same
     static double close(double t) noexcept { return std::max(kTick, 4 * std::numeric_limits<double>::epsilon() * std::fabs(t)); }

@@ -15,10 +15,16 @@ namespace thermo {
 
 class BorderedLU {
   public:
+    struct BorderEntry {
+        int row, column;  // of the border
+        std::size_t at;
+    };
     // `pattern`: (row, column) of the off-diagonal entries among n local nodes (0..n-1) and n_border shared nodes
-    // (n..n+n_border-1); the pattern is made symmetric.
-    BorderedLU(int n_local, int n_border, const std::vector<std::pair<int, int>>& pattern) : n(n_local), nb(n_border) {
-        order_nodes(pattern);
+    // (n..n+n_border-1); the pattern is made symmetric. Nodes that are `late` are eliminated after the others, so that what
+    // moves their rows alone leaves the factors of the others.
+    BorderedLU(int n_local, int n_border, const std::vector<std::pair<int, int>>& pattern, const std::vector<char>& late = {})
+        : n(n_local), nb(n_border), n_late(static_cast<int>(std::count(late.begin(), late.end(), 1))) {
+        order_nodes(pattern, late);
     }
 
     std::size_t entries() const { return columns.size(); }
@@ -90,37 +96,39 @@ class BorderedLU {
             for (int w = 0; w < W; ++w) y[static_cast<std::size_t>(i) * W + w] = sum[w];
         }
     }
-    // Entry among the values of border row b, border column c: the Schur contribution after `factor`.
-    std::size_t border_entry(int b, int c) const {
-        const auto at = columns.begin() + static_cast<std::ptrdiff_t>(start[n + b]),
-                   to = columns.begin() + static_cast<std::ptrdiff_t>(start[n + b + 1]);
-        return static_cast<std::size_t>(std::lower_bound(at, to, n + c) - columns.begin());
-    }
+    // The entries among border rows and columns: Schur contributions after `factor`.
+    const std::vector<BorderEntry>& border_entries() const { return of_border; }
+    std::size_t border_diagonal(int b) const { return diagonal[static_cast<std::size_t>(n + b)]; }
     int n_local() const { return n; }
     int n_border() const { return nb; }
+    int first_late() const { return n - n_late; }  // position
+    // The pattern of L + U by position: columns[start[i]..start[i + 1]) of row i rise, below[i] is where those of L end.
+    const std::vector<std::size_t>& row_starts() const { return start; }
+    const std::vector<std::size_t>& row_diagonals() const { return diagonal; }
+    const std::vector<std::size_t>& lower_ends() const { return below; }
+    const std::vector<int>& row_columns() const { return columns; }
 
   private:
-    int n, nb;
+    int n, nb, n_late;
     std::vector<int> place;  // node -> position; the border stays last, in its order
-    std::vector<std::size_t> start, diagonal;
+    std::vector<std::size_t> start, diagonal, below;
     std::vector<int> columns;
+    std::vector<BorderEntry> of_border;
 
-    void order_nodes(const std::vector<std::pair<int, int>>& pattern) {
+    void order_nodes(const std::vector<std::pair<int, int>>& pattern, const std::vector<char>& late) {
         const int N = n + nb;
         std::vector<std::vector<char>> linked(N, std::vector<char>(N, 0));
         for (const auto& [r, c] : pattern)
             if (r != c) linked[r][c] = linked[c][r] = 1;
-        for (int a = n; a < N; ++a)
-            for (int b = n; b < N; ++b) linked[a][b] = 1;  // the border is small and dense
         place.assign(N, -1);
         std::vector<std::vector<int>> rows(N);  // pattern of L+U by position, in node numbers at first
         std::vector<int> node_at(N);
         auto live = linked;
         for (int step = 0; step < n; ++step) {
-            int best = -1, degree = N + 1;
+            int best = -1, degree = 2 * N + 2;
             for (int i = 0; i < n; ++i) {
                 if (place[i] >= 0) continue;
-                int d = 0;
+                int d = late.empty() || !late[static_cast<std::size_t>(i)] ? 0 : N + 1;
                 for (int j = 0; j < N; ++j) d += (j >= n || place[j] < 0) && j != i && live[i][j];
                 if (d < degree) degree = d, best = i;
             }
@@ -145,7 +153,12 @@ class BorderedLU {
                 columns.push_back(c);
             }
             start.push_back(columns.size());
+            below.push_back(start[static_cast<std::size_t>(i)]);
+            while (below.back() < columns.size() && columns[below.back()] < std::min(i, n)) ++below.back();
         }
+        for (int b = 0; b < nb; ++b)
+            for (std::size_t e = start[static_cast<std::size_t>(n + b)]; e < start[static_cast<std::size_t>(n + b) + 1]; ++e)
+                if (columns[e] >= n) of_border.push_back({b, columns[e] - n, e});
     }
 };
 
