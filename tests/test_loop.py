@@ -164,6 +164,10 @@ def test_standby_takes_over():
     r = made.flows(line, np.ones(()))
     total = r.total[r.row]
     assert total[-1] == pytest.approx(total[0], rel=1e-7)
+    back = made.flows(happens(events.pump_trip(100.0, units=1, duration=60.0)), np.ones(()))
+    assert back.total[back.row][SECONDS.size // 4:].min() > 0 and np.ptp([back.total[back.row[0]], back.total[back.row[-1]]]) < 1e-7 * total[0]
+    over = happens(events.pump_trip(100.0, units=1, duration=60.0)).seconds >= 160.0
+    assert back.total[back.row][over].min() > (1 - 1e-7) * total[0], "the one that waited runs until the other is up"
     least = total[(line.seconds >= 100) & (line.seconds < 102)].min()
     assert 0.6 * total[0] < least < 0.9 * total[0], "two pumps and loops of some stiffness: one alone gives well over half"
     alone = circuit(pump.replace(standby=0)).flows(line, np.ones(()))
@@ -337,6 +341,13 @@ def test_refusals():
         run(some=[events.leak(60.0, 1e-6), events.leak(90.0, 1e-6)])
     with pytest.raises(ScenarioError, match="does not answer to it"):
         thermo.simulate_rack("dgx-h100", thermo.workload.constant(0.5, duration=60.0, time_step=5.0), events=[events.pump_trip(10.0)])
+    with pytest.raises(ScenarioError, match="no coolant flows: there is no state at rest"):
+        run(some=[events.disconnected(0.0, 0)], rack=rack.with_servers(1))
+    with pytest.raises(ScenarioError, match="no facility water comes: there is no state at rest"):
+        run(some=[events.water_loss(0.0)], cdu=CDU)
+    thin = tray.replace(coolant_flow=1e-8)
+    with pytest.raises(ScenarioError, match="would warm by .* is it in L/min"):
+        run(rack=Rack(name="thin", slots=(Slot(server=thin, count=1),)))
     mixed = Rack(name="mixed", slots=(Slot(server=tray, count=1),))
     with pytest.raises(ScenarioError, match="server is 3, the rack has 1"):
         run(rack=mixed, some=[events.clogging(60.0, 3, "gpu0")])

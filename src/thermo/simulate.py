@@ -735,7 +735,7 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     earlier = scenario.initial
     in_room = isinstance(earlier, xr.Dataset) and "room" in earlier.coords.get("shared_node", xr.DataArray([])).values
     site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack),
-                _stage_laws(scenario), in_room)
+                _stage_laws(scenario), isinstance(earlier, str), in_room)
     _warn_of_peaks(scenario, watts, site)
     site.warnings += [*scenario.doubts, *scenario.power.doubts(scenario.rack)]
     cooled = scenario.cooling.add_to(network, site)

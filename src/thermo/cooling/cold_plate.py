@@ -74,6 +74,7 @@ BEYOND_UNIT = 1.5  # of a unit's rated flow, from which on it is said that the r
 FASTEST_EXCHANGE = 3.0  # of it; more than pumps give, so that the law is the same in every run
 SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
 CANNOT_HOLD = 1e-3  # of what pumps can give, beyond which it is said that they cannot hold it
+LEAST_RISE, MOST_RISE = 0.1, 150.0  # K, of the coolant at rated power: what is beyond is a slip of units
 READS = 1e-6  # K, that the valve's sensor tells apart
 SENSOR = 1e-6  # W/K, through which it is joined to what it measures
 MOST_VALUES = 200  # of a law over a run, that are computed one by one
@@ -269,9 +270,13 @@ class _Loop:
                          for i, (_, mount, _) in enumerate(server.devices) if i not in server.in_air)
         about = LiquidState.at(fluid, first)
         rise = heat / (rated * about.density * about.heat_capacity)
+        if not LEAST_RISE < rise < MOST_RISE:
+            raise ScenarioError(f"coolant_flow: at rated power the servers' {rated:.3g} m3/s of {fluid.name} would warm by {rise:.3g} K, expected "
+                                f"{LEAST_RISE:g} to {MOST_RISE:g} K; is it in L/min?")
         liquid = LiquidState.at(fluid, min(first + 0.5 * rise, fluid.highest_temperature))
-        return cls(design, site, network.reference, supply, facility, dew, first, rated, liquid, about.density,
-                   _flows(design, site, Circuit(design._pumps, servers, liquid, design.manifold)))
+        flows = _flows(design, site, Circuit(design._pumps, servers, liquid, design.manifold))
+        _rests(design, site, rated, flows)
+        return cls(design, site, network.reference, supply, facility, dew, first, rated, liquid, about.density, flows)
 
     def lay_lines(self, network: Network, room: int | None) -> None:
         """Supply and return line and reservoir, shared by all trays; `room` is the number of its node, where it is in the network."""
@@ -337,6 +342,17 @@ def _means(values: Floats, given: Any) -> Floats:
     if values.ndim == 0 or getattr(given, "attrs", {}).get("interpolation") == "constant":
         return values
     return np.concatenate([0.5 * (values[:-1] + values[1:]), values[-1:]])
+
+
+def _rests(design: ColdPlateCooling, site: Site, rated: float, flows: Flows | None) -> None:
+    """Refuses a steady state to begin from where nothing takes the heat away."""
+    if not site.starts_at_rest:
+        return
+    without = site.timeline.without_water() if design.cdu is not None and design.cdu.sink == "water" else None
+    dry = without is not None and without[0] != 0
+    if dry or (flows is not None and flows.total[flows.row[0]] < 1e-3 * rated):
+        raise ScenarioError(f"events: at the run's first sample {'no facility water comes' if dry else 'no coolant flows'}: there is no state at "
+                            "rest to begin from; let the event begin later, or give a temperature as initial")
 
 
 def _dry(supply: SetPoint, least: Floats, high: float, site: Site) -> SetPoint:

@@ -186,7 +186,8 @@ class Pumps:
                 if not wanted and changes[-1][0] > t:  # it was not needed before it began to turn
                     changes.pop()
                 else:
-                    changes.append((t + (p.standby_delay if wanted else 0.0), wanted))
+                    dead = any(b <= t < e for b, e in without[unit])  # else it stays until the one that comes back is up
+                    changes.append((t + (p.standby_delay if wanted else 0.0 if dead else p.start_time), wanted))
                 on = wanted
         return sorted(changes)
 

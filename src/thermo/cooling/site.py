@@ -151,6 +151,7 @@ class Site:
     timeline: Timeline = field(default_factory=Timeline)  # of events, over the run's samples
     rated_power: float = 0.0  # W, of the rack
     stages_in_servers: Mapping[str, Table] = field(default_factory=dict)  # loss of each [W] against what a server draws [W]
+    starts_at_rest: bool = True  # whether the run begins from its steady state
     goes_on_in_room: bool = False  # whether the state to go on from has the room in it
     warnings: list[str] = field(default_factory=list)
 
