@@ -529,7 +529,7 @@ def _worked_off(heat: Floats, seconds: Floats, capacity: float, stands: Floats |
         most = 0.0 if stands is not None and stands[k] else capacity
         out[k] = min(most, heat[k] + waiting / span) if np.isfinite(span) else min(most, heat[k] if waiting <= 0.0 else most)
         if np.isfinite(span):
-            waiting = max(waiting + (heat[k] - out[k]) * span, 0.0)
+            waiting = max(waiting + (heat[k] - out[k]) * span, 0.0) if out[k] >= most else 0.0  # below its most it has worked off all
     return out, float(waiting)
 
 
