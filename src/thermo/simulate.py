@@ -144,7 +144,7 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
         generator among it, is put right. Controllers go on from where they were; where the cooling has controllers of another kind or number than the earlier run, temperatures go on
         and the new controllers start from their steady output under the first sample.
     solver : str
-        ``"auto"``, ``"propagator"``, ``"tr-bdf2"``, or a SciPy method ``"BDF"``, ``"Radau"``, ``"LSODA"``.
+        ``"auto"``, ``"propagator"``, ``"rational"``, ``"tr-bdf2"``, or a SciPy method ``"BDF"``, ``"Radau"``, ``"LSODA"``.
     tolerance : float
         Of temperatures [K].
     progress : bool or callable
