@@ -21,8 +21,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from thermo import workload as _workload
-from thermo.cooling.cold_plate import COLDEST, HOTTEST
 from thermo.cooling.rear_door import DRY, LEAST_OPENING, MOST_OPENING, WET
+from thermo.cooling.streams import COLDEST, HOTTEST
 from thermo.errors import ScenarioError, nearest, require_between, shown
 from thermo.output import dataset
 from thermo.rack import Device, Rack

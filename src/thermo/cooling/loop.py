@@ -25,15 +25,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from thermo import events as _events
-from thermo.cooling.plate import LiquidState, plate_component
+from thermo.cooling.plate import LiquidState, plate_component, plate_pressure_drop
 from thermo.cooling.pumps import Hold, Pump, Pumps
 from thermo.errors import ScenarioError, nearest, shown
 from thermo.events import Timeline
+from thermo.fluids import Fluid
 from thermo.hydraulics import CheckValve, FlowNetwork, FlowState, Pipe, Resistance
 from thermo.hydraulics import Pump as Curve
 from thermo.rack import ColdPlate, CurvePlate, Described, Mount, NotNegative, Number, Server
 
-__all__ = ["Circuit", "Flows", "Manifold", "branch_shares", "held_speed", "plate_of", "plate_rows"]
+__all__ = ["Circuit", "Flows", "Manifold", "branch_shares", "held_speed", "plate_of", "plate_rows", "tray_pressure_drop"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,6 +77,34 @@ def branch_shares(server: Server) -> dict[str, float]:
     """Share of a server's rated coolant that each of its branches takes. [1]"""
     total = math.fsum(branch.flow_share for branch in server.branches)
     return {branch.name: branch.flow_share / total for branch in server.branches}
+
+
+def tray_pressure_drop(server: Server, fluid: Fluid, temperature: float, flow: float | None = None) -> dict[str, float]:
+    """Pressure that each branch of a server takes with its hoses and disconnects [Pa]: plates in series, neighbours share.
+
+    Before any balancing: what branches take less than the longest is an orifice's in a run (`thermo.cooling.loop`).
+
+    Parameters
+    ----------
+    server : Server
+        With branches.
+    fluid : Fluid
+        Coolant.
+    temperature : float
+        Of the coolant in the plates. [degC]
+    flow : float, optional
+        Through the server; default the rated one. [m3/s]
+    """
+    liquid, rated = LiquidState.at(fluid, temperature), server.coolant_flow or 0.0
+    V = rated if flow is None else flow
+    out = {}
+    for name, share in branch_shares(server).items():
+        drop = server.coolant_drop * (V / rated) ** 2 if rated else 0.0
+        for row in plate_rows(server, name):
+            each = [V * share * liquid.density / len(row) / mount.multiplicity for _, mount in row]
+            drop += float(np.mean([plate_pressure_drop(plate_of(m), np.array(x), liquid) for x, (_, m) in zip(each, row, strict=True)]))
+        out[name] = drop
+    return out
 
 
 @dataclass(frozen=True)
