@@ -147,6 +147,8 @@ class Control:
     slowed: float = 1.0
     shutdown: float = math.inf  # degC of the first node, at which it stops for good
     relative: Node | None = None  # a node: then targets are differences from it [K], of kinds 0 and 1
+    rest_high: float | None = None  # of the output, beyond which no steady start is sought; None: `high`
+    beyond_rest: str = ""  # what it means that there is none, for the refusal
 
 
 _IDENTITY = Table(0.0, 1.0, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)

@@ -27,7 +27,7 @@ from thermo.firmware import power_up
 from thermo.network import Group, Network, Node, Signal, Table
 from thermo.rack import Server
 
-__all__ = ["AirPart", "Cooled", "CoolingDesign", "Kind", "Meter", "Places", "SetPoint", "Site", "Step", "metered", "stepped"]
+__all__ = ["AirPart", "Cooled", "CoolingDesign", "Kind", "Meter", "Places", "Ran", "SetPoint", "Site", "Step", "metered", "stepped"]
 
 Floats = NDArray[np.float64]
 METER_SCALE = 1e-15  # of the stream's capacity rate: what a meter takes from the balance is below its rounding
@@ -279,6 +279,17 @@ class AirPart:
     shared: list[int]  # numbers of shared nodes
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What a design is shown after the run, to say what follows from it. What there is to warn of it adds to the site's warnings."""
+
+    seconds: Floats  # (time,)
+    data: Mapping[str, Any]  # arrays of the result so far, by their names
+    nodes: list[Floats]  # of each kind, (time, server, recorded node), degC
+    signals: list[Floats]  # of each kind, (time, server, recorded signal), means of the intervals
+    earlier: Mapping[str, Any]  # the result that the run goes on from; empty where it begins
+
+
 @dataclass
 class Cooled:
     """A rack's cooling in its network."""
@@ -292,6 +303,8 @@ class Cooled:
     supply_node: int | None = None  # number of the shared node that is the supply, where it is no set point
     hottest_fluid: tuple[float, str] | None = None  # degC up to which the liquid's properties are known, and its name
     over_time: dict[str, Floats] = field(default_factory=dict)  # (time,), what the design knows beforehand, by names of the result
+    derived: Callable[[Ran], dict[str, NDArray[Any]]] | None = None  # what follows from the run, by names of the result
+    attributes: dict[str, str] = field(default_factory=dict)  # of the result
 
 
 class CoolingDesign(Protocol):

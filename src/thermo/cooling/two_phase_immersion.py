@@ -1,0 +1,439 @@
+r"""Two-phase immersion: the servers of air in a sealed tank of boiling liquid, a condenser above it, a relief vent.
+
+Fans are taken out, and their power with them. On each device sits a boiling plate in place of its heat sink, sized for its full power
+with a margin to the critical heat flux (`thermo.cooling.boiling_face`); what is bare boils, or warms the liquid, on its own area. What
+remains in air are the power supplies, unless `supplies_in_tank`.
+
+**Pool.** Liquid and vapour have one temperature, that of saturation at the vapour's own pressure; all servers share it,
+
+.. math:: C \dot T = \sum q_i - w \varepsilon (T - T_{water}) - G_{lid} (T - T_{room}) - \dot m_{vent} h_{fg},
+
+with the capacity of the closed space (`thermo.cooling.condenser.space_capacity`): liquid, what evaporates on the way, walls. A tank that
+is colder than its liquid boils at one bar is below one bar: it is sealed, and boils all the same. Gas that does not condense stays in the
+tank, adds its own pressure, keeps the pool below saturation and takes its part of the condenser's film.
+
+Capacity, and the pool's distance from saturation by gas, are those at `design_temperature` and of the full tank; the capacity moves by
+2 % over 10 K, and falls as liquid is lost, which is not followed. Boiling follows the pressure. The condenser's effectiveness is that of
+`thermo.cooling.condenser.condense` at the difference of vapour and water, at the flow and the temperature of the water at which the run
+stays; where they move, its transfer units are scaled as at the design's difference.
+
+**Sampling.** Walls, condenser and vent are read each `period` and hold until the next; see `thermo.cooling.boiling_face` for why that is
+stable. Incipience overshoot (`Surface.incipience_overshoot`) is left out of runs.
+
+**Vent.** It opens when the pressure is `Relief.opening_pressure` above the room's, closes at its closing pressure, and lets vapour out
+that takes its latent heat along. The level falls with the mass; devices that it leaves dry are reported, their cooling goes on as if wet.
+
+A tank in which a face would have to go beyond its critical heat flux, or the vent to stay open, has no steady state: a run that asks for
+one says so. One that gets there in time follows the wall into film boiling, until firmware shuts its device down.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+from scipy.optimize import brentq
+
+from thermo.cooling.boiling import Surface, boiling_warnings
+from thermo.cooling.boiling_face import SPAN, Face, even_law, plate_for, spreading
+from thermo.cooling.condenser import Condenser, Relief, VapourSpace, condense, condenser_for, gas_share, space_capacity, space_pressure, vent
+from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
+from thermo.cooling.site import Cooled, Kind, Places, Ran, SetPoint, Site, metered
+from thermo.cooling.tank_result import TankResult
+from thermo.errors import ScenarioError
+from thermo.network import Control, Network, Node, Signal, Table
+from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
+from thermo.refrigerants import Refrigerant, Saturation
+
+__all__ = ["BARE_AREA", "TwoPhaseImmersion"]
+
+Floats = NDArray[np.float64]
+ONE_ATM = 101325.0  # Pa
+WATER = 4180.0  # J/(kg K)
+WATER_TEMPERATURE = 30.0  # degC, for which a condenser is chosen
+WATER_SPAN = 120.0  # K of vapour over water, as the engine's unit of it
+LIQUID, VAPOUR = 3e-6, 4e-6  # m3 for each watt of rated power, estimates(0.4): tanks hold 1 to 5 L a kW
+WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate(0.3)
+DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
+SENSOR = 1e-6  # W/K, through which a sensor is joined to what it measures
+PORT = 1e3  # W/K, through which what is given to a server's node passes on to the pool; all of it does, whatever the number
+STANDING = 1e-3  # of the water's flow, that stays in the condenser's water while none comes
+READS = 1e-5  # of a span, 2 mK of a wall: a controller that sees less does not move
+LAW_POINTS = 2049
+BARE_AREA = {"memory": 8.5e-3, "nic": 0.02, "drive": 0.012, "board": 0.06, "switch": 0.01, "psu": 0.05}  # m2 of one part, wetted; both
+# faces of a module of 133 x 32 mm, of a card of 100 x 100 mm; estimates(0.4)
+BARE = Surface(name="bare", boiling_multiplier=0.83)  # no metal: the multiplier of silicon
+PROCESSORS = ("gpu", "accelerator", "cpu", "switch")
+
+
+def _fluid(value: Any) -> Any:
+    return Refrigerant.from_library(value) if isinstance(value, str) else value
+
+
+def _surface(value: Any) -> Any:
+    return Surface.from_library(value) if isinstance(value, str) else value
+
+
+def _surfaces(value: Any) -> Any:
+    return {k: _surface(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+class TwoPhaseImmersion(Described):
+    """Servers in a sealed tank of boiling liquid. Water's set points are numbers or series over time.
+
+    `surface` is the finish of boiling plates, which are made as large as `critical_margin` asks; a kind of device in `surfaces` gets
+    that surface as it is, with its own size.
+    """
+
+    fluid: Annotated[Refrigerant, BeforeValidator(_fluid)] = Field(default="novec-649", validate_default=True)
+    design_temperature: Celsius | None = None  # degC of saturation, at which things are sized; None: at 1 atm
+    surface: Annotated[Surface, BeforeValidator(_surface)] = Field(default="boiling-plate", validate_default=True)
+    surfaces: Annotated[dict[str, Surface], BeforeValidator(_surfaces)] = Field(default_factory=dict)
+    critical_margin: Annotated[Number, Field(gt=1, le=10)] = 2.0  # critical heat flux over that at full power
+    plate_thickness: Positive = 0.004  # m
+    plate_conductivity: Positive = 390.0  # W/(m K), copper
+    plate_heat_capacity: Positive = 3.42e6  # J/(m3 K), copper
+    bare_area: dict[str, Positive] = Field(default_factory=lambda: dict(BARE_AREA))  # m2 of one part without a case, by its kind
+    liquid_volume: Positive | None = None  # m3; None: `LIQUID` for each watt
+    vapour_volume: Positive | None = None  # m3 above it; None: `VAPOUR`
+    liquid_area: Positive | None = None  # m2 of the liquid's face; None: `liquid_volume` over `DEPTH`
+    cover: Positive = 0.05  # m of liquid above the highest device
+    wall_capacity: NotNegative | None = None  # J/K, of tank and racks; None: `WALL`
+    gas: NotNegative = 0.0  # mol that does not condense
+    lid_conductance: NotNegative = 10.0  # W/K, of walls and lid to the room
+    condenser: Condenser | None = None  # None: one for the rack's rated power with water of 30 degC
+    water_flow: Any = None  # kg/s through the condenser; None: its rated flow
+    water_temperature: Any = None  # degC; None: the facility water of the surroundings
+    relief: Relief | None = Field(default_factory=lambda: Relief(area=5e-4, opening_pressure=30e3, closing_pressure=15e3))
+    fluid_price: NotNegative = 0.0  # of a kilogram, in any currency
+    supplies_in_tank: bool = False  # whether what power supplies lose warms the liquid; else the room
+    period: Annotated[Number, Field(ge=0.01, le=10)] = 0.5  # s, between two looks at walls, vapour and water
+    facility_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.05  # power of dry cooler and facility pumps over heat
+    liquid_chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = None  # heat over compressor power; None: free cooling
+    handler_fan_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over what the room takes
+    chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = 5.0  # of the room
+    restart_delay: NotNegative = 240.0  # s from power to water again
+    provenance: Any = Field(default_factory=dict, repr=False)
+
+    takes_events: ClassVar[tuple[str, ...]] = ("cooling-loss", "water-loss", "setpoint")
+    setpoints: ClassVar[tuple[str, ...]] = ("water_flow", "water_temperature", "air_temperature")
+
+    @property
+    def saturation_temperature(self) -> float:
+        """At which the tank is designed to boil [degC]."""
+        return float(self.fluid.saturation_temperature(ONE_ATM)) if self.design_temperature is None else self.design_temperature
+
+    def face(self, mount: Mount) -> Face:
+        """The boiling face of a device [`thermo.cooling.boiling_face.Face`], all its equal parts together."""
+        d, T = mount.device, self.saturation_temperature
+        if d.kind in self.surfaces:
+            surface = self.surfaces[d.kind]
+        elif d.junction_resistance is None and d.kind not in PROCESSORS:
+            side = float(np.sqrt(self.bare_area.get(d.kind, BARE_AREA["board"])))
+            surface = BARE.replace(length=side, width=side)
+        else:
+            surface = plate_for(d, self.surface, self.fluid, T, self.critical_margin)
+        return Face(surface, mount.multiplicity, self.fluid, T)
+
+    def add_to(self, network: Network, site: Site) -> Cooled:
+        """Adds the servers in their tank to the network; see `thermo.cooling.site`."""
+        tank = Tank.of(self, network, site)
+        pool = network.shared("pool", tank.capacity)
+        places = [_Servers(tank, kind, pool).add() for kind in site.kinds]
+        return Cooled(places, tank.water.values, True, derived=tank.result.derived,
+                      attributes={"fans": "taken out of the servers; their power is not in the result"})
+
+    def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
+        """Power [W] of what removes `heat` [W] from the room and `liquid` [W] from the facility's water."""
+        room = self.handler_fan_share + (0.0 if self.chiller_cop is None else (1 + self.handler_fan_share) / self.chiller_cop)
+        water = self.facility_share + (0.0 if self.liquid_chiller_cop is None else 1 / self.liquid_chiller_cop)
+        return np.asarray(np.maximum(heat, 0.0) * room + (0.0 if liquid is None else np.maximum(liquid, 0.0) * water))
+
+
+# ------------------------------------------------------------------------------------------------------------------ the tank
+
+@dataclass
+class Tank:
+    """What all servers of a tank have in common."""
+
+    design: TwoPhaseImmersion
+    site: Site
+    reference: float  # degC that the network counts from
+    servers: int
+    water: SetPoint  # degC
+    flow: SetPoint  # kg/s
+    air: SetPoint  # degC, of the room
+    liquid: float  # m3
+    space: VapourSpace
+    coil: Condenser
+    result: TankResult
+    _laws: dict[Any, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, design: TwoPhaseImmersion, network: Network, site: Site) -> Tank:
+        """Set points on the run's times, and what was left to be chosen."""
+        fluid, T = design.fluid, design.saturation_temperature
+        watts, p_room = site.rated_power, site.ambient.air_pressure
+        liquid = LIQUID * watts if design.liquid_volume is None else design.liquid_volume
+        space = VapourSpace(volume=VAPOUR * watts if design.vapour_volume is None else design.vapour_volume,
+                            wall_capacity=WALL * watts if design.wall_capacity is None else design.wall_capacity)
+        _require_fit(design, site, T)
+        coil = condenser_for(watts, fluid, T, WATER_TEMPERATURE) if design.condenser is None else design.condenser
+        told = design.water_temperature is not None
+        water = site.set_point(design.water_temperature if told else site.ambient.facility_water_temperature, "water_temperature",
+                               name="cooling.water_temperature" if told else "ambient.facility_water_temperature", low=1.0, high=90.0,
+                               unit="degC", hint="is it in kelvin?")
+        if np.max(water.values) >= T:
+            raise ScenarioError(f"cooling: water of {np.max(water.values):.1f} degC is not colder than {fluid.name} boils in this tank, {T:.1f} degC; "
+                                "nothing would condense: take colder water, or a fluid or a design_temperature that boils hotter")
+        flow = site.set_point(coil.rated_water_flow if design.water_flow is None else design.water_flow, "water_flow",
+                              name="cooling.water_flow", low=0.01 * coil.rated_water_flow, high=10 * coil.rated_water_flow, unit="kg/s")
+        air = site.set_point(site.ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0, high=60.0,
+                             unit="degC", hint="is it in kelvin?")
+        mass = float(liquid * fluid.liquid_density(T) + space.volume * fluid.vapour_density(T))
+        area = liquid / DEPTH if design.liquid_area is None else design.liquid_area
+        result = TankResult(site, fluid, space, design.gas, mass, area, design.cover, p_room, design.fluid_price, T)
+        return cls(design, site, network.reference, sum(kind.group.n_server for kind in site.kinds), water, flow, air, liquid, space, coil, result)
+
+    @property
+    def capacity(self) -> float:
+        """Of the pool, what evaporates counted [J/K]."""
+        d = self.design
+        return float(space_capacity(self.space, d.fluid, d.saturation_temperature, self.result.mass, d.gas))
+
+    @cached_property
+    def subcooling(self) -> float:
+        """Of the pool by gas, at the design temperature [K]."""
+        d, T = self.design, self.design.saturation_temperature
+        return float(d.fluid.saturation_temperature(space_pressure(self.space, d.fluid, T, d.gas))) - T if d.gas else 0.0
+
+    def face(self, mount: Mount) -> Face:
+        """A device's face in this tank, with the gas in it; alike ones are one."""
+        key = mount.device, mount.multiplicity
+        if key not in self._laws:
+            face = self.design.face(mount)
+            self._laws[key] = Face(face.surface, face.count, face.fluid, face.design_temperature, self.subcooling)
+        found: Face = self._laws[key]
+        return found
+
+    # ----------------------------------------------------------------------------------------------------------- condenser
+
+    def transfer_units(self, difference: Floats, water: Floats, flow: Floats) -> Floats:
+        """Of the coil at vapour less water [K], by temperature and flow of the water. [1]"""
+        d = self.design
+        T = np.clip(water + np.asarray(difference), d.fluid.lowest_temperature, d.fluid.highest_temperature)
+        gas = gas_share(self.space, d.fluid, T, d.gas)
+        return np.asarray(-np.log1p(-condense(self.coil, d.fluid, T, T - difference, flow, gas=gas).effectiveness))
+
+    def usual_water(self) -> tuple[float, float]:
+        """Temperature and flow of the water at which the coil's law is exact: those that stay, else those it is made for."""
+        T, m = self.water.usual, self.flow.usual
+        return float(T) if T.ndim == 0 else WATER_TEMPERATURE, float(m) if m.ndim == 0 else self.coil.rated_water_flow
+
+    @cached_property
+    def coil_law(self) -> Table:
+        """Transfer units against vapour less water over `WATER_SPAN`; none where the water is not colder."""
+        u = np.linspace(0.0, 1.0, LAW_POINTS)
+        T, m = self.usual_water()
+        return even_law(u, np.append(0.0, self.transfer_units(WATER_SPAN * u[1:], np.array(T), np.array(m))))
+
+    def coil_factor(self) -> Floats:
+        """On its transfer units, where water's temperature or flow moves. [1]"""
+        T, m = self.usual_water()
+        at = np.array(max(self.design.saturation_temperature - T, 1.0))
+        water, flow = self.water.values, self.flow.values
+        if water.ndim != flow.ndim:
+            water, flow = (x[:, None] if x.ndim == 1 else x for x in (water, flow))
+        if np.all(water == T) and np.all(flow == m):
+            return np.ones(())
+        return self.transfer_units(at, water, flow) / self.transfer_units(at, np.array(T), np.array(m))
+
+    # ---------------------------------------------------------------------------------------------------------------- vent
+
+    def vent_temperature(self, overpressure: float) -> float | None:
+        """Of the pool, at which the pressure is that far above the room's [degC]; None where the fluid is not known so hot."""
+        fluid, p = self.design.fluid, self.result.room_pressure + overpressure
+        low, high = fluid.lowest_temperature, fluid.highest_temperature
+
+        def excess(T: float) -> float:
+            return float(space_pressure(self.space, fluid, T, self.design.gas)) - p
+
+        if excess(high) <= 0:
+            return None
+        return low if excess(low) >= 0 else float(brentq(excess, low, high, xtol=1e-12))
+
+    def vent_laws(self, relief: Relief) -> tuple[Table, Table]:
+        """Vapour [kg/s] and its latent heat [W] that a server's share of the open vent lets out, against the pool's place in the range."""
+        fluid, u = self.design.fluid, np.linspace(0.0, 1.0, LAW_POINTS)
+        T = fluid.lowest_temperature + u * (fluid.highest_temperature - fluid.lowest_temperature)
+        out = vent(relief, self.space, fluid, T, self.design.gas, self.result.room_pressure).fluid / self.servers
+        return even_law(u, out), even_law(u, out * fluid.latent_heat(T))
+
+
+def _require_fit(design: TwoPhaseImmersion, site: Site, T: float) -> None:
+    """Refuses servers that do not belong into this tank."""
+    for kind in site.kinds:
+        server = kind.server
+        if server.branches:
+            raise ScenarioError(f"cooling: server {server.name!r} has cold plates, which do not go into a tank; use cooling='cold-plate'")
+        for name, mount, _ in server.devices:
+            d = mount.device
+            limits = [x for x in (d.max_operating_temperature, d.slowdown_temperature, d.shutdown_temperature) if x is not None]
+            if limits and T >= min(limits):
+                raise ScenarioError(f"cooling: {design.fluid.name} boils at {T:.1f} degC in this tank, {name} of {server.name} may reach "
+                                    f"{min(limits):g} degC; take a fluid that boils colder, or give design_temperature")
+    unknown = [k for k in design.bare_area if k not in (*BARE_AREA, *PROCESSORS)]
+    if unknown:
+        raise ScenarioError(f"cooling.bare_area: no kind of device is called {unknown[0]!r}; known are {', '.join(BARE_AREA)}")
+
+
+# --------------------------------------------------------------------------------------------------------------- the servers
+
+@dataclass
+class _Servers:
+    """The servers of one kind in the tank while they are added, each with its share of condenser, vent and lid."""
+
+    tank: Tank
+    kind: Kind
+    pool: Node
+
+    def add(self) -> Places:
+        """Adds devices, condenser, vent, lid and what stays in air."""
+        tank, group, d = self.tank, self.kind.group, self.tank.design
+        self.places, self.faces = Places(), [tank.face(mount) for _, mount, _ in self.kind.server.devices]
+        self.sensor, self.port = group.node("pool's sensor"), group.node("liquid")
+        group.conductance(self.sensor, self.pool, SENSOR)
+        group.conductance(self.port, self.pool, PORT)
+        low, high = d.fluid.lowest_temperature, d.fluid.highest_temperature
+        self.place = group.control_signal(self._reader(self.sensor, high - low, target=low))
+        self.room = group.boundary(tank.air.signal(self.kind, lambda T: T - tank.reference))
+        walls = [self._add_device(i, face) for i, face in enumerate(self.faces)]
+        self._add_condenser()
+        vented = self._add_vent()
+        self._add_air()
+        lid = group.node("lid")
+        group.conductance(lid, self.pool, 2 * d.lid_conductance / tank.servers)
+        group.conductance(lid, self.room, 2 * d.lid_conductance / tank.servers)
+        self.places.keep(group)
+        tank.result.add(self.kind, self.faces, [group.record(w) for w in walls], group.record(self.sensor), vented)
+        return self.places
+
+    def _reader(self, node: Node, span: float, *, target: float = 0.0, relative: Node | None = None, rest_high: float | None = None,
+                beyond_rest: str = "") -> Control:
+        """A controller whose output is the temperature of `node` above `target`, or above another node, over `span`."""
+        straight = Table(0.0, span, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)
+        return Control(kind=1, period=self.tank.design.period, nodes=(node,), target=(target,), low=0.0, high=1.0, quantum=READS, curve=straight,
+                       relative=relative, rest_high=rest_high, beyond_rest=beyond_rest)
+
+    def _add_device(self, i: int, face: Face) -> Node:
+        """A device and its boiling face; returns the node of the wall."""
+        tank, group, d = self.tank, self.kind.group, self.tank.design
+        name, mount, _ = self.kind.server.devices[i]
+        bare = mount.device.junction_resistance is None
+        plate = 0.0 if bare and face.surface.name == BARE.name else d.plate_heat_capacity * face.surface.footprint * d.plate_thickness
+        part: Part = add_device(self.kind, i, self.places, sink_capacity=plate)
+        if part.base != part.case:
+            base = spreading(face, mount.device, d.plate_thickness, d.plate_conductivity) / face.count
+            group.conductance(part.case, part.base, 1 / (part.interface + base + LEAST_RESISTANCE))
+        on_excess, on_flux, both = self._pressure(face)
+        highest = tank.result.design_pool
+        excess = group.control_signal(self._reader(
+            part.base, SPAN, relative=self.sensor, rest_high=min(float(face.critical_excess(highest)) / SPAN, 1.0),
+            beyond_rest=f"it asks more of its boiling face than the critical heat flux of {face.critical(highest) / 1e3:.0f} kW/m2; enlarge or "
+                        "improve the surface, ask less of it, or start from a temperature (initial=25.0) to see it happen in time"))
+        x = group.product(excess, on_excess)
+        conductance, source = self._kept(("boiling", face), face.laws)
+        group.conductance(part.base, self.pool, group.coefficient(1.0, group.law_signal(conductance, x, both)))
+        given = group.law_signal(source, x, on_flux)
+        group.source(part.base, given, -1.0)
+        group.source(self.port, given, 1.0)
+        for message in boiling_warnings("boiling", face.surface, Saturation.at(d.fluid, d.saturation_temperature)):
+            if message not in tank.site.warnings:
+                tank.site.warnings.append(message)
+        return part.base
+
+    def _pressure(self, face: Face) -> tuple[Signal, Signal, Signal]:
+        """What the pool's pressure does to a face: factors on the wall's excess, on the flux, and both together."""
+        if face not in self._factors:
+            on_excess, on_flux = self._kept(("pressure", face), lambda: face.factor_laws)
+            a, b = (self.kind.group.law_signal(law, self.place) for law in (on_excess, on_flux))
+            self._factors[face] = a, b, self.kind.group.product(a, b)
+        return self._factors[face]
+
+    def _kept(self, key: Any, make: Any) -> Any:
+        laws = self.tank._laws
+        if key not in laws:
+            laws[key] = make()
+        return laws[key]
+
+    @cached_property
+    def _factors(self) -> dict[Face, tuple[Signal, Signal, Signal]]:
+        return {}
+
+    def _add_condenser(self) -> None:
+        """The server's share of the coil: of the water a part ``w eps`` leaves as warm as the vapour, the rest as it came."""
+        tank, group, kind = self.tank, self.kind.group, self.kind
+        share = 1 / tank.servers
+        supply = tank.water.signal(kind, lambda T: T - tank.reference)
+        water = group.boundary(supply)
+        gauge, outlet = group.node("water's sensor"), group.node("condenser water")
+        group.conductance(gauge, water, SENSOR)
+        flow = tank.flow.signal(kind, lambda m: m * share)
+        driving = group.control_signal(self._reader(self.sensor, WATER_SPAN, relative=gauge))
+        moved = tank.water.linear or tank.flow.linear
+        factor = group.series(kind.own(tank.coil_factor()), linear=moved and not (tank.water.steps or tank.flow.steps))
+        units = group.law_signal(tank.coil_law, driving, factor)
+        back = self._kept("effectiveness", lambda: even_law(np.linspace(0.0, 12.0, LAW_POINTS), -np.expm1(-np.linspace(0.0, 12.0, LAW_POINTS))))
+        taken = group.total([group.law_signal(back, units, flow)], [WATER])
+        if (lost := tank.site.timeline.without_water()) is not None:
+            now, none = group.series(lost), group.series(0.0)
+            flow = group.choice(flow, group.series(STANDING * tank.coil.rated_water_flow * share), now)
+            taken = group.choice(taken, none, now)
+        through, crosses = group.coefficient(WATER, flow), group.coefficient(1.0, taken)
+        group.stream(water, outlet, group.coefficient(1.0, group.total([flow, taken], [WATER, -1.0])))
+        group.stream(water, self.pool, crosses)
+        group.stream(self.pool, outlet, crosses)
+        group.exit(outlet, through)
+        self.places.liquid.append(metered(group, outlet, supply, flow, WATER, float(np.max(tank.flow.values)) * share))
+        self.places.mass_flow = [group.record_signal(flow)]
+        self.places.exhaust = outlet
+        self.places.positions += ["pool", "condenser water"]
+        self.places.coolant += [self.sensor, outlet]
+        self.places.position_flow["condenser water"] = self.places.mass_flow[0]
+
+    def _add_vent(self) -> tuple[int, int] | None:
+        """The server's share of the vent; returns where its vapour [kg/s] and heat [W] are recorded."""
+        tank, group, relief = self.tank, self.kind.group, self.tank.design.relief
+        opens = None if relief is None else tank.vent_temperature(relief.opening_pressure)
+        if relief is None or opens is None:
+            return None
+        closes = tank.vent_temperature(relief.closing_pressure)
+        assert closes is not None
+        step = Table(-1e-6, 1e-6, np.array([0.0, 1.0]), np.zeros(2), 0.0)
+        is_open = group.control_signal(Control(
+            kind=1, period=tank.design.period, nodes=(self.sensor,), target=(opens,), low=0.0, high=1.0, deadband=max(opens - closes, 0.0), curve=step,
+            rest_high=0.0, beyond_rest="at rest the relief vent would stay open, the condenser does not take this heat below the vent's pressure; "
+                                       "give it more or colder water, or start from a temperature (initial=25.0)"))
+        vapour, heat = (group.law_signal(law, self.place, is_open) for law in self._kept("vent", lambda: tank.vent_laws(relief)))
+        outside = group.node("vented vapour")
+        group.source(self.port, heat, -1.0)
+        group.source(outside, heat, 1.0)
+        group.conductance(outside, self.room, PORT)
+        return group.record_signal(vapour), group.record_signal(heat)
+
+    def _add_air(self) -> None:
+        """What power supplies lose, in the room's air or in the liquid."""
+        tank, group = self.tank, self.kind.group
+        lost = [q for q in (self.kind.conversion(), self.kind.supplied(tank.site.stages_in_servers, [])) if q is not None]
+        if not lost:
+            return
+        node = self.port
+        if not tank.design.supplies_in_tank:
+            node = group.node("supplies in air")
+            group.conductance(node, self.room, PORT)
+        for heat in lost:
+            group.source(node, heat)
