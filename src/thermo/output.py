@@ -86,8 +86,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
 }
 
 # what the numbers of a variable stand for
-FLAGS: dict[str, dict[str, Any]] = {"boiling_regime": {"flag_values": np.arange(-1, 4, dtype=np.int8),
-                                                       "flag_meanings": "no_device natural_convection nucleate transition film"}}
+FLAGS: dict[str, dict[str, Any]] = {"boiling_regime": {"flag_values": np.arange(-1, 5, dtype=np.int8),
+                                                       "flag_meanings": "no_device natural_convection nucleate transition film dry"}}
 
 # what a device may reach, by its own data; NaN where that is not known
 LIMITS = {
@@ -213,6 +213,8 @@ def _point(value: Any) -> Any:
         return {"control": type(value).__name__.lower(), **as_mapping(value)}
     if isinstance(value, Described):
         return {key: _point(getattr(value, key)) for key in type(value).model_fields if key != "provenance"}
+    if isinstance(value, dict):
+        return {key: _point(each) for key, each in value.items()}
     if isinstance(value, pd.Series):
         value = xr.DataArray(value.to_numpy(), dims="time", coords={"time": value.index.to_numpy()})
     return _series(value) if isinstance(value, xr.DataArray) else value

@@ -21,7 +21,8 @@ stays; where they move, its transfer units are scaled as at the design's differe
 stable. Incipience overshoot (`Surface.incipience_overshoot`) is left out of runs.
 
 **Vent.** It opens when the pressure is `Relief.opening_pressure` above the room's, closes at its closing pressure, and lets vapour out
-that takes its latent heat along. The level falls with the mass; devices that it leaves dry are reported, their cooling goes on as if wet.
+that takes its latent heat along. The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
+along the air is the highest: it dries while the level passes its face, and then has `VAPOUR_FILM` of vapour.
 
 A tank in which a face would have to go beyond its critical heat flux, or the vent to stay open, has no steady state: a run that asks for
 one says so. One that gets there in time follows the wall into film boiling, until firmware shuts its device down.
@@ -43,7 +44,7 @@ from thermo.cooling.boiling_face import SPAN, Face, even_law, plate_for, spreadi
 from thermo.cooling.condenser import Condenser, Relief, VapourSpace, condense, condenser_for, gas_share, space_capacity, space_pressure, vent
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.site import Cooled, Kind, Places, Ran, SetPoint, Site, metered
-from thermo.cooling.tank_result import TankResult
+from thermo.cooling.tank_result import VAPOUR_FILM, TankResult
 from thermo.errors import ScenarioError
 from thermo.network import Control, Network, Node, Signal, Table
 from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
@@ -59,6 +60,7 @@ WATER_SPAN = 120.0  # K of vapour over water, as the engine's unit of it
 LIQUID, VAPOUR = 3e-6, 4e-6  # m3 for each watt of rated power, estimates(0.4): tanks hold 1 to 5 L a kW
 WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate(0.3)
 DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
+LAST_LIQUID = 0.02  # of the mass: what is left when the vent has nothing more to let out
 SENSOR = 1e-6  # W/K, through which a sensor is joined to what it measures
 PORT = 1e3  # W/K, through which what is given to a server's node passes on to the pool; all of it does, whatever the number
 STANDING = 1e-3  # of the water's flow, that stays in the condenser's water while none comes
@@ -101,7 +103,8 @@ class TwoPhaseImmersion(Described):
     liquid_volume: Positive | None = None  # m3; None: `LIQUID` for each watt
     vapour_volume: Positive | None = None  # m3 above it; None: `VAPOUR`
     liquid_area: Positive | None = None  # m2 of the liquid's face; None: `liquid_volume` over `DEPTH`
-    cover: Positive = 0.05  # m of liquid above the highest device
+    cover: Positive = 0.05  # m of liquid above the highest devices
+    server_depth: Positive = 0.4  # m from the highest devices down to a server's front
     wall_capacity: NotNegative | None = None  # J/K, of tank and racks; None: `WALL`
     gas: NotNegative = 0.0  # mol that does not condense
     lid_conductance: NotNegative = 10.0  # W/K, of walls and lid to the room
@@ -254,7 +257,13 @@ class Tank:
 
     # ---------------------------------------------------------------------------------------------------------------- vent
 
-    def vent_temperature(self, overpressure: float) -> float | None:
+    @cached_property
+    def vent_temperatures(self) -> tuple[float | None, float | None]:
+        """Of the pool, at which the vent opens and closes [degC]."""
+        relief = self.design.relief
+        return (None, None) if relief is None else (self._at(relief.opening_pressure), self._at(relief.closing_pressure))
+
+    def _at(self, overpressure: float) -> float | None:
         """Of the pool, at which the pressure is that far above the room's [degC]; None where the fluid is not known so hot."""
         fluid, p = self.design.fluid, self.result.room_pressure + overpressure
         low, high = fluid.lowest_temperature, fluid.highest_temperature
@@ -265,6 +274,17 @@ class Tank:
         if excess(high) <= 0:
             return None
         return low if excess(low) >= 0 else float(brentq(excess, low, high, xtol=1e-12))
+
+    @property
+    def left_law(self) -> Table:
+        """Whether there is liquid to evaporate, against what of the mass has left: 1, and 0 when all but `LAST_LIQUID` has."""
+        lost = np.linspace(0.0, 1.0, LAW_POINTS)
+        return even_law(lost, np.clip((1 - LAST_LIQUID - lost) / LAST_LIQUID, 0.0, 1.0))
+
+    def wet_law(self, depth: float, face: Face) -> Table:
+        """Share of a face that is wet, against what of the mass has left; `depth` of its top below the highest devices' [m]."""
+        lost = np.linspace(0.0, 1.0, LAW_POINTS)
+        return even_law(lost, self.result.wet(lost * self.result.mass, depth, face))
 
     def vent_laws(self, relief: Relief) -> tuple[Table, Table]:
         """Vapour [kg/s] and its latent heat [W] that a server's share of the open vent lets out, against the pool's place in the range."""
@@ -311,15 +331,16 @@ class _Servers:
         low, high = d.fluid.lowest_temperature, d.fluid.highest_temperature
         self.place = group.control_signal(self._reader(self.sensor, high - low, target=low))
         self.room = group.boundary(tank.air.signal(self.kind, lambda T: T - tank.reference))
+        self.lost, vented = self._add_vent()
         walls = [self._add_device(i, face) for i, face in enumerate(self.faces)]
         self._add_condenser()
-        vented = self._add_vent()
         self._add_air()
         lid = group.node("lid")
         group.conductance(lid, self.pool, 2 * d.lid_conductance / tank.servers)
         group.conductance(lid, self.room, 2 * d.lid_conductance / tank.servers)
         self.places.keep(group)
-        tank.result.add(self.kind, self.faces, [group.record(w) for w in walls], group.record(self.sensor), vented)
+        depths = [self._depth(i) for i in range(len(self.faces))]
+        tank.result.add(self.kind, self.faces, depths, [group.record(w) for w in walls], group.record(self.sensor), vented)
         return self.places
 
     def _reader(self, node: Node, span: float, *, target: float = 0.0, relative: Node | None = None, rest_high: float | None = None,
@@ -347,6 +368,10 @@ class _Servers:
                         "improve the surface, ask less of it, or start from a temperature (initial=25.0) to see it happen in time"))
         x = group.product(excess, on_excess)
         conductance, source = self._kept(("boiling", face), face.laws)
+        if self.lost is not None:
+            wet = group.law_signal(self._kept(("wet", self._depth(i), face), lambda: tank.wet_law(self._depth(i), face)), self.lost)
+            on_flux, both = group.product(on_flux, wet), group.product(both, wet)
+            group.conductance(part.base, self.pool, group.coefficient(VAPOUR_FILM * face.area, group.complement(wet)))
         group.conductance(part.base, self.pool, group.coefficient(1.0, group.law_signal(conductance, x, both)))
         given = group.law_signal(source, x, on_flux)
         group.source(part.base, given, -1.0)
@@ -355,6 +380,11 @@ class _Servers:
             if message not in tank.site.warnings:
                 tank.site.warnings.append(message)
         return part.base
+
+    def _depth(self, i: int) -> float:
+        """Of the top of a device's face below the highest ones' [m]."""
+        places = [mount.positions[k] for _, mount, k in self.kind.server.devices]
+        return self.tank.design.server_depth * (max(places) - places[i]) / (max(places) + 1)
 
     def _pressure(self, face: Face) -> tuple[Signal, Signal, Signal]:
         """What the pool's pressure does to a face: factors on the wall's excess, on the flux, and both together."""
@@ -405,25 +435,33 @@ class _Servers:
         self.places.coolant += [self.sensor, outlet]
         self.places.position_flow["condenser water"] = self.places.mass_flow[0]
 
-    def _add_vent(self) -> tuple[int, int] | None:
-        """The server's share of the vent; returns where its vapour [kg/s] and heat [W] are recorded."""
-        tank, group, relief = self.tank, self.kind.group, self.tank.design.relief
-        opens = None if relief is None else tank.vent_temperature(relief.opening_pressure)
-        if relief is None or opens is None:
-            return None
-        closes = tank.vent_temperature(relief.closing_pressure)
-        assert closes is not None
+    def _add_vent(self) -> tuple[Signal | None, tuple[int, int] | None]:
+        """The server's share of the vent: what of the tank's mass has left [1], and where vapour [kg/s] and heat [W] are recorded.
+
+        A controller sums the mass up: it sees as many kelvin at a gauge as kilograms a second pass."""
+        tank, group, d = self.tank, self.kind.group, self.tank.design
+        opens, closes = tank.vent_temperatures
+        if d.relief is None or opens is None or closes is None:
+            return None, None
+        period, mass = d.period, tank.result.mass
         step = Table(-1e-6, 1e-6, np.array([0.0, 1.0]), np.zeros(2), 0.0)
         is_open = group.control_signal(Control(
-            kind=1, period=tank.design.period, nodes=(self.sensor,), target=(opens,), low=0.0, high=1.0, deadband=max(opens - closes, 0.0), curve=step,
+            kind=1, period=period, nodes=(self.sensor,), target=(opens,), low=0.0, high=1.0, deadband=max(opens - closes, 0.0), curve=step,
             rest_high=0.0, beyond_rest="at rest the relief vent would stay open, the condenser does not take this heat below the vent's pressure; "
                                        "give it more or colder water, or start from a temperature (initial=25.0)"))
-        vapour, heat = (group.law_signal(law, self.place, is_open) for law in self._kept("vent", lambda: tank.vent_laws(relief)))
-        outside = group.node("vented vapour")
+        gauge, outside = group.node("vapour's gauge"), group.node("vented vapour")
+        here = group.boundary(group.series(0.0))
+        lost = group.control_signal(Control(kind=0, period=period, nodes=(gauge,), target=(tank.reference,), integral_gain=tank.servers / mass,
+                                            low=0.0, high=1.0, deadband=1e-12))
+        some = group.law_signal(self._kept("left", lambda: tank.left_law), lost, is_open)
+        vapour, heat = (group.law_signal(law, self.place, some) for law in self._kept("vent", lambda: tank.vent_laws(d.relief)))
         group.source(self.port, heat, -1.0)
         group.source(outside, heat, 1.0)
-        group.conductance(outside, self.room, PORT)
-        return group.record_signal(vapour), group.record_signal(heat)
+        group.source(outside, vapour, -1.0)
+        group.source(gauge, vapour, 1.0)
+        group.conductance(outside, here, PORT)
+        group.conductance(gauge, here, 1.0)
+        return lost, (group.record_signal(vapour), group.record_signal(heat))
 
     def _add_air(self) -> None:
         """What power supplies lose, in the room's air or in the liquid."""
