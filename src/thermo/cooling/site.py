@@ -287,7 +287,7 @@ class Ran:
     data: Mapping[str, Any]  # arrays of the result so far, by their names
     nodes: list[Floats]  # of each kind, (time, server, recorded node), degC
     signals: list[Floats]  # of each kind, (time, server, recorded signal), means of the intervals
-    earlier: Mapping[str, Any]  # the result that the run goes on from; empty where it begins
+    earlier: Mapping[Any, Any]  # the result that the run goes on from; empty where it begins
 
 
 @dataclass

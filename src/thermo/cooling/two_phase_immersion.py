@@ -41,9 +41,20 @@ from scipy.optimize import brentq
 
 from thermo.cooling.boiling import Surface, boiling_warnings
 from thermo.cooling.boiling_face import SPAN, Face, even_law, plate_for, spreading
-from thermo.cooling.condenser import Condenser, Relief, VapourSpace, condense, condenser_for, gas_share, space_capacity, space_pressure, vent
+from thermo.cooling.condenser import (
+    Condenser,
+    Relief,
+    VapourSpace,
+    condense,
+    condenser_for,
+    gas_share,
+    space_capacity,
+    space_pressure,
+    vent,
+    vent_flow,
+)
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
-from thermo.cooling.site import Cooled, Kind, Places, Ran, SetPoint, Site, metered
+from thermo.cooling.site import Cooled, Kind, Places, SetPoint, Site, metered
 from thermo.cooling.tank_result import VAPOUR_FILM, TankResult
 from thermo.errors import ScenarioError
 from thermo.network import Control, Network, Node, Signal, Table
@@ -58,6 +69,7 @@ WATER = 4180.0  # J/(kg K)
 WATER_TEMPERATURE = 30.0  # degC, for which a condenser is chosen
 WATER_SPAN = 120.0  # K of vapour over water, as the engine's unit of it
 LIQUID, VAPOUR = 3e-6, 4e-6  # m3 for each watt of rated power, estimates(0.4): tanks hold 1 to 5 L a kW
+OPENS, CLOSES, VENT_MARGIN = 30e3, 15e3, 1.5  # Pa above the room, of rated power; estimates(0.4)
 WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate(0.3)
 DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
 LAST_LIQUID = 0.02  # of the mass: what is left when the vent has nothing more to let out
@@ -95,8 +107,8 @@ class TwoPhaseImmersion(Described):
     design_temperature: Celsius | None = None  # degC of saturation, at which things are sized; None: at 1 atm
     surface: Annotated[Surface, BeforeValidator(_surface)] = Field(default="boiling-plate", validate_default=True)
     surfaces: Annotated[dict[str, Surface], BeforeValidator(_surfaces)] = Field(default_factory=dict)
-    critical_margin: Annotated[Number, Field(gt=1, le=10)] = 2.0  # critical heat flux over that at full power
-    plate_thickness: Positive = 0.004  # m
+    critical_margin: Annotated[Number, Field(gt=1, le=10)] = 2.5  # critical heat flux over the plate's mean at full power
+    plate_thickness: Positive = 0.008  # m
     plate_conductivity: Positive = 390.0  # W/(m K), copper
     plate_heat_capacity: Positive = 3.42e6  # J/(m3 K), copper
     bare_area: dict[str, Positive] = Field(default_factory=lambda: dict(BARE_AREA))  # m2 of one part without a case, by its kind
@@ -111,7 +123,8 @@ class TwoPhaseImmersion(Described):
     condenser: Condenser | None = None  # None: one for the rack's rated power with water of 30 degC
     water_flow: Any = None  # kg/s through the condenser; None: its rated flow
     water_temperature: Any = None  # degC; None: the facility water of the surroundings
-    relief: Relief | None = Field(default_factory=lambda: Relief(area=5e-4, opening_pressure=30e3, closing_pressure=15e3))
+    relief: Relief | None = None  # None: opens at 30 kPa, closes at 15 kPa, and takes the vapour of 1.5 times the rated power
+    sealed: bool = False  # no vent at all
     fluid_price: NotNegative = 0.0  # of a kilogram, in any currency
     supplies_in_tank: bool = False  # whether what power supplies lose warms the liquid; else the room
     period: Annotated[Number, Field(ge=0.01, le=10)] = 0.5  # s, between two looks at walls, vapour and water
@@ -147,8 +160,9 @@ class TwoPhaseImmersion(Described):
         tank = Tank.of(self, network, site)
         pool = network.shared("pool", tank.capacity)
         places = [_Servers(tank, kind, pool).add() for kind in site.kinds]
+        doubts = boiling_warnings("boiling", self.surface, Saturation.at(self.fluid, self.saturation_temperature))
         return Cooled(places, tank.water.values, True, derived=tank.result.derived,
-                      attributes={"fans": "taken out of the servers; their power is not in the result"})
+                      attributes={"fans": "taken out of the servers; their power is not in the result", "boiling_doubts": "; ".join(doubts)})
 
     def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
         """Power [W] of what removes `heat` [W] from the room and `liquid` [W] from the facility's water."""
@@ -173,6 +187,7 @@ class Tank:
     liquid: float  # m3
     space: VapourSpace
     coil: Condenser
+    relief: Relief | None
     result: TankResult
     _laws: dict[Any, Any] = field(default_factory=dict)
 
@@ -200,7 +215,13 @@ class Tank:
         mass = float(liquid * fluid.liquid_density(T) + space.volume * fluid.vapour_density(T))
         area = liquid / DEPTH if design.liquid_area is None else design.liquid_area
         result = TankResult(site, fluid, space, design.gas, mass, area, design.cover, p_room, design.fluid_price, T)
-        return cls(design, site, network.reference, sum(kind.group.n_server for kind in site.kinds), water, flow, air, liquid, space, coil, result)
+        return cls(design, site, network.reference, sum(kind.group.n_server for kind in site.kinds), water, flow, air, liquid, space, coil,
+                   None if design.sealed else design.relief or _relief_for(watts, design, p_room), result)
+
+    def warn(self, message: str) -> None:
+        """Says it once."""
+        if message not in self.site.warnings:
+            self.site.warnings.append(message)
 
     @property
     def capacity(self) -> float:
@@ -260,7 +281,7 @@ class Tank:
     @cached_property
     def vent_temperatures(self) -> tuple[float | None, float | None]:
         """Of the pool, at which the vent opens and closes [degC]."""
-        relief = self.design.relief
+        relief = self.relief
         return (None, None) if relief is None else (self._at(relief.opening_pressure), self._at(relief.closing_pressure))
 
     def _at(self, overpressure: float) -> float | None:
@@ -292,6 +313,14 @@ class Tank:
         T = fluid.lowest_temperature + u * (fluid.highest_temperature - fluid.lowest_temperature)
         out = vent(relief, self.space, fluid, T, self.design.gas, self.result.room_pressure).fluid / self.servers
         return even_law(u, out), even_law(u, out * fluid.latent_heat(T))
+
+
+def _relief_for(heat: float, design: TwoPhaseImmersion, ambient_pressure: float) -> Relief:
+    """A vent that lets the vapour of `VENT_MARGIN` times a heat [W] out where it opens."""
+    bare = Relief(area=1.0, opening_pressure=OPENS, closing_pressure=CLOSES)
+    T, fluid = design.saturation_temperature, design.fluid
+    through = float(vent_flow(bare, ambient_pressure + OPENS, ambient_pressure, T, fluid.molar_mass) * fluid.latent_heat(T))
+    return bare.replace(area=VENT_MARGIN * heat / through)
 
 
 def _require_fit(design: TwoPhaseImmersion, site: Site, T: float) -> None:
@@ -358,8 +387,11 @@ class _Servers:
         plate = 0.0 if bare and face.surface.name == BARE.name else d.plate_heat_capacity * face.surface.footprint * d.plate_thickness
         part: Part = add_device(self.kind, i, self.places, sink_capacity=plate)
         if part.base != part.case:
-            base = spreading(face, mount.device, d.plate_thickness, d.plate_conductivity) / face.count
-            group.conductance(part.case, part.base, 1 / (part.interface + base + LEAST_RESISTANCE))
+            base, margin = spreading(face, mount.device, d.plate_thickness, d.plate_conductivity)
+            group.conductance(part.case, part.base, 1 / (part.interface + base / face.count + LEAST_RESISTANCE))
+            if margin < 1:
+                tank.warn(f"boiling plate of {self.kind.server.name}.{mount.names[0]}: at full power the flux under its middle is the critical one over "
+                          f"{margin:.2f}, where it dries first; the run counts the mean flux. Make it thicker or larger")
         on_excess, on_flux, both = self._pressure(face)
         highest = tank.result.design_pool
         excess = group.control_signal(self._reader(
@@ -376,9 +408,6 @@ class _Servers:
         given = group.law_signal(source, x, on_flux)
         group.source(part.base, given, -1.0)
         group.source(self.port, given, 1.0)
-        for message in boiling_warnings("boiling", face.surface, Saturation.at(d.fluid, d.saturation_temperature)):
-            if message not in tank.site.warnings:
-                tank.site.warnings.append(message)
         return part.base
 
     def _depth(self, i: int) -> float:
@@ -440,8 +469,8 @@ class _Servers:
 
         A controller sums the mass up: it sees as many kelvin at a gauge as kilograms a second pass."""
         tank, group, d = self.tank, self.kind.group, self.tank.design
-        opens, closes = tank.vent_temperatures
-        if d.relief is None or opens is None or closes is None:
+        (opens, closes), relief = tank.vent_temperatures, tank.relief
+        if relief is None or opens is None or closes is None:
             return None, None
         period, mass = d.period, tank.result.mass
         step = Table(-1e-6, 1e-6, np.array([0.0, 1.0]), np.zeros(2), 0.0)
@@ -454,7 +483,7 @@ class _Servers:
         lost = group.control_signal(Control(kind=0, period=period, nodes=(gauge,), target=(tank.reference,), integral_gain=tank.servers / mass,
                                             low=0.0, high=1.0, deadband=1e-12))
         some = group.law_signal(self._kept("left", lambda: tank.left_law), lost, is_open)
-        vapour, heat = (group.law_signal(law, self.place, some) for law in self._kept("vent", lambda: tank.vent_laws(d.relief)))
+        vapour, heat = (group.law_signal(law, self.place, some) for law in self._kept("vent", lambda: tank.vent_laws(relief)))
         group.source(self.port, heat, -1.0)
         group.source(outside, heat, 1.0)
         group.source(outside, vapour, -1.0)
