@@ -326,8 +326,8 @@ def _refuse_beyond_reach(network: Network, engine: Any, groups: list[Group]) -> 
     """Says so where a controller would rest beyond where a steady start is sought."""
     engine.steady(*network.series(), interval=0, x=0.0, bounded=True)
     for g in groups:
-        low, high = _reach(g)
-        beyond = (engine.control(g.number) >= high) & (_unrest(engine, g) > AT_REST)
+        high, grid = _reach(g)[1], np.array([[c.quantum] for c in g.controls])
+        beyond = (engine.control(g.number) >= high - grid) & (_unrest(engine, g) > AT_REST)
         for c, server in np.argwhere(beyond):
             if (k := g.controls[c]).rest_high is not None:
                 server += sum(other.n_server for other in network.groups[:g.number])

@@ -39,7 +39,7 @@ SPAN = 200.0  # K of a wall above the pool, as the engine's unit of it
 POINTS = 4097  # of the curve over the span: 0.05 K
 STRAIGHT = 0.5  # K above the pool, below which natural convection is taken as straight
 PRESSURE_POINTS = 65  # of the factors over the fluid's range
-ANY_FLUX = 1e4  # W/m2, at which nucleate boiling at two pressures is compared; the ratio is the same at all
+ANY_FLUX, FAR_FLUX = 1e4, 1e9  # W/m2, at which nucleate boiling at two pressures is compared (the ratio is the same at all), and beyond any
 NUCLEATE = np.int8(Regime.NUCLEATE)
 
 
@@ -66,7 +66,7 @@ class Face:
     def _at_pressure(self, T: float) -> tuple[float, float]:
         """Critical flux, and superheat of nucleate boiling at `ANY_FLUX`, of the pool at `T`."""
         state = Saturation.at(self.fluid, T)
-        bare = replace(self.curve, state=state, critical_flux=np.inf)
+        bare = replace(self.curve, state=state, critical_flux=FAR_FLUX)
         return critical_flux(self.surface, state, self.subcooling), float(bare.superheat(ANY_FLUX, NUCLEATE))
 
     @cached_property
@@ -76,7 +76,7 @@ class Face:
         critical, needed = np.array([self._at_pressure(x) for x in T]).T
         critical_d, needed_d = self._at_pressure(self.design_temperature)
         on_flux = critical / critical_d
-        doubled = replace(self.curve, critical_flux=np.inf).superheat(2 * ANY_FLUX, NUCLEATE)
+        doubled = replace(self.curve, critical_flux=FAR_FLUX).superheat(2 * ANY_FLUX, NUCLEATE)
         steep = np.log2(float(doubled) / needed_d)  # the exponent of the flux in the superheat
         return needed_d / needed * on_flux**-steep, on_flux
 

@@ -270,7 +270,7 @@ class Tank:
         T, m = self.usual_water()
         at = np.array(max(self.design.saturation_temperature - T, 1.0))
         water, flow = self.water.values, self.flow.values
-        if water.ndim != flow.ndim:
+        if max(water.ndim, flow.ndim) == 2:
             water, flow = (x[:, None] if x.ndim == 1 else x for x in (water, flow))
         if np.all(water == T) and np.all(flow == m):
             return np.ones(())
@@ -364,9 +364,10 @@ class _Servers:
         walls = [self._add_device(i, face) for i, face in enumerate(self.faces)]
         self._add_condenser()
         self._add_air()
-        lid = group.node("lid")
-        group.conductance(lid, self.pool, 2 * d.lid_conductance / tank.servers)
-        group.conductance(lid, self.room, 2 * d.lid_conductance / tank.servers)
+        if d.lid_conductance:
+            lid = group.node("lid")
+            group.conductance(lid, self.pool, 2 * d.lid_conductance / tank.servers)
+            group.conductance(lid, self.room, 2 * d.lid_conductance / tank.servers)
         self.places.keep(group)
         depths = [self._depth(i) for i in range(len(self.faces))]
         tank.result.add(self.kind, self.faces, depths, [group.record(w) for w in walls], group.record(self.sensor), vented)
