@@ -165,7 +165,7 @@ def test_water_lost_in_a_closed_tank():
     held = sum(m.multiplicity * len(m.names) * (m.device.junction_capacity + (m.device.case_capacity or 0) + (m.device.memory_capacity or 0)
                                                 + (0 if m.device.case_capacity is None else 3.42e6 * design.face(m).surface.footprint * 8e-3)) for m in srv.mounts)
     space = VapourSpace(volume=0.06, wall_capacity=4e3 + held)
-    T, p = closed_transient(space, NOVEC, float(start.saturation_temperature), float((start.it_power - start.conversion_loss)),
+    T, p = closed_transient(space, NOVEC, float(start.saturation_temperature), float(start.it_power - start.conversion_loss),
                             r.time.values[31:] - 31.0, float(r.fluid_mass[0]))
     found = r.saturation_temperature.values[31:]
     assert T[-1] - T[0] > 5
