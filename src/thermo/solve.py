@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from thermo._kernels.network import Runaway
 from thermo.errors import ConvergenceError, ScenarioError, nearest
-from thermo.network import FIRMWARE, Group, Network
+from thermo.network import FIRMWARE, Group, Network, Reach
 
 __all__ = ["SOLVERS", "Solution", "integrate", "steady_start", "threads"]
 
@@ -165,8 +165,8 @@ def steady_start(network: Network, engine: Any, *, full_clock: bool = False) -> 
     Raises
     ------
     ConvergenceError
-        If a temperature is not finite: some heat has no way out. Names the node. If leakage runs away: names the device. Or
-        if no rest is found.
+        If a temperature is not finite: some heat has no way out. Names the node. If leakage runs away: names the device. If a
+        controller would rest beyond its `Control.rest_high`, but for `full_clock`. Or if no rest is found.
     """
     series = network.series()
     fans = [g for g in network.groups if any(c.kind != FIRMWARE for c in g.controls)]
@@ -180,7 +180,7 @@ def steady_start(network: Network, engine: Any, *, full_clock: bool = False) -> 
             break
         if all(np.array_equal(before, engine.control(g.number)) for before, g in zip(outputs, network.groups, strict=True)):
             break
-    if any(c.rest_high is not None for g in fans for c in g.controls):
+    if not full_clock and any(c.rest_high is not None for g in fans for c in g.controls):
         _refuse_beyond_reach(network, engine, fans)
     try:
         engine.steady(*series, interval=0, x=0.0, bounded=full_clock)
@@ -315,18 +315,20 @@ def _limits(g: Group) -> tuple[Floats, Floats]:
             np.broadcast_to([[c.high] for c in g.controls], shape).copy())
 
 
-def _reach(g: Group) -> tuple[Floats, Floats]:
-    """Between which outputs a steady start is sought."""
-    low, high = _limits(g)
-    within = [[c.high if c.rest_high is None else c.rest_high] for c in g.controls]
-    return low, np.minimum(high, np.array(within).reshape(len(g.controls), 1))
+def _reach(engine: Any, g: Group) -> tuple[Floats, Floats]:
+    """Between which outputs a steady start is sought, with those that others hang on as they are."""
+    (low, high), output = _limits(g), engine.control(g.number)
+    for c, k in enumerate(g.controls):
+        if k.rest_high is not None:
+            high[c] = np.clip(k.rest_high.law(output[k.rest_high.of]) if isinstance(k.rest_high, Reach) else k.rest_high, k.low, k.high)
+    return low, high
 
 
 def _refuse_beyond_reach(network: Network, engine: Any, groups: list[Group]) -> None:
     """Says so where a controller would rest beyond where a steady start is sought."""
     engine.steady(*network.series(), interval=0, x=0.0, bounded=True)
     for g in groups:
-        high, grid = _reach(g)[1], np.array([[c.quantum] for c in g.controls])
+        high, grid = _reach(engine, g)[1], np.array([[c.quantum] for c in g.controls])
         beyond = (engine.control(g.number) >= high - grid) & (_unrest(engine, g) > AT_REST)
         for c, server in np.argwhere(beyond):
             if (k := g.controls[c]).rest_high is not None:
@@ -335,7 +337,7 @@ def _refuse_beyond_reach(network: Network, engine: Any, groups: list[Group]) -> 
 
 
 def _rest_by_bisection(network: Network, engine: Any, controlled: list[Group]) -> None:
-    series, bounds = network.series(), {g.number: _reach(g) for g in controlled}
+    series, bounds = network.series(), {g.number: _reach(engine, g) for g in controlled}
     for _ in range(BISECTIONS):
         for g in controlled:
             low, high = bounds[g.number]
@@ -349,7 +351,7 @@ def _rest_by_bisection(network: Network, engine: Any, controlled: list[Group]) -
 
 def _rest_by_newton(network: Network, engine: Any, controlled: list[Group]) -> None:
     """Newton's steps with each output's slope from moving all outputs by one percent together."""
-    series, limits = network.series(), {g.number: _reach(g) for g in controlled}
+    series, limits = network.series(), {g.number: _reach(engine, g) for g in controlled}
     for attempt in range(2 * BISECTIONS):
         damping = 1.0 if attempt < 15 else 15 / attempt  # a server between two supplies makes the slope jump
         engine.steady(*series, interval=0, x=0.0, bounded=True)

@@ -7,7 +7,8 @@ the pool is read and the curve is replaced by its tangent there,
 .. math:: q(T_w) = G(x) (T_w - T_{pool}) + S(x), \qquad G = \frac{dq}{dx}, \qquad S = q(x) - G x,
 
 `G` a conductance and `S` a source at the wall and its opposite in the pool, so that nothing is lost between them. That is Newton's method
-at rest and a scheme of second order between ticks, stable with any period where the curve rises. Where it falls `G` is that of the secant,
+at rest and a scheme of second order between ticks, stable with any period where the curve rises: junctions of 700 W that go from a tenth
+of their load to all of it each 20 s are 0.04, 0.01 and 0.003 K off at 1, 0.5 and 0.25 s. Where it falls `G` is that of the secant,
 ``q/x``: a wall runs through the transition within a second or two, and no balance is to be had there.
 
 The curve is made at one saturation temperature, the tank's `design_temperature`. At another two factors move it,
@@ -125,6 +126,10 @@ class Face:
     def critical_excess(self, T: ArrayLike) -> Floats:
         """Of the wall over a pool at `T`, where the flux is critical [K]."""
         return np.asarray((self.curve.critical_superheat + self.subcooling) / self.factors(T)[0])
+
+    def critical_law(self) -> Table:
+        """The critical excess over `SPAN`, against the place of the pool in the fluid's range."""
+        return even_law(np.linspace(0.0, 1.0, PRESSURE_POINTS), (self.curve.critical_superheat + self.subcooling) / SPAN / self._factors[0])
 
     def regime(self, excess: ArrayLike, T: ArrayLike) -> NDArray[np.int8]:
         """Branch of the curve, of `thermo.cooling.boiling.Regime`."""

@@ -48,7 +48,7 @@ from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.site import Cooled, Kind, Places, Site, metered
 from thermo.cooling.tank_result import VAPOUR_FILM
 from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, PROCESSORS, WATER_SPAN, Tank
-from thermo.network import Control, Network, Node, Signal, Table
+from thermo.network import Control, Network, Node, Reach, Signal, Table
 from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
 from thermo.refrigerants import Refrigerant, Saturation
 
@@ -140,7 +140,10 @@ class TwoPhaseImmersion(Described):
         tank = Tank.of(self, network, site)
         pool = network.shared("pool", tank.capacity)
         places = [_Servers(tank, kind, pool).add() for kind in site.kinds]
-        doubts = boiling_warnings("boiling", self.surface, Saturation.at(self.fluid, self.saturation_temperature))
+        state = Saturation.at(self.fluid, self.saturation_temperature)
+        doubts = [m for s in (self.surface, *self.surfaces.values()) for m in boiling_warnings(s.name, s, state)]
+        doubts += [f"{s.name}: its incipience_overshoot of {s.incipience_overshoot:g} K is left out" for s in (self.surface, *self.surfaces.values())
+                   if s.incipience_overshoot]
         return Cooled(places, tank.water.values, True, derived=tank.result.derived,
                       attributes={"fans": "taken out of the servers; their power is not in the result", "boiling_doubts": "; ".join(doubts)})
 
@@ -169,7 +172,8 @@ class _Servers:
         group.conductance(self.sensor, self.pool, SENSOR)
         group.conductance(self.port, self.pool, PORT)
         low, high = d.fluid.lowest_temperature, d.fluid.highest_temperature
-        self.place = group.control_signal(self._reader(self.sensor, high - low, target=low))
+        self.place = group.control_signal(self._reader(self.sensor, high - low, target=low))  # of the pool in the fluid's range, 0 to 1
+        self.place_number = len(group.controls) - 1
         self.room = group.boundary(tank.air.signal(self.kind, lambda T: T - tank.reference))
         self.lost, vented = self._add_vent()
         walls = [self._add_device(i, face) for i, face in enumerate(self.faces)]
@@ -184,7 +188,7 @@ class _Servers:
         tank.result.add(self.kind, self.faces, depths, [group.record(w) for w in walls], group.record(self.sensor), vented)
         return self.places
 
-    def _reader(self, node: Node, span: float, *, target: float = 0.0, relative: Node | None = None, rest_high: float | None = None,
+    def _reader(self, node: Node, span: float, *, target: float = 0.0, relative: Node | None = None, rest_high: Reach | None = None,
                 beyond_rest: str = "") -> Control:
         """A controller whose output is the temperature of `node` above `target`, or above another node, over `span`."""
         straight = Table(0.0, span, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)
@@ -205,11 +209,10 @@ class _Servers:
                 tank.warn(f"boiling plate of {self.kind.server.name}.{mount.names[0]}: at full power the flux under its middle is the critical one over "
                           f"{margin:.2f}, where it dries first; the run counts the mean flux. Make it thicker or larger")
         on_excess, on_flux, both = self._pressure(face)
-        highest = tank.result.design_pool
         excess = group.control_signal(self._reader(
-            part.base, SPAN, relative=self.sensor, rest_high=min(float(face.critical_excess(highest)) / SPAN, 1.0),
-            beyond_rest=f"it asks more of its boiling face than the critical heat flux of {face.critical(highest) / 1e3:.0f} kW/m2; enlarge or "
-                        "improve the surface, ask less of it, or start from a temperature (initial=25.0) to see it happen in time"))
+            part.base, SPAN, relative=self.sensor, rest_high=Reach(self._kept(("critical", face), face.critical_law), self.place_number),
+            beyond_rest=f"it asks more of its boiling face than the critical heat flux, some {face.critical(tank.result.design_pool) / 1e3:.0f} kW/m2; "
+                        "enlarge or improve the surface, ask less of it, or start from a temperature (initial=25.0) to see it happen in time"))
         x = group.product(excess, on_excess)
         conductance, source = self._kept(("boiling", face), face.laws)
         if self.lost is not None:

@@ -77,7 +77,7 @@ class Tank:
         coil = condenser_for(watts, fluid, T, WATER_TEMPERATURE) if design.condenser is None else design.condenser
         told = design.water_temperature is not None
         water = site.set_point(design.water_temperature if told else site.ambient.facility_water_temperature, "water_temperature",
-                               name="cooling.water_temperature" if told else "ambient.facility_water_temperature", low=1.0, high=90.0,
+                               name="cooling.water_temperature" if told else "ambient.facility_water_temperature", low=0.5, high=90.0,
                                unit="degC", hint="is it in kelvin?")
         if np.max(water.values) >= T:
             raise ScenarioError(f"cooling: water of {np.max(water.values):.1f} degC is not colder than {fluid.name} boils in this tank, {T:.1f} degC; "
