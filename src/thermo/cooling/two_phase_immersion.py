@@ -59,6 +59,7 @@ ONE_ATM = 101325.0  # Pa
 WATER = 4180.0  # J/(kg K)
 SENSOR = 1e-6  # W/K, through which a sensor is joined to what it measures
 PORT = 1e3  # W/K, through which what is given to a server's node passes on to the pool; all of it does, whatever the number
+LEAST_LOSS = 1e-9  # W/K of a lid; less is none
 STANDING = 1e-3  # of the water's flow, that stays in the condenser's water while none comes
 READS = 1e-5  # of a span, 2 mK of a wall: a controller that sees less does not move
 BARE = Surface(name="bare", boiling_multiplier=0.83)  # no metal: the multiplier of silicon
@@ -99,7 +100,7 @@ class TwoPhaseImmersion(Described):
     server_depth: Positive = 0.4  # m from the highest devices down to a server's front
     wall_capacity: NotNegative | None = None  # J/K, of tank and racks; None: `WALL`
     gas: NotNegative = 0.0  # mol that does not condense
-    lid_conductance: NotNegative = 10.0  # W/K, of walls and lid to the room
+    lid_conductance: Annotated[Number, Field(ge=0, le=500)] = 10.0  # W/K, of walls and lid to the room
     condenser: Condenser | None = None  # None: one for the rack's rated power with water of 30 degC
     water_flow: Any = None  # kg/s through the condenser; None: its rated flow
     water_temperature: Any = None  # degC; None: the facility water of the surroundings
@@ -179,10 +180,10 @@ class _Servers:
         walls = [self._add_device(i, face) for i, face in enumerate(self.faces)]
         self._add_condenser()
         self._add_air()
-        if d.lid_conductance:
+        if d.lid_conductance > LEAST_LOSS:
             lid = group.node("lid")
-            group.conductance(lid, self.pool, 2 * d.lid_conductance / tank.servers)
-            group.conductance(lid, self.room, 2 * d.lid_conductance / tank.servers)
+            group.conductance(lid, self.pool, PORT)
+            group.conductance(lid, self.room, 1 / (tank.servers / d.lid_conductance - 1 / PORT))
         self.places.keep(group)
         depths = [self._depth(i) for i in range(len(self.faces))]
         tank.result.add(self.kind, self.faces, depths, [group.record(w) for w in walls], group.record(self.sensor), vented)
