@@ -16,6 +16,7 @@ from thermo.cooling.boiling import Regime, Surface, boiling_curve
 from thermo.cooling.boiling_face import SPAN, Face, spreading
 from thermo.cooling.condenser import Relief, VapourSpace, closed_transient, condenser_for, condensing_temperature
 from thermo.errors import ConvergenceError, ScenarioError, ValidityWarning
+from thermo.power import rated_power
 from thermo.rack import CurveSink, Device, Fans, Lane, Mount, Rack, Server, Slot
 from thermo.refrigerants import Refrigerant, Saturation
 
@@ -65,8 +66,6 @@ def test_superheat_and_pool_by_hand(fluid):
     assert superheat == pytest.approx(float(curve.superheat(q / face.surface.footprint)), abs=2e-4)
     assert float(r.heat_flux.sel(device="gpu3")) == pytest.approx(q / face.area, rel=1e-4)
     assert float(r.chf_margin.sel(device="gpu3")) == pytest.approx(curve.critical_flux * face.area / q, rel=1e-4)
-    from thermo.power import rated_power
-
     coil = condenser_for(rated_power(one), design.fluid, design.saturation_temperature, 30.0)
     by_hand = condensing_temperature(coil, design.fluid, float(r.heat_to_liquid), 30.0, coil.rated_water_flow)
     assert pytest.approx(float(by_hand), abs=1e-3) == T
@@ -81,16 +80,12 @@ def test_gas_raises_pressure_and_spoils_the_condenser():
     T = float(r.coolant_temperature.sel(position="pool")[0])
     assert float(r.tank_pressure) == pytest.approx(float(NOVEC.saturation_pressure(T)) + 0.3 * 8.314462618 * (T + 273.15) / 0.06, rel=1e-9)
     assert float(pure.saturation_temperature) + 0.5 < T < float(r.saturation_temperature) - 2
-    from thermo.power import rated_power
-
     coil, gas = condenser_for(rated_power(one), NOVEC, design.saturation_temperature, 30.0), 1 - float(NOVEC.saturation_pressure(T)) / float(r.tank_pressure)
     assert float(condensing_temperature(coil, NOVEC, float(r.heat_to_liquid), 30.0, coil.rated_water_flow, gas=gas)) == pytest.approx(T, abs=2e-3)
 
 
 def test_water_that_moves_is_followed():
     """Colder water and less of it, as set points that step: the pool settles where the coil by hand says, within 0.05 and 0.3 K."""
-    from thermo.power import rated_power
-
     coil = condenser_for(rated_power(one), NOVEC, TwoPhaseImmersion().saturation_temperature, 30.0)
     steps = [events.setpoint(100.0, "water_temperature", 22.0), events.setpoint(2000.0, "water_flow", 0.5 * coil.rated_water_flow)]
     r = run(one, load([0.8] * 402, 10.0), events=steps)
@@ -236,6 +231,21 @@ def test_vapour_lost_leaves_devices_dry():
     high, low = r.boiling_regime.sel(device="gpu4")[:, 0], r.boiling_regime.sel(device="gpu0")[:, 0]
     assert 4 in high.values and 4 not in low.values and float(r.clock_fraction.sel(device="gpu4")[-1, 0]) == 0
     assert said(r, "vent: opened at") and said(r, "level: at") and closes(r)
+
+
+def test_a_dry_device_has_vapour_alone():
+    """Above the level a GPU's 300 W warm what it is made of, less 10 W/(m2 K) to the vapour: energy within 2 % over a minute."""
+    design = TwoPhaseImmersion(cover=0.01)
+    r = run(one, load([300.0] * 700, 1.0, "W"), design, events=[events.water_loss(10.0)])
+    face, d = design.face(GPU), GPU.device
+    fallen = (r.fluid_mass[0] - r.fluid_mass) / float(NOVEC.liquid_density(design.saturation_temperature)) / (3e-6 * rated_power(one) / 0.4)
+    begin = int(np.argmax(fallen.values > 0.01 + face.surface.length)) + 20
+    g, held = r.isel(server=0).sel(device="gpu4"), slice(begin, begin + 61)
+    assert begin > 20 and set(g.boiling_regime.values[held]) == {4}
+    capacity = d.junction_capacity + d.memory_capacity + d.case_capacity + 3.42e6 * face.surface.footprint * 8e-3
+    T = g.case_temperature.values[held]
+    lost = 10.0 * face.area * float(np.mean(T - r.saturation_temperature.values[held])) * 60
+    assert capacity * (T[-1] - T[0]) + lost == pytest.approx(300.0 * 60, rel=0.02)
 
 
 def test_sampling_is_of_second_order():
