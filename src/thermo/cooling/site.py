@@ -8,6 +8,9 @@
 A design that gives part of the heat to liquid says how much: where air and liquid meet, it meters each stream of liquid (`metered`)
 and tells the meters in `Places.liquid`; where they do not touch, it names the air's part of the network (`AirPart`).
 
+What only such a design can say of a run, as a tank its pressure, it gives as a function of the run, `Cooled.derived`, under names that
+`thermo.output.VARIABLES` knows.
+
 A design that answers to events says so: `takes_events` names their kinds, `setpoints` what a step may move, and a plant that
 stops has a `restart_delay` [s]. Events come as series of the site: `Site.set_point`, and `Site.timeline` for the rest.
 """
