@@ -82,6 +82,15 @@ def test_processors_of_a_cluster_in_water():
     assert found["line"] == pytest.approx((0.0817, 67.3, 4.17), rel=0.01)
 
 
+def test_power_step_in_a_boiling_tank():
+    """Large plates keep 2.2 times the flux in hand; small ones dry and the GPU is off after 7 s; without water 13 kg leave by the vent."""
+    module = load("two_phase_power_step")
+    rows = module.table(module.main()).set_index("run")
+    assert rows.loc["step", "margin"] == pytest.approx(2.2, abs=0.02) and rows.loc["step", "junction [degC]"] == pytest.approx(71.9, abs=0.2)
+    assert rows.loc["step on small plates", "off after [s]"] == 7 and np.isinf(rows.loc["step", "off after [s]"])
+    assert rows.loc["water lost", "lost [kg]"] == pytest.approx(13.3, abs=0.3) and 131 < rows.loc["water lost", "pressure [kPa]"] < 132
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
 def test_every_example_asks_and_can_be_imported(path):
     """A docstring that asks a question, and nothing computed on import."""

@@ -72,6 +72,10 @@ UNITS: dict[str, str] = {
     "rated_water_temperature": "degC", "air_part": "1", "water_part": "1", "air_exponent": "1", "air_drop": "Pa",
     "drop_exponent": "1", "heat_capacity": "J/K", "water_flow": "kg/s", "water_temperature": "degC", "dew_point_margin": "K",
     "water_pump_share": "1", "water_chiller_cop": "1",
+    # tanks of boiling liquid
+    "design_temperature": "degC", "critical_margin": "1", "plate_thickness": "m", "plate_conductivity": "W/(m K)",
+    "plate_heat_capacity": "J/(m3 K)", "bare_area": "m2", "liquid_volume": "m3", "vapour_volume": "m3", "liquid_area": "m2", "cover": "m", "server_depth": "m",
+    "gas": "mol", "lid_conductance": "W/K", "fluid_price": "1/kg",
     # events
     "t": "s", "duration": "s", "change": "K", "fan": "1", "opening": "1", "flow": "m3/s", "factor": "1",
 }

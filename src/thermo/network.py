@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from thermo._kernels import network as _engine
 from thermo.errors import ScenarioError
 
-__all__ = ["Chip", "Coefficient", "Control", "Group", "Network", "Node", "Signal", "Table", "law_table", "separated"]
+__all__ = ["Chip", "Coefficient", "Control", "Group", "Network", "Node", "Reach", "Signal", "Table", "law_table", "separated"]
 
 Floats = NDArray[np.float64]
 Node = int  # a node's number in its group, or the mark of a boundary or a shared node
@@ -127,6 +127,14 @@ def separated(function: Callable[[Floats, Floats], Floats], x: tuple[float, floa
 
 
 @dataclass(frozen=True)
+class Reach:
+    """An output beyond which no steady start is sought, where that hangs on the output of another controller."""
+
+    law: Table
+    of: int  # number of that controller
+
+
+@dataclass(frozen=True)
 class Control:
     """A sampled controller on the hottest of some nodes, as the engine takes it. See `thermo.cooling.control` for kinds 0 (PI)
     and 1 (a curve), `thermo.firmware` for kind 2, whose output is a clock."""
@@ -147,6 +155,8 @@ class Control:
     slowed: float = 1.0
     shutdown: float = math.inf  # degC of the first node, at which it stops for good
     relative: Node | None = None  # a node: then targets are differences from it [K], of kinds 0 and 1
+    rest_high: float | Reach | None = None  # of the output, beyond which no steady start is sought; None: `high`
+    beyond_rest: str = ""  # what it means that there is none, for the refusal
 
 
 _IDENTITY = Table(0.0, 1.0, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)

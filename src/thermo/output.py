@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from thermo.cooling.site import Ran
 from thermo.events import to_mapping
 from thermo.rack import Described, Device, as_mapping
 from thermo.solve import Solution
@@ -50,6 +51,13 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "liquid_flow": (TS, "kg/s", "liquid beside the air, where the design has it", MEAN),
     "liquid_supply_temperature": (T, "degC", "liquid that comes to the rack beside its air", MEAN),
     "liquid_return_temperature": (T, "degC", "liquid that leaves the rack beside its air, mixed", POINT),
+    "tank_pressure": (T, "Pa", "absolute pressure above the liquid of a tank", POINT),
+    "saturation_temperature": (T, "degC", "temperature at which the liquid boils at that pressure", POINT),
+    "fluid_mass": (T, "kg", "liquid and vapour in the tank", POINT),
+    "vented_heat": (T, "W", "latent heat of vapour that leaves by the relief vent, part of heat_to_air", MEAN),
+    "heat_flux": (TSD, "W/m2", "heat flux of the device's boiling face, mean of its footprint", POINT),
+    "chf_margin": (TSD, "1", "critical heat flux over the larger of the face's flux and the flux that the device's power asks for", POINT),
+    "boiling_regime": (TSD, "1", "what the device's boiling face does", POINT),
     "fan_duty": (TS, "1", "fan speed over rated speed", MEAN),
     "it_power": (T, "W", "power at the servers' inlets, fans not counted", MEAN),
     "conversion_loss": (T, "W", "loss of power supplies and regulators in the servers, part of it_power", MEAN),
@@ -77,6 +85,10 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "final_shared_temperature": (("shared_node",), "K", "shared nodes at the end, rise above reference_temperature", ""),
 }
 
+# what the numbers of a variable stand for
+FLAGS: dict[str, dict[str, Any]] = {"boiling_regime": {"flag_values": np.arange(-1, 5, dtype=np.int8),
+                                                       "flag_meanings": "no_device natural_convection nucleate transition film dry"}}
+
 # what a device may reach, by its own data; NaN where that is not known
 LIMITS = {
     "max_operating_temperature": "highest junction temperature in operation",
@@ -92,6 +104,9 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
 
     data = _temperatures(assembly, solution)
     data |= _powers(scenario, assembly, solution)
+    if assembly.cooled.derived is not None:
+        earlier = scenario.initial if isinstance(scenario.initial, xr.Dataset) else {}
+        data |= assembly.cooled.derived(Ran(scenario.seconds, data, solution.nodes, solution.signals, earlier))
     data |= _state(state)
     coords = _coords(scenario, assembly)
     variables = {name: (VARIABLES[name][0], value, _attributes(name)) for name, value in data.items()}
@@ -107,7 +122,7 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "room_cop": scenario.power.room_cop,
              "plant_branch": next((s.name for s in scenario.power.stages if s.carries == "plant"), ""),
              "battery_stage": next((s.name for s in scenario.power.stages if s.carrier is not None), ""),
-             "warnings": json.dumps(assembly.site.warnings)}
+             **assembly.cooled.attributes, "warnings": json.dumps(assembly.site.warnings)}
     for lost_at, why in assembly.lost:
         attrs |= {"load_lost_at": lost_at, "load_lost_why": why}
     if scenario.start is not None:
@@ -208,6 +223,8 @@ def _point(value: Any) -> Any:
         return {"control": type(value).__name__.lower(), **as_mapping(value)}
     if isinstance(value, Described):
         return {key: _point(getattr(value, key)) for key in type(value).model_fields if key != "provenance"}
+    if isinstance(value, dict):
+        return {key: _point(each) for key, each in value.items()}
     if isinstance(value, pd.Series):
         value = xr.DataArray(value.to_numpy(), dims="time", coords={"time": value.index.to_numpy()})
     return _series(value) if isinstance(value, xr.DataArray) else value
@@ -230,9 +247,9 @@ def _series(array: xr.DataArray) -> dict[str, Any]:
     return out
 
 
-def _attributes(name: str) -> dict[str, str]:
+def _attributes(name: str) -> dict[str, Any]:
     _, units, long_name, cell_methods = VARIABLES[name]
-    return {"units": units, "long_name": long_name} | ({"cell_methods": cell_methods} if cell_methods else {})
+    return {"units": units, "long_name": long_name} | ({"cell_methods": cell_methods} if cell_methods else {}) | FLAGS.get(name, {})
 
 
 def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from thermo._kernels.network import Runaway
 from thermo.errors import ConvergenceError, ScenarioError, nearest
-from thermo.network import FIRMWARE, Group, Network
+from thermo.network import FIRMWARE, Group, Network, Reach
 
 __all__ = ["SOLVERS", "Solution", "integrate", "steady_start", "threads"]
 
@@ -28,6 +28,7 @@ DENSE_LIMIT = 2000  # states; LSODA takes a dense Jacobian only
 BISECTIONS = 60  # halvings of a controller's range: below the last bit of its output
 ROUNDS = 20  # of fans and firmware in turn
 SPARE = 0.3  # K below its limit that a throttled device may rest
+LEAST_NUDGE = 1e-9  # of an output, by which it is moved to see what follows
 AT_REST = 1e-4  # K, or of the output's range
 NEARLY_AT_REST = 0.05  # the same: within what controllers ignore, where a server between two supplies lets no step settle
 
@@ -166,8 +167,8 @@ def steady_start(network: Network, engine: Any, *, full_clock: bool = False) -> 
     Raises
     ------
     ConvergenceError
-        If a temperature is not finite: some heat has no way out. Names the node. If leakage runs away: names the device. Or
-        if no rest is found.
+        If a temperature is not finite: some heat has no way out. Names the node. If leakage runs away: names the device. If a
+        controller would rest beyond its `Control.rest_high`, but for `full_clock`. Or if no rest is found.
     """
     series = network.series()
     fans = [g for g in network.groups if any(c.kind != FIRMWARE for c in g.controls)]
@@ -181,6 +182,8 @@ def steady_start(network: Network, engine: Any, *, full_clock: bool = False) -> 
             break
         if all(np.array_equal(before, engine.control(g.number)) for before, g in zip(outputs, network.groups, strict=True)):
             break
+    if not full_clock and any(c.rest_high is not None for g in fans for c in g.controls):
+        _refuse_beyond_reach(network, engine, fans)
     try:
         engine.steady(*series, interval=0, x=0.0, bounded=full_clock)
     except Runaway as error:
@@ -314,8 +317,29 @@ def _limits(g: Group) -> tuple[Floats, Floats]:
             np.broadcast_to([[c.high] for c in g.controls], shape).copy())
 
 
+def _reach(engine: Any, g: Group) -> tuple[Floats, Floats]:
+    """Between which outputs a steady start is sought, with those that others hang on as they are."""
+    (low, high), output = _limits(g), engine.control(g.number)
+    for c, k in enumerate(g.controls):
+        if k.rest_high is not None:
+            high[c] = np.clip(k.rest_high.law(output[k.rest_high.of]) if isinstance(k.rest_high, Reach) else k.rest_high, k.low, k.high)
+    return low, high
+
+
+def _refuse_beyond_reach(network: Network, engine: Any, groups: list[Group]) -> None:
+    """Says so where a controller would rest beyond where a steady start is sought."""
+    engine.steady(*network.series(), interval=0, x=0.0, bounded=True)
+    for g in groups:
+        high, grid = _reach(engine, g)[1], np.array([[c.quantum] for c in g.controls])
+        beyond = (engine.control(g.number) >= high - grid) & (_unrest(engine, g) > AT_REST)
+        for c, server in np.argwhere(beyond):
+            if (k := g.controls[c]).rest_high is not None:
+                server += sum(other.n_server for other in network.groups[:g.number])
+                raise ConvergenceError(f"no steady state: {g.names[k.nodes[0]]!r} of server {server}: {k.beyond_rest}")
+
+
 def _rest_by_bisection(network: Network, engine: Any, controlled: list[Group]) -> None:
-    series, bounds = network.series(), {g.number: _limits(g) for g in controlled}
+    series, bounds = network.series(), {g.number: _reach(engine, g) for g in controlled}
     for _ in range(BISECTIONS):
         for g in controlled:
             low, high = bounds[g.number]
@@ -329,7 +353,7 @@ def _rest_by_bisection(network: Network, engine: Any, controlled: list[Group]) -
 
 def _rest_by_newton(network: Network, engine: Any, controlled: list[Group]) -> None:
     """Newton's steps with each output's slope from moving all outputs by one percent together."""
-    series, limits = network.series(), {g.number: _limits(g) for g in controlled}
+    series, limits = network.series(), {g.number: _reach(engine, g) for g in controlled}
     for attempt in range(2 * BISECTIONS):
         damping = 1.0 if attempt < 15 else 15 / attempt  # a server between two supplies makes the slope jump
         engine.steady(*series, interval=0, x=0.0, bounded=True)
@@ -342,11 +366,12 @@ def _rest_by_newton(network: Network, engine: Any, controlled: list[Group]) -> N
             worst = max(worst, float(np.max(np.abs(np.where(held, 0.0, off[g.number])))))
         if worst < AT_REST:
             return
+        nudge = {number: np.maximum(0.01 * output, LEAST_NUDGE) for number, output in outputs.items()}
         for g in controlled:
-            _set(engine, g, outputs[g.number] * 1.01)
+            _set(engine, g, outputs[g.number] + nudge[g.number])
         engine.steady(*series, interval=0, x=0.0, bounded=True)
         for g in controlled:
-            slope = np.minimum((_unrest(engine, g) - off[g.number]) / (0.01 * outputs[g.number]), -1e-3)
+            slope = np.minimum((_unrest(engine, g) - off[g.number]) / nudge[g.number], -1e-3)
             step = damping * np.clip(-off[g.number] / slope, -0.1, 0.1)
             _set(engine, g, np.clip(outputs[g.number] + step, *limits[g.number]))
     if worst < NEARLY_AT_REST:

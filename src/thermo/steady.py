@@ -67,7 +67,7 @@ def knobs(rack: Rack, design: Any) -> dict[str, Knob]:
     """What can be turned of a design, flows first, each kind in the order in which a question would take it.
 
     `pump_speed` of cold plates, `fan_speed` of the servers' air (of cold plates: of the part in air), `water_flow` of a rear door [kg/s];
-    `facility_water_temperature` behind a unit, `water_temperature` of a rear door, `supply_temperature` of coolant,
+    `facility_water_temperature` behind a unit, `water_temperature` of a rear door or a tank's condenser, `supply_temperature` of coolant,
     `air_temperature` of the room. All speeds are shares of the rated one.
     """
     found = []
@@ -78,14 +78,17 @@ def knobs(rack: Rack, design: Any) -> dict[str, Knob]:
     if fans and (hasattr(design, "fan_speed") or hasattr(design, "air")):
         found.append(Knob("fan_speed", max(f.minimum_duty for f in fans), 1.0, "of rated speed", True, "air",
                           "fans turn no slower than fans.minimum_duty; above 1, give the servers other fans"))
-    if hasattr(design, "water_flow"):
+    if hasattr(design, "coil"):
         rated = design.coil.rated_water_flow
         found.append(Knob("water_flow", LEAST_OPENING * rated, MOST_OPENING * rated, "kg/s", True, "water",
                           "the coil's law is not known beyond; take a coil of another rated_water_flow"))
     if getattr(design, "cdu", None) is not None:
         found.append(Knob("facility_water_temperature", *FACILITY_RANGE, "degC", False, "coolant", "the unit's law is not known beyond"))
-    if hasattr(design, "water_temperature"):
+    if hasattr(design, "coil"):
         found.append(Knob("water_temperature", DRY, WET, "degC", False, "water", "the coil's law is not known beyond"))
+    if hasattr(design, "saturation_temperature"):
+        found.append(Knob("water_temperature", DRY, min(WET, design.saturation_temperature - 1.0), "degC", False, "water",
+                          "nothing condenses on water as warm as the liquid boils"))
     if hasattr(design, "supply_temperature"):
         fluid = design.fluid
         found.append(Knob("supply_temperature", max(COLDEST, fluid.lowest_temperature), min(HOTTEST, fluid.highest_temperature), "degC",

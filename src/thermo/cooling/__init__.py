@@ -12,12 +12,14 @@ from thermo.cooling.loop import Manifold
 from thermo.cooling.plate import curve_plate
 from thermo.cooling.pumps import Hold, Pump
 from thermo.cooling.rear_door import Coil, DoorFans, RearDoor
+from thermo.cooling.two_phase_immersion import TwoPhaseImmersion
 from thermo.errors import ScenarioError, nearest, shown
 
 __all__ = ["DESIGNS", "PI", "Air", "Cdu", "Coil", "ColdPlateCooling", "Curve", "Design", "DoorFans", "Hold", "Manifold",
-           "Pump", "RearDoor", "curve_plate"]
+           "Pump", "RearDoor", "TwoPhaseImmersion", "curve_plate"]
 
-DESIGNS: dict[str, type] = {"air": Air, "rear-door": RearDoor, "cold-plate": ColdPlateCooling}  # by the name that files call them
+DESIGNS: dict[str, type] = {"air": Air, "rear-door": RearDoor, "cold-plate": ColdPlateCooling,
+                           "two-phase-immersion": TwoPhaseImmersion}  # by the name that files call them
 
 
 class Design:

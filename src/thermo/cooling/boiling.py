@@ -1,4 +1,4 @@
-r"""Boiling in a pool: the curve of heat flux against superheat, its branches, their limits, and what hangs on history. No design yet.
+r"""Boiling in a pool: the curve of heat flux against superheat, its branches, their limits, and what hangs on history.
 
 Superheat is the wall above the saturation temperature; flux is that of the *footprint*, whatever stands on it. From cold to hot,
 

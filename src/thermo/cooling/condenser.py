@@ -1,4 +1,4 @@
-r"""A coil on which vapour condenses, and the space of vapour and gas around it: heat, pressure, what a relief vent lets out. No design yet.
+r"""A coil on which vapour condenses, and the space of vapour and gas around it: heat, pressure, what a relief vent lets out.
 
 **Coil.** Horizontal tubes in the vapour, water within. Film by Nusselt, water side by its conductance at a rated flow,
 
@@ -28,7 +28,7 @@ from thermo.errors import ScenarioError
 from thermo.rack import Count, Described, NotNegative, Number, Positive, Share
 from thermo.refrigerants import GAS_CONSTANT, Refrigerant
 
-__all__ = ["Condensing", "Condenser", "Relief", "Vented", "VapourSpace", "closed_transient", "condense", "condensing_temperature",
+__all__ = ["Condensing", "Condenser", "Relief", "Vented", "VapourSpace", "closed_transient", "condense", "condenser_for", "condensing_temperature",
            "film_coefficient", "gas_factor", "gas_share", "internal_energy", "space_capacity", "space_pressure", "space_rates", "vent",
            "vent_flow", "vent_is_open"]
 
@@ -40,6 +40,7 @@ SENSIBLE = 0.68  # Rohsenow, of the condensate's subcooling
 MOST_DERATED, HALF_DERATED = 0.6, 0.05  # of the coefficient by gas; mole share at which it is half of that
 WATER = 4180.0  # J/(kg K)
 GAS_HEAT = 2.5 * GAS_CONSTANT  # J/(mol K), at constant volume, of nitrogen and air
+WATER_RISE, TUBE_DIAMETER, FILM_SHARE = 8.0, 0.012, 0.4  # K, m, of the resistance: of a coil that is chosen for a heat
 STEPS, CLOSE = 200, 1e-13
 
 
@@ -185,6 +186,39 @@ def condensing_temperature(coil: Condenser, fluid: Refrigerant, heat: ArrayLike,
         more = condense(coil, fluid, T, T_w, m_w, gas=y).heat > q
         low, high = np.where(more, low, T), np.where(more, T, high)
     return np.asarray(0.5 * (low + high))
+
+
+def condenser_for(heat: float, fluid: Refrigerant, temperature: float, water_temperature: float) -> Condenser:
+    """A coil that removes a heat at a saturation temperature.
+
+    Parameters
+    ----------
+    heat : float
+        To be removed. [W]
+    fluid : Refrigerant
+        What condenses, pure.
+    temperature, water_temperature : float
+        Of saturation, and of the water that enters. [degC]
+
+    Notes
+    -----
+    Estimates(0.5): water that warms by 8 K, tubes of 12 mm, and 40 % of the resistance in the film.
+
+    Examples
+    --------
+    >>> coil = condenser_for(20e3, Refrigerant.from_library("novec-649"), 49.0, 30.0)
+    >>> round(float(condensing_temperature(coil, Refrigerant.from_library("novec-649"), 20e3, 30.0, coil.rated_water_flow)), 6)
+    49.0
+    """
+    driving = temperature - water_temperature
+    if driving < 1.25 * WATER_RISE:
+        raise ScenarioError(f"condenser: vapour of {temperature:.1f} degC and water of {water_temperature:g} degC leave {driving:.1f} K, expected "
+                            f"{1.25 * WATER_RISE:g} K or more for a coil to be chosen; give the condenser, or a higher design_temperature")
+    w = heat / WATER_RISE
+    UA = -w * np.log1p(-WATER_RISE / driving)
+    bare = Condenser(tube_diameter=TUBE_DIAMETER, tube_length=1.0, water_conductance=UA / (1 - FILM_SHARE), rated_water_flow=w / WATER)
+    h = float(film_coefficient(bare, fluid, temperature, FILM_SHARE * heat / UA))
+    return bare.replace(tube_length=float(UA / FILM_SHARE / h / bare.area))
 
 
 # ------------------------------------------------------------------------------------------------------------- vapour space

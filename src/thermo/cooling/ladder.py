@@ -27,13 +27,14 @@ class Part:
         return tuple(dict.fromkeys(n for n in (self.junction, self.memory, self.case, self.base) if n is not None))
 
 
-def add_device(kind: Kind, i: int, places: Places) -> Part:
+def add_device(kind: Kind, i: int, places: Places, *, sink_capacity: float | None = None) -> Part:
     """Nodes of one device and its sink's base, with its heat. `multiplicity` parts in parallel make one; `spread` is the
-    unit's own factor on its resistances."""
+    unit's own factor on its resistances. `sink_capacity` [J/K] of a part's sink takes the place of that of the mount's."""
     group, (name, mount, k) = kind.group, kind.server.devices[i]
     d, n, spread = mount.device, mount.multiplicity, 1.0 if mount.spread is None else mount.spread[k]
+    held = mount.sink.capacity if sink_capacity is None else sink_capacity
     if d.junction_resistance is None or d.case_capacity is None:
-        lump = group.node(name, n * (d.junction_capacity + mount.sink.capacity))
+        lump = group.node(name, n * (d.junction_capacity + held))
         group.source(lump, kind.powered(i, lump, None))
         places.junction.append(lump)
         places.memory.append(None)
@@ -41,7 +42,7 @@ def add_device(kind: Kind, i: int, places: Places) -> Part:
         return Part(lump, None, lump, lump, 0.0)
     junction = group.node(f"{name} junction", n * d.junction_capacity)
     case = group.node(f"{name} case", n * d.case_capacity)
-    base = group.node(f"{name} sink", n * mount.sink.capacity)
+    base = group.node(f"{name} sink", n * held)
     group.conductance(junction, case, n / (d.junction_resistance * spread))
     memory = None
     if d.memory_resistance is not None:

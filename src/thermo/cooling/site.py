@@ -8,6 +8,9 @@
 A design that gives part of the heat to liquid says how much: where air and liquid meet, it meters each stream of liquid (`metered`)
 and tells the meters in `Places.liquid`; where they do not touch, it names the air's part of the network (`AirPart`).
 
+What only such a design can say of a run, as a tank its pressure, it gives as a function of the run, `Cooled.derived`, under names that
+`thermo.output.VARIABLES` knows.
+
 A design that answers to events says so: `takes_events` names their kinds, `setpoints` what a step may move, and a plant that
 stops has a `restart_delay` [s]. Events come as series of the site: `Site.set_point`, and `Site.timeline` for the rest.
 """
@@ -27,7 +30,7 @@ from thermo.firmware import power_up
 from thermo.network import Group, Network, Node, Signal, Table
 from thermo.rack import Server
 
-__all__ = ["AirPart", "Cooled", "CoolingDesign", "Kind", "Meter", "Places", "SetPoint", "Site", "Step", "metered", "stepped"]
+__all__ = ["AirPart", "Cooled", "CoolingDesign", "Kind", "Meter", "Places", "Ran", "SetPoint", "Site", "Step", "metered", "stepped"]
 
 Floats = NDArray[np.float64]
 METER_SCALE = 1e-15  # of the stream's capacity rate: what a meter takes from the balance is below its rounding
@@ -285,6 +288,17 @@ class AirPart:
     shared: list[int]  # numbers of shared nodes
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What a design is shown after the run, to say what follows from it. What there is to warn of it adds to the site's warnings."""
+
+    seconds: Floats  # (time,)
+    data: Mapping[str, Any]  # arrays of the result so far, by their names
+    nodes: list[Floats]  # of each kind, (time, server, recorded node), degC
+    signals: list[Floats]  # of each kind, (time, server, recorded signal), means of the intervals
+    earlier: Mapping[Any, Any]  # the result that the run goes on from; empty where it begins
+
+
 @dataclass
 class Cooled:
     """A rack's cooling in its network."""
@@ -300,6 +314,8 @@ class Cooled:
     coldest_fluid: tuple[float, str] | None = None  # the same, down to which
     dew_point: Floats | None = None  # degC, of the room's air, a number or (time,), where what is colder gets wet
     over_time: dict[str, Floats] = field(default_factory=dict)  # (time,), what the design knows beforehand, by names of the result
+    derived: Callable[[Ran], dict[str, NDArray[Any]]] | None = None  # what follows from the run, by names of the result
+    attributes: dict[str, str] = field(default_factory=dict)  # of the result
 
 
 class CoolingDesign(Protocol):

@@ -50,7 +50,7 @@ class Kind(NamedTuple):
     """A folder of the library: the class that its files describe, and which of its keys name things of other kinds."""
 
     model: str  # "module:class"
-    references: Mapping[str, str] = {}  # key -> kind
+    references: Mapping[str, str | tuple[str, ...]] = {}  # key -> kind, or kinds of which the first that has the name is meant
     designs: Mapping[str, str] = {}  # value of the key `design` -> "module:class", where files of a kind describe several classes
 
 
@@ -58,7 +58,7 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "devices": Kind("thermo.rack:Device"),
     "servers": Kind("thermo.rack:Server", {"device": "devices"}),
     "racks": Kind("thermo.rack:Rack", {"server": "servers"}),
-    "cooling": Kind("thermo.cooling:Design", {"fluid": "fluids", "cdu": "cdus"}),
+    "cooling": Kind("thermo.cooling:Design", {"fluid": ("fluids", "refrigerants"), "cdu": "cdus", "surface": "surfaces"}),
     "cdus": Kind("thermo.cooling:Cdu"),
     "fluids": Kind("thermo.fluids:Fluid"),
     "refrigerants": Kind("thermo.refrigerants:Refrigerant"),
@@ -246,7 +246,8 @@ def _described(kind: str, data: dict[str, Any], where: str, place: str) -> dict[
 
 
 def _value(kind: str, value: Any, where: str, prefix: str, place: str, key: str, provenance: dict[str, Provenance]) -> Any:
-    refers = KINDS[kind].references.get(key)
+    known = KINDS[kind].references.get(key)
+    refers = known if known is None or isinstance(known, str) else next((k for k in known if isinstance(value, str) and value in names(k)), known[0])
     if refers is not None and isinstance(value, str):
         try:
             return load(refers, value)

@@ -1,0 +1,323 @@
+r"""Two-phase immersion: the servers of air in a sealed tank of boiling liquid, a condenser above it, a relief vent.
+
+Fans are taken out, and their power with them. On each device sits a boiling plate in place of its heat sink, sized for its full power
+with a margin to the critical heat flux (`thermo.cooling.boiling_face`); what is bare boils, or warms the liquid, on its own area. What
+remains in air are the power supplies, unless `supplies_in_tank`.
+
+**Pool.** Liquid and vapour have one temperature, that of saturation at the vapour's own pressure; all servers share it,
+
+.. math:: C \dot T = \sum q_i - w \varepsilon (T - T_{water}) - G_{lid} (T - T_{room}) - \dot m_{vent} h_{fg},
+
+with the capacity of the closed space (`thermo.cooling.condenser.space_capacity`): liquid, what evaporates on the way, walls. A tank that
+is colder than its liquid boils at one bar is below one bar: it is sealed, and boils all the same. Gas that does not condense stays in the
+tank, adds its own pressure, keeps the pool below saturation and takes its part of the condenser's film.
+
+Capacity, and the pool's distance from saturation by gas, are those at `design_temperature` and of the full tank; the capacity moves by
+2 % over 10 K, and falls as liquid is lost, which is not followed. Boiling follows the pressure. The condenser's effectiveness is that of
+`thermo.cooling.condenser.condense` at the difference of vapour and water, at the flow and the temperature of the water at which the run
+stays; where they move, its transfer units are scaled as at the design's difference: the pool is then up to 0.05 K off for 8 K of the water,
+0.3 K for half its flow.
+
+**Sampling.** Walls, condenser and vent are read each `period` and hold until the next; see `thermo.cooling.boiling_face` for why that is
+stable. Incipience overshoot (`Surface.incipience_overshoot`) is left out of runs.
+
+**Vent.** It opens when the pressure is `Relief.opening_pressure` above the room's, closes at its closing pressure, and lets vapour out
+that takes its latent heat along (`vented_heat`, part of `heat_to_air`); gas stays. The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
+along the air is the highest: it dries while the level passes its face, and then gives its heat to vapour at `tank_result.VAPOUR_FILM`.
+
+**Left out.** Flux is the mean of a plate; a warning says where its middle is beyond the critical one at full power. A lid that is opened, what
+moisture does, and a room that warms while its cooling stands still (lid and power supplies go on as in air of the set temperature).
+
+A tank in which a face would have to go beyond its critical heat flux, or the vent to stay open, has no steady state: a run that asks for
+one says so. One that gets there in time follows the wall into film boiling, until firmware shuts its device down.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
+from thermo.cooling.boiling import Surface, boiling_warnings
+from thermo.cooling.boiling_face import SPAN, Face, even_law, plate_for, spreading
+from thermo.cooling.condenser import Condenser, Relief
+from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
+from thermo.cooling.site import Cooled, Kind, Places, Site, metered
+from thermo.cooling.tank_result import VAPOUR_FILM
+from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, PROCESSORS, WATER_SPAN, Tank
+from thermo.network import Control, Network, Node, Reach, Signal, Table
+from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
+from thermo.refrigerants import Refrigerant, Saturation
+
+__all__ = ["BARE_AREA", "TwoPhaseImmersion"]
+
+Floats = NDArray[np.float64]
+ONE_ATM = 101325.0  # Pa
+WATER = 4180.0  # J/(kg K)
+SENSOR = 1e-6  # W/K, through which a sensor is joined to what it measures
+PORT = 1e3  # W/K, through which what is given to a server's node passes on to the pool; all of it does, whatever the number
+LEAST_LOSS = 1e-9  # W/K of a lid; less is none
+STANDING = 1e-3  # of the water's flow, that stays in the condenser's water while none comes
+READS = 1e-5  # of a span, 2 mK of a wall: a controller that sees less does not move
+BARE = Surface(name="bare", boiling_multiplier=0.83)  # no metal: the multiplier of silicon
+
+
+def _fluid(value: Any) -> Any:
+    return Refrigerant.from_library(value) if isinstance(value, str) else value
+
+
+def _surface(value: Any) -> Any:
+    return Surface.from_library(value) if isinstance(value, str) else value
+
+
+def _surfaces(value: Any) -> Any:
+    return {k: _surface(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+class TwoPhaseImmersion(Described):
+    """Servers in a sealed tank of boiling liquid. Water's set points are numbers or series over time.
+
+    `surface` is the finish of boiling plates, which are made as large as `critical_margin` asks; a kind of device in `surfaces` gets
+    that surface as it is, with its own size.
+    """
+
+    fluid: Annotated[Refrigerant, BeforeValidator(_fluid)] = Field(default="novec-649", validate_default=True)
+    design_temperature: Celsius | None = None  # degC of saturation, at which things are sized; None: at 1 atm
+    surface: Annotated[Surface, BeforeValidator(_surface)] = Field(default="boiling-plate", validate_default=True)
+    surfaces: Annotated[dict[str, Surface], BeforeValidator(_surfaces)] = Field(default_factory=dict)
+    critical_margin: Annotated[Number, Field(gt=1, le=10)] = 2.5  # critical heat flux over the plate's mean at full power
+    plate_thickness: Positive = 0.008  # m
+    plate_conductivity: Positive = 390.0  # W/(m K), copper
+    plate_heat_capacity: Positive = 3.42e6  # J/(m3 K), copper
+    bare_area: dict[str, Positive] = Field(default_factory=lambda: dict(BARE_AREA))  # m2 of one part without a case, by its kind
+    liquid_volume: Positive | None = None  # m3; None: `LIQUID` for each watt
+    vapour_volume: Positive | None = None  # m3 above it; None: `VAPOUR`
+    liquid_area: Positive | None = None  # m2 of the liquid's face; None: `liquid_volume` over `DEPTH`
+    cover: Positive = 0.05  # m of liquid above the highest devices
+    server_depth: Positive = 0.4  # m from the highest devices down to a server's front
+    wall_capacity: NotNegative | None = None  # J/K, of tank and racks; None: `WALL`
+    gas: NotNegative = 0.0  # mol that does not condense
+    lid_conductance: Annotated[Number, Field(ge=0, le=500)] = 10.0  # W/K, of walls and lid to the room
+    condenser: Condenser | None = None  # None: one for the rack's rated power with water of 30 degC
+    water_flow: Any = None  # kg/s through the condenser; None: its rated flow
+    water_temperature: Any = None  # degC; None: the facility water of the surroundings
+    relief: Relief | None = None  # None: opens at 30 kPa, closes at 15 kPa, and takes the vapour of 1.5 times the rated power
+    sealed: bool = False  # no vent at all
+    fluid_price: NotNegative = 0.0  # of a kilogram, in any currency
+    supplies_in_tank: bool = False  # whether what power supplies lose warms the liquid; else the room
+    period: Annotated[Number, Field(ge=0.01, le=10)] = 0.5  # s, between two looks at walls, vapour and water
+    facility_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.05  # power of dry cooler and facility pumps over heat
+    liquid_chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = None  # heat over compressor power; None: free cooling
+    handler_fan_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over what the room takes
+    chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = 5.0  # of the room
+    restart_delay: NotNegative = 240.0  # s from power to water again
+    provenance: Any = Field(default_factory=dict, repr=False)
+
+    takes_events: ClassVar[tuple[str, ...]] = ("cooling-loss", "water-loss", "setpoint")
+    setpoints: ClassVar[tuple[str, ...]] = ("water_flow", "water_temperature", "air_temperature")
+
+    @property
+    def saturation_temperature(self) -> float:
+        """At which the tank is designed to boil [degC]."""
+        return float(self.fluid.saturation_temperature(ONE_ATM)) if self.design_temperature is None else self.design_temperature
+
+    def face(self, mount: Mount) -> Face:
+        """The boiling face of a device [`thermo.cooling.boiling_face.Face`], all its equal parts together."""
+        d, T = mount.device, self.saturation_temperature
+        if d.kind in self.surfaces:
+            surface = self.surfaces[d.kind]
+        elif d.junction_resistance is None and d.kind not in PROCESSORS:
+            side = float(np.sqrt(self.bare_area.get(d.kind, BARE_AREA["board"])))
+            surface = BARE.replace(length=side, width=side)
+        else:
+            surface = plate_for(d, self.surface, self.fluid, T, self.critical_margin)
+        return Face(surface, mount.multiplicity, self.fluid, T)
+
+    def add_to(self, network: Network, site: Site) -> Cooled:
+        """Adds the servers in their tank to the network; see `thermo.cooling.site`."""
+        tank = Tank.of(self, network, site)
+        pool = network.shared("pool", tank.capacity)
+        places = [_Servers(tank, kind, pool).add() for kind in site.kinds]
+        state = Saturation.at(self.fluid, self.saturation_temperature)
+        doubts = [m for s in (self.surface, *self.surfaces.values()) for m in boiling_warnings(s.name, s, state)]
+        doubts += [f"{s.name}: its incipience_overshoot of {s.incipience_overshoot:g} K is left out" for s in (self.surface, *self.surfaces.values())
+                   if s.incipience_overshoot]
+        return Cooled(places, tank.water.values, True, derived=tank.result.derived,
+                      attributes={"fans": "taken out of the servers; their power is not in the result", "boiling_doubts": "; ".join(doubts)})
+
+    def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
+        """Power [W] of what removes `heat` [W] from the room and `liquid` [W] from the facility's water."""
+        room = self.handler_fan_share + (0.0 if self.chiller_cop is None else (1 + self.handler_fan_share) / self.chiller_cop)
+        water = self.facility_share + (0.0 if self.liquid_chiller_cop is None else 1 / self.liquid_chiller_cop)
+        return np.asarray(np.maximum(heat, 0.0) * room + (0.0 if liquid is None else np.maximum(liquid, 0.0) * water))
+
+
+# --------------------------------------------------------------------------------------------------------------- the servers
+
+@dataclass
+class _Servers:
+    """The servers of one kind in the tank while they are added, each with its share of condenser, vent and lid."""
+
+    tank: Tank
+    kind: Kind
+    pool: Node
+
+    def add(self) -> Places:
+        """Adds devices, condenser, vent, lid and what stays in air."""
+        tank, group, d = self.tank, self.kind.group, self.tank.design
+        self.places, self.faces = Places(), [tank.face(mount) for _, mount, _ in self.kind.server.devices]
+        self.sensor, self.port = group.node("pool's sensor"), group.node("liquid")
+        group.conductance(self.sensor, self.pool, SENSOR)
+        group.conductance(self.port, self.pool, PORT)
+        low, high = d.fluid.lowest_temperature, d.fluid.highest_temperature
+        self.place = group.control_signal(self._reader(self.sensor, high - low, target=low))  # of the pool in the fluid's range, 0 to 1
+        self.place_number = len(group.controls) - 1
+        self.room = group.boundary(tank.air.signal(self.kind, lambda T: T - tank.reference))
+        self.lost, vented = self._add_vent()
+        walls = [self._add_device(i, face) for i, face in enumerate(self.faces)]
+        self._add_condenser()
+        self._add_air()
+        if d.lid_conductance > LEAST_LOSS:
+            lid = group.node("lid")
+            group.conductance(lid, self.pool, PORT)
+            group.conductance(lid, self.room, 1 / (tank.servers / d.lid_conductance - 1 / PORT))
+        self.places.keep(group)
+        depths = [self._depth(i) for i in range(len(self.faces))]
+        tank.result.add(self.kind, self.faces, depths, [group.record(w) for w in walls], group.record(self.sensor), vented)
+        return self.places
+
+    def _reader(self, node: Node, span: float, *, target: float = 0.0, relative: Node | None = None, rest_high: Reach | None = None,
+                beyond_rest: str = "") -> Control:
+        """A controller whose output is the temperature of `node` above `target`, or above another node, over `span`."""
+        straight = Table(0.0, span, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)
+        return Control(kind=1, period=self.tank.design.period, nodes=(node,), target=(target,), low=0.0, high=1.0, quantum=READS, curve=straight,
+                       relative=relative, rest_high=rest_high, beyond_rest=beyond_rest)
+
+    def _add_device(self, i: int, face: Face) -> Node:
+        """A device and its boiling face; returns the node of the wall."""
+        tank, group, d = self.tank, self.kind.group, self.tank.design
+        name, mount, _ = self.kind.server.devices[i]
+        bare = mount.device.junction_resistance is None
+        plate = 0.0 if bare and face.surface.name == BARE.name else d.plate_heat_capacity * face.surface.footprint * d.plate_thickness
+        part: Part = add_device(self.kind, i, self.places, sink_capacity=plate)
+        if part.base != part.case:
+            base, margin = spreading(face, mount.device, d.plate_thickness, d.plate_conductivity)
+            group.conductance(part.case, part.base, 1 / (part.interface + base / face.count + LEAST_RESISTANCE))
+            if margin < 1:
+                tank.warn(f"boiling plate of {self.kind.server.name}.{mount.names[0]}: at full power the flux under its middle is the critical one over "
+                          f"{margin:.2f}, where it dries first; the run counts the mean flux. Make it thicker or larger")
+        on_excess, on_flux, both = self._pressure(face)
+        excess = group.control_signal(self._reader(
+            part.base, SPAN, relative=self.sensor, rest_high=Reach(self._kept(("critical", face), face.critical_law), self.place_number),
+            beyond_rest=f"it asks more of its boiling face than the critical heat flux, some {face.critical(tank.result.design_pool) / 1e3:.0f} kW/m2; "
+                        "enlarge or improve the surface, ask less of it, or start from a temperature (initial=25.0) to see it happen in time"))
+        x = group.product(excess, on_excess)
+        conductance, source = self._kept(("boiling", face), face.laws)
+        if self.lost is not None:
+            wet = group.law_signal(self._kept(("wet", self._depth(i), face), lambda: tank.wet_law(self._depth(i), face)), self.lost)
+            on_flux, both = group.product(on_flux, wet), group.product(both, wet)
+            group.conductance(part.base, self.pool, group.coefficient(VAPOUR_FILM * face.area, group.complement(wet)))
+        group.conductance(part.base, self.pool, group.coefficient(1.0, group.law_signal(conductance, x, both)))
+        given = group.law_signal(source, x, on_flux)
+        group.source(part.base, given, -1.0)
+        group.source(self.port, given, 1.0)
+        return part.base
+
+    def _depth(self, i: int) -> float:
+        """Of the top of a device's face below the highest ones' [m]."""
+        places = [mount.positions[k] for _, mount, k in self.kind.server.devices]
+        return self.tank.design.server_depth * (max(places) - places[i]) / (max(places) + 1)
+
+    def _pressure(self, face: Face) -> tuple[Signal, Signal, Signal]:
+        """What the pool's pressure does to a face: factors on the wall's excess, on the flux, and both together."""
+        if face not in self._factors:
+            on_excess, on_flux = self._kept(("pressure", face), lambda: face.factor_laws)
+            a, b = (self.kind.group.law_signal(law, self.place) for law in (on_excess, on_flux))
+            self._factors[face] = a, b, self.kind.group.product(a, b)
+        return self._factors[face]
+
+    def _kept(self, key: Any, make: Any) -> Any:
+        laws = self.tank.laws
+        if key not in laws:
+            laws[key] = make()
+        return laws[key]
+
+    @cached_property
+    def _factors(self) -> dict[Face, tuple[Signal, Signal, Signal]]:
+        return {}
+
+    def _add_condenser(self) -> None:
+        """The server's share of the coil: of the water a part ``w eps`` leaves as warm as the vapour, the rest as it came."""
+        tank, group, kind = self.tank, self.kind.group, self.kind
+        share = 1 / tank.servers
+        supply = tank.water.signal(kind, lambda T: T - tank.reference)
+        water = group.boundary(supply)
+        gauge, outlet = group.node("water's sensor"), group.node("condenser water")
+        group.conductance(gauge, water, SENSOR)
+        flow = tank.flow.signal(kind, lambda m: m * share)
+        driving = group.control_signal(self._reader(self.sensor, WATER_SPAN, relative=gauge))
+        moved = tank.water.linear or tank.flow.linear
+        factor = group.series(kind.own(tank.coil_factor()), linear=moved and not (tank.water.steps or tank.flow.steps))
+        units = group.law_signal(tank.coil_law, driving, factor)
+        back = self._kept("effectiveness", lambda: even_law(np.linspace(0.0, 12.0, LAW_POINTS), -np.expm1(-np.linspace(0.0, 12.0, LAW_POINTS))))
+        taken = group.total([group.law_signal(back, units, flow)], [WATER])
+        if (lost := tank.site.timeline.without_water()) is not None:
+            now, none = group.series(lost), group.series(0.0)
+            flow = group.choice(flow, group.series(STANDING * tank.coil.rated_water_flow * share), now)
+            taken = group.choice(taken, none, now)
+        through, crosses = group.coefficient(WATER, flow), group.coefficient(1.0, taken)
+        group.stream(water, outlet, group.coefficient(1.0, group.total([flow, taken], [WATER, -1.0])))
+        group.stream(water, self.pool, crosses)
+        group.stream(self.pool, outlet, crosses)
+        group.exit(outlet, through)
+        self.places.liquid.append(metered(group, outlet, supply, flow, WATER, float(np.max(tank.flow.values)) * share))
+        self.places.mass_flow = [group.record_signal(flow)]
+        self.places.exhaust = outlet
+        self.places.positions += ["pool", "condenser water"]
+        self.places.coolant += [self.sensor, outlet]
+        self.places.position_flow["condenser water"] = self.places.mass_flow[0]
+
+    def _add_vent(self) -> tuple[Signal | None, tuple[int, int] | None]:
+        """The server's share of the vent: what of the tank's mass has left [1], and where vapour [kg/s] and heat [W] are recorded.
+
+        A controller sums the mass up: it sees as many kelvin at a gauge as kilograms a second pass."""
+        tank, group, d = self.tank, self.kind.group, self.tank.design
+        (opens, closes), relief = tank.vent_temperatures, tank.relief
+        if relief is None or opens is None or closes is None:
+            return None, None
+        period, mass = d.period, tank.result.mass
+        step = Table(-1e-6, 1e-6, np.array([0.0, 1.0]), np.zeros(2), 0.0)
+        is_open = group.control_signal(Control(
+            kind=1, period=period, nodes=(self.sensor,), target=(opens,), low=0.0, high=1.0, deadband=max(opens - closes, 0.0), curve=step,
+            rest_high=0.0, beyond_rest="at rest the relief vent would stay open, the condenser does not take this heat below the vent's pressure; "
+                                       "give it more or colder water, or start from a temperature (initial=25.0)"))
+        gauge, outside = group.node("vapour's gauge"), group.node("vented vapour")
+        here = group.boundary(group.series(0.0))
+        lost = group.control_signal(Control(kind=0, period=period, nodes=(gauge,), target=(tank.reference,), integral_gain=tank.servers / mass,
+                                            low=0.0, high=1.0, deadband=1e-12))
+        some = group.law_signal(self._kept("left", lambda: tank.left_law), lost, is_open)
+        vapour, heat = (group.law_signal(law, self.place, some) for law in self._kept("vent", lambda: tank.vent_laws(relief)))
+        group.source(self.port, heat, -1.0)
+        group.source(outside, heat, 1.0)
+        group.source(outside, vapour, -1.0)
+        group.source(gauge, vapour, 1.0)
+        group.conductance(outside, here, PORT)
+        group.conductance(gauge, here, 1.0)
+        return lost, (group.record_signal(vapour), group.record_signal(heat))
+
+    def _add_air(self) -> None:
+        """What power supplies lose, in the room's air or in the liquid."""
+        tank, group = self.tank, self.kind.group
+        lost = [q for q in (self.kind.conversion(), self.kind.supplied(tank.site.stages_in_servers, [])) if q is not None]
+        if not lost:
+            return
+        node = self.port
+        if not tank.design.supplies_in_tank:
+            node = group.node("supplies in air")
+            group.conductance(node, self.room, PORT)
+        for heat in lost:
+            group.source(node, heat)

@@ -1,0 +1,214 @@
+"""What all servers of a two-phase tank have in common: what was left to be chosen, and the laws of its coil and its vent."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from thermo.cooling.boiling_face import Face, even_law
+from thermo.cooling.condenser import (
+    Condenser,
+    Relief,
+    VapourSpace,
+    condense,
+    condenser_for,
+    gas_share,
+    space_capacity,
+    space_pressure,
+    vent,
+    vent_flow,
+)
+from thermo.cooling.site import SetPoint, Site
+from thermo.cooling.tank_result import TankResult
+from thermo.errors import ScenarioError
+from thermo.network import Network, Table
+from thermo.rack import Mount
+
+if TYPE_CHECKING:
+    from thermo.cooling.two_phase_immersion import TwoPhaseImmersion
+
+__all__ = ["BARE_AREA", "LAW_POINTS", "PROCESSORS", "WATER_SPAN", "Tank"]
+
+Floats = NDArray[np.float64]
+WATER_TEMPERATURE = 30.0  # degC, for which a condenser is chosen
+WATER_SPAN = 120.0  # K of vapour over water, as the engine's unit of it
+LIQUID, VAPOUR = 3e-6, 4e-6  # m3 for each watt of rated power, estimates(0.4): tanks hold 1 to 5 L a kW
+OPENS, CLOSES, VENT_MARGIN = 30e3, 15e3, 1.5  # Pa above the room, of rated power; estimates(0.4)
+WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate(0.3)
+DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
+LAST_LIQUID = 0.02  # of the mass: what is left when the vent has nothing more to let out
+LAW_POINTS = 2049
+BARE_AREA = {"memory": 8.5e-3, "nic": 0.02, "drive": 0.012, "board": 0.06, "switch": 0.01, "psu": 0.05}  # m2 of one part, wetted; both
+# faces of a module of 133 x 32 mm, of a card of 100 x 100 mm; estimates(0.4)
+PROCESSORS = ("gpu", "accelerator", "cpu", "switch")
+
+
+@dataclass
+class Tank:
+    """A tank while it is added."""
+
+    design: TwoPhaseImmersion
+    site: Site
+    reference: float  # degC that the network counts from
+    servers: int
+    water: SetPoint  # degC
+    flow: SetPoint  # kg/s
+    air: SetPoint  # degC, of the room
+    liquid: float  # m3
+    space: VapourSpace
+    coil: Condenser
+    relief: Relief | None
+    result: TankResult
+    laws: dict[Any, Any] = field(default_factory=dict)  # that are made once
+
+    @classmethod
+    def of(cls, design: TwoPhaseImmersion, network: Network, site: Site) -> Tank:
+        """Set points on the run's times, and what was left to be chosen."""
+        fluid, T = design.fluid, design.saturation_temperature
+        watts, p_room = site.rated_power, site.ambient.air_pressure
+        liquid = LIQUID * watts if design.liquid_volume is None else design.liquid_volume
+        space = VapourSpace(volume=VAPOUR * watts if design.vapour_volume is None else design.vapour_volume,
+                            wall_capacity=WALL * watts if design.wall_capacity is None else design.wall_capacity)
+        _require_fit(design, site, T)
+        coil = condenser_for(watts, fluid, T, WATER_TEMPERATURE) if design.condenser is None else design.condenser
+        told = design.water_temperature is not None
+        water = site.set_point(design.water_temperature if told else site.ambient.facility_water_temperature, "water_temperature",
+                               name="cooling.water_temperature" if told else "ambient.facility_water_temperature", low=0.5, high=90.0,
+                               unit="degC", hint="is it in kelvin?")
+        if np.max(water.values) >= T:
+            raise ScenarioError(f"cooling: water of {np.max(water.values):.1f} degC is not colder than {fluid.name} boils in this tank, {T:.1f} degC; "
+                                "nothing would condense: take colder water, or a fluid or a design_temperature that boils hotter")
+        flow = site.set_point(coil.rated_water_flow if design.water_flow is None else design.water_flow, "water_flow",
+                              name="cooling.water_flow", low=0.01 * coil.rated_water_flow, high=10 * coil.rated_water_flow, unit="kg/s")
+        air = site.set_point(site.ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0, high=60.0,
+                             unit="degC", hint="is it in kelvin?")
+        mass = float(liquid * fluid.liquid_density(T) + space.volume * fluid.vapour_density(T))
+        area = liquid / DEPTH if design.liquid_area is None else design.liquid_area
+        result = TankResult(site, fluid, space, design.gas, mass, area, design.cover, p_room, design.fluid_price, T)
+        return cls(design, site, network.reference, sum(kind.group.n_server for kind in site.kinds), water, flow, air, liquid, space, coil,
+                   None if design.sealed else design.relief or _relief_for(watts, design, p_room), result)
+
+    def warn(self, message: str) -> None:
+        """Says it once."""
+        if message not in self.site.warnings:
+            self.site.warnings.append(message)
+
+    @property
+    def capacity(self) -> float:
+        """Of the pool, what evaporates counted [J/K]."""
+        d = self.design
+        return float(space_capacity(self.space, d.fluid, d.saturation_temperature, self.result.mass, d.gas))
+
+    @cached_property
+    def subcooling(self) -> float:
+        """Of the pool by gas, at the design temperature [K]."""
+        d, T = self.design, self.design.saturation_temperature
+        return float(d.fluid.saturation_temperature(space_pressure(self.space, d.fluid, T, d.gas))) - T if d.gas else 0.0
+
+    def face(self, mount: Mount) -> Face:
+        """A device's face in this tank, with the gas in it; alike ones are one."""
+        key = mount.device, mount.multiplicity
+        if key not in self.laws:
+            face = self.design.face(mount)
+            self.laws[key] = Face(face.surface, face.count, face.fluid, face.design_temperature, self.subcooling)
+        found: Face = self.laws[key]
+        return found
+
+    # ----------------------------------------------------------------------------------------------------------- condenser
+
+    def transfer_units(self, difference: Floats, water: Floats, flow: Floats) -> Floats:
+        """Of the coil at vapour less water [K], by temperature and flow of the water. [1]"""
+        d = self.design
+        T = np.clip(water + np.asarray(difference), d.fluid.lowest_temperature, d.fluid.highest_temperature)
+        gas = gas_share(self.space, d.fluid, T, d.gas)
+        return np.asarray(-np.log1p(-condense(self.coil, d.fluid, T, T - difference, flow, gas=gas).effectiveness))
+
+    def usual_water(self) -> tuple[float, float]:
+        """Temperature and flow of the water at which the coil's law is exact: those that stay, else those it is made for."""
+        T, m = self.water.usual, self.flow.usual
+        return float(T) if T.ndim == 0 else WATER_TEMPERATURE, float(m) if m.ndim == 0 else self.coil.rated_water_flow
+
+    @cached_property
+    def coil_law(self) -> Table:
+        """Transfer units against vapour less water over `WATER_SPAN`; none where the water is not colder."""
+        u = np.linspace(0.0, 1.0, LAW_POINTS)
+        T, m = self.usual_water()
+        return even_law(u, np.append(0.0, self.transfer_units(WATER_SPAN * u[1:], np.array(T), np.array(m))))
+
+    def coil_factor(self) -> Floats:
+        """On its transfer units, where water's temperature or flow moves. [1]"""
+        T, m = self.usual_water()
+        at = np.array(max(self.design.saturation_temperature - T, 1.0))
+        water, flow = self.water.values, self.flow.values
+        if max(water.ndim, flow.ndim) == 2:
+            water, flow = (x[:, None] if x.ndim == 1 else x for x in (water, flow))
+        if np.all(water == T) and np.all(flow == m):
+            return np.ones(())
+        return self.transfer_units(at, water, flow) / self.transfer_units(at, np.array(T), np.array(m))
+
+    # ---------------------------------------------------------------------------------------------------------------- vent
+
+    @cached_property
+    def vent_temperatures(self) -> tuple[float | None, float | None]:
+        """Of the pool, at which the vent opens and closes [degC]."""
+        relief = self.relief
+        return (None, None) if relief is None else (self._at(relief.opening_pressure), self._at(relief.closing_pressure))
+
+    def _at(self, overpressure: float) -> float | None:
+        """Of the pool, at which the pressure is that far above the room's [degC]; None where the fluid is not known so hot."""
+        fluid, p = self.design.fluid, self.result.room_pressure + overpressure
+        low, high = fluid.lowest_temperature, fluid.highest_temperature
+
+        def excess(T: float) -> float:
+            return float(space_pressure(self.space, fluid, T, self.design.gas)) - p
+
+        if excess(high) <= 0:
+            return None
+        return low if excess(low) >= 0 else float(brentq(excess, low, high, xtol=1e-12))
+
+    @property
+    def left_law(self) -> Table:
+        """Whether there is liquid to evaporate, against what of the mass has left: 1, and 0 when all but `LAST_LIQUID` has."""
+        lost = np.linspace(0.0, 1.0, LAW_POINTS)
+        return even_law(lost, np.clip((1 - LAST_LIQUID - lost) / LAST_LIQUID, 0.0, 1.0))
+
+    def wet_law(self, depth: float, face: Face) -> Table:
+        """Share of a face that is wet, against what of the mass has left; `depth` of its top below the highest devices' [m]."""
+        lost = np.linspace(0.0, 1.0, LAW_POINTS)
+        return even_law(lost, self.result.wet(lost * self.result.mass, depth, face))
+
+    def vent_laws(self, relief: Relief) -> tuple[Table, Table]:
+        """Vapour [kg/s] and its latent heat [W] that a server's share of the open vent lets out, against the pool's place in the range."""
+        fluid, u = self.design.fluid, np.linspace(0.0, 1.0, LAW_POINTS)
+        T = fluid.lowest_temperature + u * (fluid.highest_temperature - fluid.lowest_temperature)
+        out = vent(relief, self.space, fluid, T, self.design.gas, self.result.room_pressure).fluid / self.servers
+        return even_law(u, out), even_law(u, out * fluid.latent_heat(T))
+
+
+def _relief_for(heat: float, design: TwoPhaseImmersion, ambient_pressure: float) -> Relief:
+    """A vent that lets the vapour of `VENT_MARGIN` times a heat [W] out where it opens."""
+    bare = Relief(area=1.0, opening_pressure=OPENS, closing_pressure=CLOSES)
+    T, fluid = design.saturation_temperature, design.fluid
+    through = float(vent_flow(bare, ambient_pressure + OPENS, ambient_pressure, T, fluid.molar_mass) * fluid.latent_heat(T))
+    return bare.replace(area=VENT_MARGIN * heat / through)
+
+
+def _require_fit(design: TwoPhaseImmersion, site: Site, T: float) -> None:
+    """Refuses servers that do not belong into this tank."""
+    for kind in site.kinds:
+        server = kind.server
+        if server.branches:
+            raise ScenarioError(f"cooling: server {server.name!r} has cold plates, which do not go into a tank; use cooling='cold-plate'")
+        for name, mount, _ in server.devices:
+            d = mount.device
+            limits = [x for x in (d.max_operating_temperature, d.slowdown_temperature, d.shutdown_temperature) if x is not None]
+            if limits and T >= min(limits):
+                raise ScenarioError(f"cooling: {design.fluid.name} boils at {T:.1f} degC in this tank, {name} of {server.name} may reach "
+                                    f"{min(limits):g} degC; take a fluid that boils colder, or give design_temperature")
+    unknown = [k for k in design.bare_area if k not in (*BARE_AREA, *PROCESSORS)]
+    if unknown:
+        raise ScenarioError(f"cooling.bare_area: no kind of device is called {unknown[0]!r}; known are {', '.join(BARE_AREA)}")
