@@ -50,6 +50,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "liquid_flow": (TS, "kg/s", "liquid beside the air, where the design has it", MEAN),
     "liquid_supply_temperature": (T, "degC", "liquid that comes to the rack beside its air", MEAN),
     "liquid_return_temperature": (T, "degC", "liquid that leaves the rack beside its air, mixed", POINT),
+    "fluid_temperature": (("time", "height"), "degC", "liquid of a tank beside and above its servers, by height above the floor", POINT),
     "fan_duty": (TS, "1", "fan speed over rated speed", MEAN),
     "it_power": (T, "W", "power at the servers' inlets, fans not counted", MEAN),
     "conversion_loss": (T, "W", "loss of power supplies and regulators in the servers, part of it_power", MEAN),
@@ -108,6 +109,8 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "plant_branch": next((s.name for s in scenario.power.stages if s.carries == "plant"), ""),
              "battery_stage": next((s.name for s in scenario.power.stages if s.carrier is not None), ""),
              "warnings": json.dumps(assembly.site.warnings)}
+    if assembly.cooled.notes:
+        attrs["notes"] = json.dumps(assembly.cooled.notes)
     for lost_at, why in assembly.lost:
         attrs |= {"load_lost_at": lost_at, "load_lost_why": why}
     if scenario.start is not None:
@@ -198,6 +201,8 @@ def _point(value: Any) -> Any:
         return {"control": type(value).__name__.lower(), **as_mapping(value)}
     if isinstance(value, Described):
         return {key: _point(getattr(value, key)) for key in type(value).model_fields if key != "provenance"}
+    if isinstance(value, tuple):
+        return [_point(one) for one in value]
     if isinstance(value, pd.Series):
         value = xr.DataArray(value.to_numpy(), dims="time", coords={"time": value.index.to_numpy()})
     return _series(value) if isinstance(value, xr.DataArray) else value
@@ -249,6 +254,8 @@ def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:
         **{field: ("device", np.array(values), {"units": "degC", "long_name": LIMITS[field]})
            for field, values in limits.items()},
         "position": ("position", np.array(list(dict.fromkeys(labels))), {"long_name": "place along the coolant path"}),
+        **({"height": ("height", np.array(list(assembly.cooled.fluid_heights.values())), {"units": "m", "long_name": "height above the tank's floor"})}
+           if assembly.cooled.fluid_heights else {}),
         "stage": ("stage", np.array(scenario.power.stage_names), {"long_name": "stage of the power chain, utility first"}),
         "stage_heat_to": ("stage", np.array([stage.heat_to for stage in scenario.power.stages]),
                           {"long_name": "where the stage's loss becomes heat"}),
@@ -306,6 +313,7 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
         "fan_duty": np.concatenate([s[:, :, p.fan_duty] if p.fan_duty is not None else np.full(s.shape[:2], np.nan)
                                     for s, p in zip(solution.signals, places, strict=True)], axis=1),
         **cooled.over_time,
+        **({"fluid_temperature": solution.shared[:, list(cooled.fluid_heights)] + assembly.network.reference} if cooled.fluid_heights else {}),
         **_coolant_flows(places, solution),
         **_liquids(assembly, solution),
     }
@@ -471,7 +479,7 @@ def _in_liquid(assembly: Assembly, solution: Solution, seconds: Floats) -> list[
 
 def _liquids(assembly: Assembly, solution: Solution) -> dict[str, Floats]:
     """Flow and temperatures of the metered liquid, where the design has it beside the air."""
-    if not any(p.liquid for p in assembly.cooled.places):
+    if not any(m.flow is not None for p in assembly.cooled.places for m in p.liquid):
         return {}
     flow, supply, back = [], [], []
     for p, nodes, signals in zip(assembly.cooled.places, solution.nodes, solution.signals, strict=True):

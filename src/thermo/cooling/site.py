@@ -195,7 +195,7 @@ class Meter:
     sum: int  # node that adds up what passes
     rate: int  # signal, W/K
     enters: int  # signal, W: capacity rate times what the stream enters with, above the reference
-    flow: int  # signal, kg/s
+    flow: int | None  # signal, kg/s; None: not told in the result as liquid beside the air
     capacity: float  # J/K, of the sum over METER_SCALE
 
     def keep(self, group: Group) -> None:
@@ -292,6 +292,8 @@ class Cooled:
     supply_node: int | None = None  # number of the shared node that is the supply, where it is no set point
     hottest_fluid: tuple[float, str] | None = None  # degC up to which the liquid's properties are known, and its name
     over_time: dict[str, Floats] = field(default_factory=dict)  # (time,), what the design knows beforehand, by names of the result
+    fluid_heights: dict[int, float] = field(default_factory=dict)  # m above a tank's floor, of shared nodes by number
+    notes: list[str] = field(default_factory=list)  # what the design takes for granted, told in the result's attributes
 
 
 class CoolingDesign(Protocol):
