@@ -14,7 +14,8 @@ bottom up, each with its share of the slot's height in front of it and behind. L
 lowest, where the slots come out, up to the outlet.
 
 The engine follows such a flow as it does a controller's: it looks at the mean temperature of each slot and at its excess over the
-bath every `period`, and holds the flow between; slots answer within minutes. Flow does not run downwards in a slot: where the bath is
+bath every `period`, and holds the flow between. Oils answer within half a minute, fluorinated liquids within seconds; the liquid's
+inertia, which would take 0.5 s and 5 s of that, is left out. Flow does not run downwards in a slot: where the bath is
 warmer and no jets drive, it all but stops.
 
 A coolant distribution unit (`thermo.cooling.cdu`) takes the liquid from the top layer and feeds it into the plenum: its valve holds
@@ -58,12 +59,14 @@ Floats = NDArray[np.float64]
 UNIT = 0.04445  # m, a height unit
 SENSOR = 1e-6  # W/K, through which a sensor is joined to what it reads
 SPAN = 60.0  # K, of slot over bath, that sensors tell; beyond, buoyancy grows no further
+LOOKS, SHORTEST, LONGEST = 0.15, 0.1, 5.0  # of the answer's time; s; s
 SOFT = 1e-3  # Pa, over which the drive of a slot goes to zero
 LEAST_FLOW = 1e-5  # of the rated flow: what creeps where nothing drives it, so that no node is without a neighbour
 MOST_RATED = 8.0  # times the rated flow, up to which the laws of sinks are tabulated
 SLOWEST_EXCHANGE = 0.1  # of the rated feed, below which the exchanger's effectiveness is taken to stay
 CONVERSION = "conversion"  # what `in_air` calls the loss of supplies and regulators
 SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
+TOP = 0.03  # of a slot's liquid, that stands over the server's edge, where its supplies are
 EMISSIVITY = 0.3  # of painted or brushed steel, an estimate
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
 
@@ -99,6 +102,7 @@ class Immersion(Described):
     layers: Annotated[Count, Field(ge=1, le=50)] = 3  # of it
     pipe_volume: Positive = 0.02  # m3 of liquid in each pipe to and from the unit
     wall_loss: NotNegative | None = None  # W/(m2 K) from the liquid to the room; None: a steel wall's (`wall_coefficient`)
+    side_exchange: NotNegative = 30.0  # W/(m2 K) between slots and bath, through the narrow sides of the chassis: two films of oil
     lid_loss: NotNegative = 2.0  # W/(m2 K) from the liquid's surface to the room through the lid
     open_loss: NotNegative = 9.0  # W/(m2 K) with the lid open
     sinks: tuple[TankSink, ...] = ()  # for the tank, in place of the servers' own
@@ -111,7 +115,7 @@ class Immersion(Described):
     liquid_chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = None  # heat over compressor power; None: free cooling
     handler_fan_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over heat removed
     chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = 5.0  # of the room; None: free cooling
-    period: Positive = 2.0  # s, between looks at the slots' temperatures
+    period: Positive | None = None  # s, between looks at the slots' temperatures; None: `LOOKS` of the time in which they answer
     provenance: Any = Field(default_factory=dict, repr=False)
 
     setpoints: ClassVar[tuple[str, ...]] = ("supply_temperature", "pump_speed", "facility_water_temperature", "air_temperature")
@@ -314,16 +318,18 @@ class _Servers:
         outside = self._outside()
         self.slot = self._slot()
         self.rated = self._rated_flow()
+        self.period = self._period() if tank.design.period is None else tank.design.period
         self.slot_sensor, self.bath_sensor = group.node("slot's mean"), group.node("bath's mean")
         for cell in tank.bath:
             group.conductance(self.bath_sensor, cell, SENSOR / len(tank.bath))
         m, warmth = self._flow()
         places.mass_flow = [group.record_signal(m)]
-        inlet, outlet = group.node("slot's inlet", self._capacity(self._first_share())), group.node("slot's outlet")
+        inlet, outlet = group.node("slot's inlet", self._capacity(self._first_share())), group.node("slot's outlet", self._capacity(TOP))
         group.conductance(self.slot_sensor, inlet, SENSOR * self._first_share())
         through = group.coefficient(tank.heat_capacity, m)
         group.stream(tank.plenum, inlet, through)
         self._place("inlet", inlet, m)
+        self._beside(inlet, 1.0, 0.0, self._first_share())
         for lane in self._lanes(m, outside):
             self._add_lane(lane, parts, warmth, inlet, outlet)
         self._place("outlet", outlet, m)
@@ -367,6 +373,17 @@ class _Servers:
             raise ScenarioError(f"cooling: {self.kind.server.name}: {error}") from None
         return float(n * settled.m_dot)
 
+    def _period(self) -> float:
+        """Between looks: a part of the time in which a change of flow, by the warmth that it leaves in slot and bath, undoes itself.
+        A slow flow answers to a head most."""
+        tank, d, fluid, n = self.tank, self.tank.design, self.tank.design.fluid, self._channels
+        slow = 0.02 * self.rated
+        answers = GRAVITY * tank.thinning * d.slot_height * slow / float(slot_pressure_drop(self.slot, fluid, slow / n, tank.warm, tank.warm))  # kg/s for each K
+        rise = _rated_heat(self.kind.server) / (self.rated * tank.heat_capacity)
+        bath = tank.density * d.slot_width * d.slot_height * UNIT * self.kind.server.height_units * d.bath_share
+        rate = answers * rise * (tank.heat_capacity / self._capacity(1.0) + 1 / bath)
+        return float(np.clip(LOOKS / rate, SHORTEST, LONGEST))
+
     def _capacity(self, share: float) -> float:
         """Of the liquid in a share of the slot [J/K]."""
         d, tank = self.tank.design, self.tank
@@ -397,7 +414,7 @@ class _Servers:
     def _watched(self, target: tuple[float, ...], law: Callable[[Floats], Floats], span: float, relative: Node | None) -> Signal:
         """What the slot's mean temperature, or its excess over another node's, makes of 0 to 1."""
         table = law_table(law, 0.0, span, points=3)
-        return self.kind.group.control_signal(Control(kind=1, period=self.tank.design.period, nodes=(self.slot_sensor,), target=target, curve=table,
+        return self.kind.group.control_signal(Control(kind=1, period=self.period, nodes=(self.slot_sensor,), target=target, curve=table,
                                                       relative=relative))
 
     # --------------------------------------------------------------------------------------------------------------- the lanes
@@ -429,10 +446,13 @@ class _Servers:
         for k in range(n):
             row = lane.rows[k] if lane.rows else []
             share = lane.share / n * (0.5 if k == n - 1 else 1.0)
+            bottom = (k + 0.5) / n
             name = row[0][1] if row else "bypass"
             behind = [group.node(f"liquid behind {name}" + (f" {j + 1}" if j else ""), self._capacity(share / cells)) for j in range(cells)]
-            for cell in behind:
+            for j, cell in enumerate(behind):
                 group.conductance(self.slot_sensor, cell, SENSOR * share / cells)
+                height = share / lane.share / cells
+                self._beside(cell, lane.share, bottom + j * height, bottom + (j + 1) * height)
             taken = [self._add_device(device, parts[device[0]], lane, len(row), k, n, warmth, at, behind[0]) for device in row]
             rest = group.total([lane.flow, *taken], [tank.heat_capacity, *[-1.0] * len(taken)])
             group.stream(at, behind[0], group.coefficient(1.0, rest))
@@ -440,6 +460,16 @@ class _Servers:
                 group.stream(tail, head, through)
             at = behind[-1]
         group.stream(at, outlet, through)
+
+    def _beside(self, cell: Node, share: float, bottom: float, top: float) -> None:
+        """Joins liquid of a slot, between two shares of its height, to the bath through the chassis: `share` of the slot is this path."""
+        tank, d = self.tank, self.tank.design
+        sides = 2 * d.slot_height * UNIT * self.kind.server.height_units * share
+        n = d.bath_cells
+        for i, bath in enumerate(tank.bath):
+            height = min(top, (i + 1) / n) - max(bottom, i / n)
+            if height > 1e-9 and d.side_exchange:
+                self.kind.group.conductance(cell, bath, d.side_exchange * sides * height)
 
     def _add_device(self, device: tuple[int, str, Mount], part: Part, lane: _Lane, beside: int, row: int, rows: int, warmth: Signal,
                     at: Node, cell: Node) -> Signal:
