@@ -153,7 +153,7 @@ def _warn_of_limits(scenario: Scenario, assembly: Assembly, data: dict[str, Any]
     if cap is not None and most > cap * (1 + 1e-6):
         said.append(f"power_cap: IT power reaches {most:.0f} W, above the cap of {cap:g} W: idle power, parts without a clock and the "
                     "lowest clocks take more than that")
-    if assembly.cooled.heat_in_air and warmest > WARMEST_AIR:
+    if assembly.cooled.heat_in_air and assembly.cooled.hottest_fluid is None and warmest > WARMEST_AIR:
         said.append(f"air: its laws hold up to {WARMEST_AIR:g} degC, here it reaches {warmest:.0f} degC: no rack runs "
                     "so; raise supply_flow or fan_speed, or lower recirculation")
     if assembly.cooled.hottest_fluid is not None and warmest > assembly.cooled.hottest_fluid[0]:

@@ -383,6 +383,8 @@ def _rest_of_flows(network: Network, engine: Any, controlled: list[Group]) -> No
     for attempt in range(FLOW_ROUNDS):
         for _ in range(SWEEPS):
             x = np.clip(x + GIVEN * 0.7**attempt * lacking(x), low, high)
+        if np.max(np.abs(lacking(x))) <= FLOW_AT_REST:
+            return
         try:
             x = newton_krylov(lacking, x, f_tol=FLOW_AT_REST, maxiter=12, inner_maxiter=20, rdiff=1e-7)
         except NoConvergence:
