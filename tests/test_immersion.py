@@ -14,7 +14,8 @@ from thermo import workload
 from thermo.cooling import PI, Air, Cdu, Immersion, Pump, TankSink
 from thermo.cooling import immersed as of_devices
 from thermo.cooling.immersed import EQUIVALENT, UPTAKE, Rated, equivalent_count, immersed
-from thermo.cooling.immersion import TOP, UNIT, wall_coefficient
+from thermo.cooling.immersion import wall_coefficient
+from thermo.cooling.tank_slots import TOP, UNIT
 from thermo.cooling.mixed_convection import Slot, sink_conductance, slot_flow, slot_pressure_drop
 from thermo.errors import ScenarioError
 from thermo.fluids import Fluid
@@ -203,21 +204,25 @@ def test_pump_trip_leaves_natural_circulation():
     """Pumps coast down in seconds; the feed and the jets are gone, buoyancy drives what flows; the tank stores what is drawn: the rate is
     heat over the capacity of liquid and metal, and the junctions stay a while where they were."""
     r = run(held(0.8, np.arange(0.0, 1801.0, 30.0)), events=[thermo.events.pump_trip(300.0)])
+    still = run(held(0.8, [0.0, 60.0]), jet_head=0.0)
     t = r.time.values
     after = r.isel(time=t > 400)
     assert float(after.pump_power.max()) == 0 and float(after.pump_speed.max()) < 1e-4 and balanced(r)
     assert float(abs(after.heat_to_liquid).max()) < 1e-3 * float(r.it_power[0])
-    assert float(after.mass_flow.min()) > 0.02 * float(r.mass_flow[0, 0])
+    assert 0.05 < float(after.mass_flow.min() / still.mass_flow[0, 0]) < 0.5, "without a cold bath less than with one"
     length = 4 * 8 * UNIT
     per_volume = float(PAO.density(44.7) * PAO.heat_capacity(44.7))
     liquid = per_volume * length * 0.45 * (1.2 * 0.25 + 0.2 * 0.75 + 0.75 * 0.5 * (1 + TOP))
     metal = 4 * (8 * (gpu.junction_capacity + gpu.case_capacity + gpu.memory_capacity + srv.mounts[0].sink.capacity)
                  + 2 * (cpu.junction_capacity + cpu.case_capacity + 400) + 8 * (50 + 50))
-    mean = r.fluid_temperature.isel(time=-1).weighted(xr.DataArray([0.12, *[0.03] * 5, *[0.06] * 3], dims="height")).mean()
-    rise = float(r.it_power[-1]) * 1400.0 / (liquid + metal)
-    slots = float(r.coolant_temperature.isel(time=-1).mean() - r.coolant_temperature.isel(time=10).mean())
-    assert slots == pytest.approx(rise, rel=0.15) and float(mean) > 40.0 + 0.8 * rise
-    assert float(r.stored_energy[-1] - r.stored_energy[10]) == pytest.approx(float(r.it_power[-1]) * 1500.0, rel=0.02)
+    stored = float(r.stored_energy[-1] - r.stored_energy.sel(time=300.0))
+    assert stored == pytest.approx(float((r.it_power - r.heat_to_air).mean()) * 1500.0, rel=0.01)
+    hot, cold = r.isel(time=-1), r.sel(time=300.0)
+    rise = stored / (liquid + metal)
+    everywhere = np.append((hot.fluid_temperature - cold.fluid_temperature).values, float((hot.return_temperature - cold.return_temperature)))
+    assert everywhere.min() < rise < everywhere.max()
+    gpus = hot.junction_temperature.sel(device=[f"gpu{i}" for i in range(8)]) - cold.junction_temperature
+    assert rise < float(gpus.max()) < 2 * rise, "a tank stores a quarter of an hour"
 
 
 def test_one_of_two_pumps():
@@ -287,6 +292,16 @@ def test_what_stays_in_air():
 
 
 # -------------------------------------------------------------------------------------------------------------- C35 and the rest
+
+def test_lanes_draw_by_their_heat():
+    """A lane with hot devices has more flow for its share of the slot than the one with cooler ones, and an empty one hardly any."""
+    r = run(jet_head=0.0)
+    flow = r.coolant_flow[-1, 0]
+    gpus, host = float(flow.sel(position="gpu0")) / 0.16, float(flow.sel(position="cpu0")) / 0.26
+    empty = float(flow.sel(position="inlet") - 4 * flow.sel(position="gpu0") - flow.sel(position="cpu0")) / 0.10
+    assert gpus > 1.2 * host > 0 and empty < 0.2 * host
+    assert float(flow.sel(position="inlet")) == pytest.approx(float(r.mass_flow[-1, 0]), rel=1e-12)
+
 
 def test_same_server_in_air_and_mineral_oil():
     """C35: the resistance from junction to entering liquid in mineral oil is 0.656 of that in air, measured on one server; within 15 %.

@@ -84,7 +84,7 @@ def equivalent_count(sink: CurveSink) -> float:
     --------
     >>> curve = CurveSink(flow_resistance=0.1, reference_flow=0.02, capacity=300.0)
     >>> round(equivalent_count(curve), 2)
-    3.29
+    4.12
     """
     air = AirState.at(25.0, 101_325.0, 0.0)
     m = REFERENCE_DENSITY * sink.reference_flow

@@ -9,11 +9,12 @@ the unit outside feeds below the servers, which goes with the square of that fee
 with the friction of flat channels of one `gap`, developing or turbulent, and the losses of their ends (`mixed_convection.Slot`). Friction
 goes by Reynolds' number alone, ``Re = Y(dp rho / mu^2)``, so that one law and the liquid's own give the flow. What slots take more than
 is fed comes back down the bath from above, what they take less rises through it: the bath is warm or cold by that, and holds the flow.
-A server's lanes are paths side by side, with the shares of its flow that they have of its air; devices follow each other from the
-bottom up, each with its share of the slot's height in front of it and behind. Liquid above the servers is a few layers, from the
-lowest, where the slots come out, up to the outlet.
+A server's lanes are paths side by side, with the shares of its liquid that they have of its air, and each has its own drive; devices
+follow each other from the bottom up, each with its part of the height in front of it and behind. Liquid above the servers is a few
+layers, from the lowest, where the slots come out, up to the outlet; where what comes out is the warmest, it rises through the others,
+and as much of them sinks.
 
-The engine follows such a flow as it does a controller's: it looks at the mean temperature of each slot and at its excess over the
+The engine follows such a flow as it does a controller's: it looks at the mean temperature of each path and at its excess over the
 bath every `period`, and holds the flow between. Oils answer within half a minute, fluorinated liquids within seconds; the liquid's
 inertia, which would take 0.5 s and 5 s of that, is left out. Flow does not run downwards in a slot: where the bath is
 warmer and no jets drive, it all but stops.
@@ -21,7 +22,7 @@ warmer and no jets drive, it all but stops.
 A coolant distribution unit (`thermo.cooling.cdu`) takes the liquid from the top layer and feeds it into the plenum: its valve holds
 what it feeds at the supply's temperature; without one, that is ideal. The feed goes in proportion to its pumps' speed (`thermo.cooling.pumps`).
 Walls and lid lose heat to the room. One heat capacity counts for all the liquid, that at the mean of supply and rated return, and one
-expansion. Left out: heat that runs down in liquid and steel, and turnover of a layer under a warmer one that comes later.
+expansion. Left out: heat that runs down in liquid and steel, liquid that sinks in a path colder than the bath, and turnover in the bath.
 
 What is named in `in_air` stays outside: it is joined to the room by its own sink at its rated flow, and the fans of its own that
 it has there are not counted.
@@ -29,8 +30,7 @@ it has there are not counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -39,34 +39,24 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from thermo._kernels import formulas as f
 from thermo.cooling.air import Air
-from thermo.cooling.cdu import RANGEABILITY, Cdu, exchange, primary_flow_share
+from thermo.cooling.cdu import Cdu
 from thermo.cooling.control import PI
 from thermo.cooling.heat_sink import AirState
-from thermo.cooling.immersed import STOOD, UPTAKE, Immersed, Rated, TankSink, air_conductance, immersed
-from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
-from thermo.cooling.mixed_convection import GRAVITY, Slot, slot_flow, slot_pressure_drop
+from thermo.cooling.immersed import TankSink
+from thermo.cooling.mixed_convection import GRAVITY
 from thermo.cooling.pumps import Pump, Pumps
-from thermo.cooling.site import Cooled, Kind, Places, SetPoint, Site, metered
-from thermo.errors import ScenarioError, nearest
-from thermo.events import LidOpen, Timeline
+from thermo.cooling.site import Cooled, SetPoint, Site
+from thermo.cooling.tank_slots import LEAST_FLOW, UNIT, Slots, rated_heat
+from thermo.errors import ScenarioError
+from thermo.events import Timeline
 from thermo.fluids import Fluid
-from thermo.network import Control, Network, Node, Signal, Table, law_table, separated
-from thermo.rack import Count, Described, Mount, NotNegative, Number, Positive, Server, Share
+from thermo.network import Network, Node
+from thermo.rack import Count, Described, NotNegative, Number, Positive
 
-__all__ = ["Immersion"]
+__all__ = ["Immersion", "Tank", "wall_coefficient"]
 
 Floats = NDArray[np.float64]
-UNIT = 0.04445  # m, a height unit
-SENSOR = 1e-6  # W/K, through which a sensor is joined to what it reads
-SPAN = 60.0  # K, of slot over bath, that sensors tell; beyond, buoyancy grows no further
-LOOKS, SHORTEST, LONGEST = 0.15, 0.1, 5.0  # of the answer's time; s; s
-SOFT = 1e-3  # Pa, over which the drive of a slot goes to zero
-LEAST_FLOW = 1e-5  # of the rated flow: what creeps where nothing drives it, so that no node is without a neighbour
-MOST_RATED = 8.0  # times the rated flow, up to which the laws of sinks are tabulated
-SLOWEST_EXCHANGE = 0.1  # of the rated feed, below which the exchanger's effectiveness is taken to stay
-CONVERSION = "conversion"  # what `in_air` calls the loss of supplies and regulators
 SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
-TOP = 0.03  # of a slot's liquid, that stands over the server's edge, where its supplies are
 EMISSIVITY = 0.3  # of painted or brushed steel, an estimate
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
 
@@ -139,7 +129,7 @@ class Immersion(Described):
     def _known(cls, value: Any, info: Any) -> Any:
         if isinstance(value, dict) and value.get("control") == "pi" and info.field_name == "valve":
             return PI(**{k: v for k, v in value.items() if k != "control"})
-        if isinstance(value, bool | str | dict) or value is None:
+        if isinstance(value, bool | str | dict) or value is None or (isinstance(value, Described) and not (isinstance(value, PI) and info.field_name == "valve")):
             raise ValueError("expected a share from 0 to 1, or a series over time" + (", or a PI" if info.field_name == "valve" else ""))
         if isinstance(value, int | float) and not 0 <= value <= 1:
             raise ValueError("expected a share from 0 to 1; is it in percent?")
@@ -157,8 +147,8 @@ class Immersion(Described):
         for kind in site.kinds:
             if kind.server.branches or not kind.server.lanes:
                 raise ScenarioError(f"cooling: server {kind.server.name!r} has cold plates; a tank takes the air-cooled server, without its fans")
-        tank = _Tank.of(self, network, site)
-        places = [_Servers(tank, kind, last=kind is site.kinds[-1]).add() for kind in site.kinds]
+        tank = Tank.of(self, network, site)
+        places = [Slots(tank, kind, last=kind is site.kinds[-1]).add() for kind in site.kinds]
         n = site.timeline.seconds.size
         return Cooled(places, tank.supply.values, True, supply_node=None if self.cdu is None else tank.supply_number,
                       hottest_fluid=(self.fluid.highest_temperature, self.fluid.name),
@@ -186,7 +176,7 @@ def wall_coefficient(height: float, wall: float, air: float) -> float:
 # ------------------------------------------------------------------------------------------------------------------ the tank
 
 @dataclass
-class _Tank:
+class Tank:
     """What all servers have in common."""
 
     design: Immersion
@@ -213,7 +203,7 @@ class _Tank:
     plan: float = 0.0  # m2 of the liquid's surface
 
     @classmethod
-    def of(cls, design: Immersion, network: Network, site: Site) -> _Tank:
+    def of(cls, design: Immersion, network: Network, site: Site) -> Tank:
         """Set points on the run's times, the liquid's properties, the feed, and the nodes that all share."""
         fluid = design.fluid
         supply = site.set_point(design.supply_temperature, "supply_temperature", name="cooling.supply_temperature",
@@ -224,7 +214,7 @@ class _Tank:
         air = site.set_point(site.ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0, high=60.0, unit="degC",
                              hint="is it in kelvin?")
         first = float(np.ravel(supply.values)[0])
-        heat = math.fsum(k.group.n_server * _rated_heat(k.server) for k in site.kinds)
+        heat = math.fsum(k.group.n_server * rated_heat(k.server) for k in site.kinds)
         rho, c_p = float(fluid.density(first)), float(fluid.heat_capacity(first))
         feed = heat / (design.rated_rise * c_p) if design.feed is None else design.feed * rho
         warm = min(first + 0.5 * heat / (feed * c_p), fluid.highest_temperature - 1.0)
@@ -267,12 +257,6 @@ class _Tank:
         return self.speed * self.feed / self.servers
 
 
-def _rated_heat(server: Server) -> float:
-    """Of a server's devices and their conversion [W]."""
-    watts = math.fsum(mount.device.max_power * mount.multiplicity for _, mount, _ in server.devices)
-    return watts * (1 + server.conversion_slope) + server.conversion_loss
-
-
 def _feed_of_pumps(design: Immersion, site: Site, rated: float) -> tuple[Floats, Floats]:
     """Feed over that at full speed, which goes with the pumps' mean speed, and their power [W]; `rated` is m3/s at full speed."""
     p = design.pump
@@ -288,387 +272,3 @@ def _feed_of_pumps(design: Immersion, site: Site, rated: float) -> tuple[Floats,
     usual = np.broadcast_to(usual, site.timeline.seconds.shape)
     speeds, fed = design._pumps.over(site.timeline, np.where(usual > 0, np.maximum(usual, p.minimum_speed), 0.0))
     return np.maximum(speeds.sum(axis=1) / p.count, LEAST_FLOW), (full * speeds**p.power_exponent * fed).sum(axis=1)
-
-
-# --------------------------------------------------------------------------------------------------------------- the servers
-
-@dataclass
-class _Lane:
-    """A path through a slot."""
-
-    rows: list[list[tuple[int, str, Mount]]]  # devices, from the bottom up
-    share: float  # of the slot's flow
-    flow: Signal  # kg/s
-    rest: Signal | None = None
-
-
-@dataclass
-class _Servers:
-    """Servers of one kind while they are added, from plenum to unit."""
-
-    tank: _Tank
-    kind: Kind
-    last: bool  # of the kinds: closes the bath's flow for all
-    places: Places = field(default_factory=Places)
-
-    def add(self) -> Places:
-        """Adds ladders, slots, this kind's share of feed, unit and walls."""
-        tank, group, server, places = self.tank, self.kind.group, self.kind.server, self.places
-        parts = [add_device(self.kind, i, places) for i in range(len(server.devices))]
-        outside = self._outside()
-        self.slot = self._slot()
-        self.rated = self._rated_flow()
-        self.period = self._period() if tank.design.period is None else tank.design.period
-        self.slot_sensor, self.bath_sensor = group.node("slot's mean"), group.node("bath's mean")
-        for cell in tank.bath:
-            group.conductance(self.bath_sensor, cell, SENSOR / len(tank.bath))
-        m, warmth = self._flow()
-        places.mass_flow = [group.record_signal(m)]
-        inlet, outlet = group.node("slot's inlet", self._capacity(self._first_share())), group.node("slot's outlet", self._capacity(TOP))
-        group.conductance(self.slot_sensor, inlet, SENSOR * self._first_share())
-        through = group.coefficient(tank.heat_capacity, m)
-        group.stream(tank.plenum, inlet, through)
-        self._place("inlet", inlet, m)
-        self._beside(inlet, 1.0, 0.0, self._first_share())
-        for lane in self._lanes(m, outside):
-            self._add_lane(lane, parts, warmth, inlet, outlet)
-        self._place("outlet", outlet, m)
-        places.exhaust = outlet
-        group.stream(outlet, tank.layers[0], through)
-        room = group.boundary(tank.air.signal(self.kind, lambda T: T - tank.reference))
-        self._add_conversion(outlet, room, CONVERSION in tank.design.in_air)
-        for i in outside:
-            self._leave_outside(server.devices[i], parts[i], room)
-        self._close_bath(m)
-        self._add_walls(room)
-        self._add_feed()
-        places.keep(group)
-        return places
-
-    def _place(self, name: str, node: Node, flow: Signal) -> None:
-        self.places.positions.append(name)
-        self.places.coolant.append(node)
-        self.places.position_flow[name] = self.kind.group.record_signal(flow)
-
-    # -------------------------------------------------------------------------------------------------------- the slot's flow
-
-    def _slot(self) -> Slot:
-        """One of the flat channels of a slot, which lie side by side."""
-        d = self.tank.design
-        return Slot(height=d.slot_height, width=d.slot_width, gap=d.gap, loss=d.slot_loss)
-
-    @property
-    def _channels(self) -> float:
-        """Of a slot, with the free area that solids leave."""
-        d = self.tank.design
-        return UNIT * self.kind.server.height_units * d.liquid_share / d.gap
-
-    def _rated_flow(self) -> float:
-        """Through a slot at the rated power, with cold liquid in the bath [kg/s]."""
-        tank, n = self.tank, self._channels
-        inlet = float(np.ravel(tank.supply.values)[0])
-        try:
-            settled = slot_flow(self.slot, tank.design.fluid, _rated_heat(self.kind.server) / n, inlet, tank.design.jet_head)
-        except ScenarioError as error:
-            raise ScenarioError(f"cooling: {self.kind.server.name}: {error}") from None
-        return float(n * settled.m_dot)
-
-    def _period(self) -> float:
-        """Between looks: a part of the time in which a change of flow, by the warmth that it leaves in slot and bath, undoes itself.
-        A slow flow answers to a head most."""
-        tank, d, fluid, n = self.tank, self.tank.design, self.tank.design.fluid, self._channels
-        slow = 0.02 * self.rated
-        answers = GRAVITY * tank.thinning * d.slot_height * slow / float(slot_pressure_drop(self.slot, fluid, slow / n, tank.warm, tank.warm))  # kg/s for each K
-        rise = _rated_heat(self.kind.server) / (self.rated * tank.heat_capacity)
-        bath = tank.density * d.slot_width * d.slot_height * UNIT * self.kind.server.height_units * d.bath_share
-        rate = answers * rise * (tank.heat_capacity / self._capacity(1.0) + 1 / bath)
-        return float(np.clip(LOOKS / rate, SHORTEST, LONGEST))
-
-    def _capacity(self, share: float) -> float:
-        """Of the liquid in a share of the slot [J/K]."""
-        d, tank = self.tank.design, self.tank
-        volume = UNIT * self.kind.server.height_units * d.slot_width * d.slot_height * d.liquid_share
-        return tank.density * tank.heat_capacity * volume * share
-
-    def _flow(self) -> tuple[Signal, Signal]:
-        """Flow through the slot [kg/s], and what tells its mean temperature: 0 at the liquid's lowest, 1 at its highest."""
-        tank, group, d, fluid = self.tank, self.kind.group, self.tank.design, self.tank.design.fluid
-        low, high = fluid.lowest_temperature, fluid.highest_temperature
-        warmth = self._watched((low,), lambda rise: rise / (high - low), high - low, None)
-        excess = self._watched((-SPAN,), lambda rise: rise / (2 * SPAN), 2 * SPAN, self.bath_sensor)
-        buoyant = GRAVITY * tank.thinning * d.slot_height * 2 * SPAN  # Pa, over the whole span
-        head = group.series(d.jet_head * tank.speed**2)
-        drive = group.law_signal(_positive(SOFT), group.total([head, excess, group.series(1.0)], [1.0, buoyant, -0.5 * buoyant]))
-
-        def at(u: Floats) -> Floats:
-            return low + np.clip(u, 0.0, 1.0) * (high - low)
-
-        over_mu2 = law_table(lambda u: tank.density / fluid.viscosity(at(u)) ** 2, 0.0, 1.0)
-        mu = law_table(lambda u: fluid.viscosity(at(u)), 0.0, 1.0)
-        most = (d.jet_head + 0.5 * buoyant) * tank.density / float(fluid.viscosity(high)) ** 2
-        D, area = 2 * self.slot.width * self.slot.gap / (self.slot.width + self.slot.gap), self.slot.free_area
-        Re = group.law_signal(_reynolds(self.slot, fluid, tank.warm, tank.density, most), group.law_signal(over_mu2, warmth, drive))
-        moved = group.law_signal(mu, warmth, Re)
-        return group.total([moved, group.series(1.0)], [self._channels * area / D, LEAST_FLOW * self.rated]), warmth
-
-    def _watched(self, target: tuple[float, ...], law: Callable[[Floats], Floats], span: float, relative: Node | None) -> Signal:
-        """What the slot's mean temperature, or its excess over another node's, makes of 0 to 1."""
-        table = law_table(law, 0.0, span, points=3)
-        return self.kind.group.control_signal(Control(kind=1, period=self.period, nodes=(self.slot_sensor,), target=target, curve=table,
-                                                      relative=relative))
-
-    # --------------------------------------------------------------------------------------------------------------- the lanes
-
-    def _lanes(self, m: Signal, outside: set[int]) -> list[_Lane]:
-        """Paths through the slot with what hangs in each."""
-        out = []
-        for lane in self.kind.server.lanes:
-            found: dict[int, list[tuple[int, str, Mount]]] = {}
-            for i, (name, mount, k) in enumerate(self.kind.server.devices):
-                if mount.lanes[k] == lane.name and i not in outside:
-                    found.setdefault(mount.positions[k], []).append((i, name, mount))
-            out.append(_Lane([found[p] for p in sorted(found)], lane.flow_share, self.kind.group.total([m], [lane.flow_share])))
-        return out
-
-    def _first_share(self) -> float:
-        """Of the slot's height, that lies in front of the first devices: half a row of each lane."""
-        outside = self._outside()
-        server = self.kind.server
-        rows = {lane.name: {m.positions[k] for i, (_, m, k) in enumerate(server.devices) if m.lanes[k] == lane.name and i not in outside}
-                for lane in server.lanes}
-        return math.fsum(lane.flow_share * 0.5 / max(len(rows[lane.name]), 1) for lane in server.lanes)
-
-    def _add_lane(self, lane: _Lane, parts: list[Part], warmth: Signal, inlet: Node, outlet: Node) -> None:
-        """Rows of devices one above the other; behind each, mixed cells as high as lies up to the middle of the next gap."""
-        tank, group, cells = self.tank, self.kind.group, self.tank.design.cells
-        through = group.coefficient(tank.heat_capacity, lane.flow)
-        at, n = inlet, max(len(lane.rows), 1)
-        for k in range(n):
-            row = lane.rows[k] if lane.rows else []
-            share = lane.share / n * (0.5 if k == n - 1 else 1.0)
-            bottom = (k + 0.5) / n
-            name = row[0][1] if row else "bypass"
-            behind = [group.node(f"liquid behind {name}" + (f" {j + 1}" if j else ""), self._capacity(share / cells)) for j in range(cells)]
-            for j, cell in enumerate(behind):
-                group.conductance(self.slot_sensor, cell, SENSOR * share / cells)
-                height = share / lane.share / cells
-                self._beside(cell, lane.share, bottom + j * height, bottom + (j + 1) * height)
-            taken = [self._add_device(device, parts[device[0]], lane, len(row), k, n, warmth, at, behind[0]) for device in row]
-            rest = group.total([lane.flow, *taken], [tank.heat_capacity, *[-1.0] * len(taken)])
-            group.stream(at, behind[0], group.coefficient(1.0, rest))
-            for tail, head in zip(behind, behind[1:], strict=False):
-                group.stream(tail, head, through)
-            at = behind[-1]
-        group.stream(at, outlet, through)
-
-    def _beside(self, cell: Node, share: float, bottom: float, top: float) -> None:
-        """Joins liquid of a slot, between two shares of its height, to the bath through the chassis: `share` of the slot is this path."""
-        tank, d = self.tank, self.tank.design
-        sides = 2 * d.slot_height * UNIT * self.kind.server.height_units * share
-        n = d.bath_cells
-        for i, bath in enumerate(tank.bath):
-            height = min(top, (i + 1) / n) - max(bottom, i / n)
-            if height > 1e-9 and d.side_exchange:
-                self.kind.group.conductance(cell, bath, d.side_exchange * sides * height)
-
-    def _add_device(self, device: tuple[int, str, Mount], part: Part, lane: _Lane, beside: int, row: int, rows: int, warmth: Signal,
-                    at: Node, cell: Node) -> Signal:
-        """Couples one device with the liquid that passes it; returns what of the stream leaves as warm as its base [W/K]."""
-        tank, group, (_, name, mount) = self.tank, self.kind.group, device
-        fluid, c_p = tank.design.fluid, tank.heat_capacity
-        share = lane.share * (1 - mount.bypass) / beside
-        bulk = min(tank.warm + (row + 0.5) / rows * tank.design.rated_rise - 0.5 * tank.design.rated_rise, fluid.highest_temperature - 1.0)
-        found = immersed(mount, self._sink_of(mount, name), fluid, Rated(bulk, share * self.rated, mount.multiplicity * mount.device.max_power),
-                         MOST_RATED * share * self.rated)
-        self._vouched(found)
-        own = group.total([lane.flow], [(1 - mount.bypass) / beside])
-        low, high = fluid.lowest_temperature, fluid.highest_temperature
-        stretched = replace(found.natural, low=(found.natural.low + found.coldest - low) / (high - low), step=found.natural.step / (high - low))
-        cubed = group.total([group.law_signal(found.forced, own), group.law_signal(stretched, warmth)])
-        film, ratio = group.law_signal(found.film, cubed), group.law_signal(found.inverse, cubed, group.total([own], [c_p]))
-        taken = group.law_signal(UPTAKE, ratio, film)
-        if part.base != part.case:
-            group.conductance(part.case, part.base, 1 / (part.interface + found.resistance + LEAST_RESISTANCE))
-        through = group.coefficient(1.0, taken)
-        group.stream(at, part.base, through)
-        group.stream(part.base, cell, through)
-        group.conductance(part.base, cell, group.coefficient(1.0, group.law_signal(STOOD, ratio, film)))
-        self._place(name, cell, lane.flow)
-        return taken
-
-    def _sink_of(self, mount: Mount, name: str) -> Any:
-        """The sink that the design has for a device; None: its own."""
-        for given in self.tank.design.sinks:
-            if given.devices in (name, mount.device.name, mount.device.kind):
-                return given.sink
-        return None
-
-    def _vouched(self, found: Immersed) -> None:
-        for message in found.warnings:
-            if (line := f"{self.kind.server.name}.{message}") not in self.tank.site.warnings:
-                self.tank.site.warnings.append(line)
-
-    # -------------------------------------------------------------------------------------------------------- what stays outside
-
-    def _outside(self) -> set[int]:
-        """Devices that `in_air` names."""
-        server, named = self.kind.server, self.tank.design.in_air
-        known = {CONVERSION, *(n for k in self.tank.site.kinds for name, m, _ in k.server.devices for n in (name, m.device.kind, m.device.name))}
-        for name in named:
-            if name not in known:
-                raise ScenarioError(f"cooling.in_air names {name!r}{nearest(name, sorted(known))}")
-        return {i for i, (name, m, _) in enumerate(server.devices) if {name, m.device.kind, m.device.name} & set(named)}
-
-    def _leave_outside(self, device: tuple[str, Mount, int], part: Part, room: Node) -> None:
-        """A device in the room's air, at the flow that its sink has in the server."""
-        name, mount, k = device
-        server, group = self.kind.server, self.kind.group
-        share = next(lane.flow_share for lane in server.lanes if lane.name == mount.lanes[k])
-        flow = (0.0 if server.fans is None else server.fans.system_flow) * share * (1 - mount.bypass) / mount.multiplicity
-        if part.base != part.case:
-            group.conductance(part.case, part.base, 1 / (part.interface + LEAST_RESISTANCE))
-        group.conductance(part.base, room, mount.multiplicity * air_conductance(mount, flow))
-        self.places.positions.append(f"{name} in air")
-        self.places.coolant.append(part.base)
-
-    def _add_conversion(self, outlet: Node, room: Node, outside: bool) -> None:
-        """Heat of supplies and regulators: at the top of the slot, or in the room's air."""
-        group = self.kind.group
-        for heat in (self.kind.conversion(), self.kind.supplied(self.tank.site.stages_in_servers, [])):
-            if heat is None:
-                continue
-            node = outlet
-            if outside:
-                node = group.node("supplies in air")
-                group.conductance(node, room, 1.0 / LEAST_RESISTANCE)
-            group.source(node, heat)
-
-    # ----------------------------------------------------------------------------------------------------- bath, walls, unit
-
-    def _close_bath(self, m: Signal) -> None:
-        """What slots take more than is fed comes down the bath, server by server; what they leave rises once, for all.
-
-        The engine hands the feed out to the servers in order; the one that comes after all of them is asked what is left."""
-        tank, group = self.tank, self.kind.group
-        fed = group.series(tank.speed * tank.feed)
-        share = group.supply_share(m, fed)
-        down = group.coefficient(tank.heat_capacity, group.product(m, group.complement(share)))
-        way = [tank.layers[0], *reversed(tank.bath), tank.plenum]
-        for tail, head in zip(way, way[1:], strict=False):
-            group.stream(tail, head, down)
-        if self.last:
-            n, time = group.n_server, tank.site.timeline.seconds.size
-            one = np.zeros((time, n))
-            one[:, 0] = np.broadcast_to(tank.speed * tank.feed, (time,))
-            asked = group.series(one)
-            up = group.coefficient(tank.heat_capacity, group.product(asked, group.supply_share(asked, fed)))
-            for tail, head in zip(reversed(way), list(reversed(way))[1:], strict=False):
-                group.stream(tail, head, up)
-        each = group.coefficient(tank.heat_capacity, group.series(tank.shared_feed))
-        for tail, head in zip(tank.layers, tank.layers[1:], strict=False):
-            group.stream(tail, head, each)
-        group.stream(tank.layers[-1], tank.back, each)
-
-    def _add_walls(self, room: Node) -> None:
-        """This kind's share of what wall and lid lose, each half behind the other, since a loss starts at a node of a server."""
-        tank, group, d = self.tank, self.kind.group, self.tank.design
-        for i, (node, G) in enumerate(tank.losses):
-            if G:
-                wall = group.node(f"wall {i + 1}")
-                group.conductance(wall, node, 2 * G / tank.servers)
-                group.conductance(wall, room, 2 * G / tank.servers)
-        lid, loss = group.node("lid"), group.series(d.lid_loss)
-        for _, begin, end in tank.site.timeline.during(LidOpen):
-            if (when := tank.site.timeline.holds(begin, end)) is not None:
-                loss = group.choice(loss, group.series(d.open_loss), group.series(when))
-        G = group.coefficient(2 * tank.plan / tank.servers, group.total([loss, group.series(1.0)], [1.0, LEAST_FLOW]))
-        group.conductance(lid, tank.layers[-1], G)
-        group.conductance(lid, room, G)
-
-    def _add_feed(self) -> None:
-        """This kind's share of pumps and unit, from the return pipe to the plenum."""
-        tank, group, d = self.tank, self.kind.group, self.tank.design
-        feed, c_p = group.series(tank.shared_feed), tank.heat_capacity
-        through = group.coefficient(c_p, feed)
-        power = group.series(tank.power / tank.servers)
-        self.places.pump_power.append(group.record_signal(power))
-        pump = group.node("pump")
-        group.source(pump, power)
-        group.stream(tank.back, pump, through)
-        largest = float(np.max(tank.shared_feed))
-        if d.cdu is None:
-            supply = tank.supply.signal(self.kind, lambda T: T - tank.reference)
-            entry = group.node("feed")
-            group.stream(group.boundary(supply), entry, through)
-            group.stream(entry, tank.plenum, through)
-            group.exit(pump, through)
-            self.places.liquid.append(replace(metered(group, pump, supply, feed, c_p, largest), flow=None))
-            return
-        exchanger = group.node("exchanger", tank.density * c_p * d.cdu.volume * d.cdu_share / tank.servers)
-        group.stream(pump, exchanger, through)
-        group.stream(exchanger, tank.pipe, through)
-        group.stream(tank.pipe, tank.plenum, through)
-        self._add_exchanger(d.cdu, exchanger)
-
-    def _add_exchanger(self, cdu: Cdu, node: Node) -> None:
-        """The servers' share of the unit, from what is behind it to the facility's water."""
-        tank, group, d, site = self.tank, self.kind.group, self.tank.design, self.tank.site
-        water = site.set_point(site.ambient.facility_water_temperature, "facility_water_temperature", name="ambient.facility_water_temperature",
-                               low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?").signal(self.kind, lambda T: T - tank.reference)
-        w = tank.feed * tank.heat_capacity
-        secondary = tank.feed / tank.density / (cdu.secondary_flow * d.cdu_share)
-        most = cdu.primary_flow * d.cdu_share if d.facility_flow is None else d.facility_flow
-
-        def law(s: Floats, flow: Floats) -> Floats:
-            opening = 1 + np.log(flow) / math.log(RANGEABILITY)
-            return exchange(cdu, d.cdu_share, w * s, secondary * s, most, opening) / tank.servers
-
-        opening = self._opening(node)
-        flow = group.law_signal(law_table(lambda u: primary_flow_share(cdu, u), 0.0, 1.0), opening)
-        s, slow = np.maximum(tank.speed, SLOWEST_EXCHANGE), np.minimum(tank.speed / SLOWEST_EXCHANGE, 1.0)
-        least = 1 / RANGEABILITY
-        if np.all(s == np.ravel(s)[0]):
-            one = float(np.ravel(s)[0])
-            value = group.law_signal(law_table(lambda u: law(np.asarray(one), u), least, 1.0), flow, group.series(slow))
-        else:
-            largest = float(law(np.asarray(1.0), np.asarray(1.0)))
-            terms = separated(law, (SLOWEST_EXCHANGE, max(1.0, float(np.max(s)))), (least, 1.0), 1e-6 * largest)
-            value = group.product(group.law_of_two(terms, group.series(s), flow), group.series(slow))
-        if (without := site.timeline.without_water()) is not None:
-            value = group.choice(value, group.series(0.0), group.series(without))
-        group.conductance(node, group.boundary(water), group.coefficient(1.0, value))
-        self.places.liquid.append(replace(metered(group, node, water, value, 1.0, float(law(np.asarray(1.0), np.asarray(1.0)))), flow=None))
-
-    def _opening(self, node: Node) -> Signal:
-        """Of the valve: a controller's that holds what is behind the exchanger at the supply's set point, or given."""
-        tank, group, d = self.tank, self.kind.group, self.tank.design
-        if not isinstance(d.valve, PI):
-            return group.series(tank.site.over_time(d.valve, name="cooling.valve", low=0.0, high=1.0, unit="of full opening", hint="is it in percent?"))
-        wanted = group.node("set point")
-        group.conductance(wanted, group.boundary(tank.supply.signal(self.kind, lambda T: T - tank.reference)), SENSOR)
-        control = d.valve.replace(setpoint=0.0).control([node], [self.kind.server.devices[0][1].device], 0.0, 1.0)
-        return group.control_signal(replace(control, relative=wanted))
-
-
-# -------------------------------------------------------------------------------------------------------------------- laws
-
-def _positive(soft: float) -> Table:
-    """``max(x, 0)``, rounded over `soft` to either side: straight beyond."""
-    return Table(-soft, soft, np.array([0.0, 0.25 * soft, soft]), np.array([0.0, 0.5 * soft, soft]), 0.0)
-
-
-def _reynolds(slot: Slot, fluid: Fluid, T: float, rho: float, most: float) -> Table:
-    """Reynolds' number in a slot against ``dp rho / mu^2`` [1/m2], up to `most`."""
-    from scipy.interpolate import CubicSpline
-
-    D = 2 * slot.width * slot.gap / (slot.width + slot.gap)
-    mu = float(fluid.viscosity(T))
-    Re = np.geomspace(1e-6, 1e6, 2401)
-    drive = slot_pressure_drop(slot, fluid, Re * slot.free_area * mu / D, T, T) * rho / mu**2
-    inverse = CubicSpline(np.log(drive), np.log(Re / drive))
-    least = float(drive[0])
-
-    def law(z: Floats) -> Floats:
-        return np.asarray(z * np.exp(inverse(np.log(np.maximum(z, least)))))
-
-    return law_table(law, 0.0, most, points=4097)
