@@ -15,8 +15,8 @@ from thermo.cooling import PI, Air, Cdu, Immersion, Pump, TankSink
 from thermo.cooling import immersed as of_devices
 from thermo.cooling.immersed import EQUIVALENT, UPTAKE, Rated, equivalent_count, immersed
 from thermo.cooling.immersion import wall_coefficient
-from thermo.cooling.tank_slots import TOP, UNIT
 from thermo.cooling.mixed_convection import Slot, sink_conductance, slot_flow, slot_pressure_drop
+from thermo.cooling.tank_slots import TOP, UNIT
 from thermo.errors import ScenarioError
 from thermo.fluids import Fluid
 from thermo.rack import CurveSink, Device, Lane, Mount, PlateFinSink, Rack, Server
@@ -203,7 +203,7 @@ def test_warm_liquid_stays_above():
 def test_pump_trip_leaves_natural_circulation():
     """Pumps coast down in seconds; the feed and the jets are gone, buoyancy drives what flows; the tank stores what is drawn: the rate is
     heat over the capacity of liquid and metal, and the junctions stay a while where they were."""
-    r = run(held(0.8, np.arange(0.0, 1801.0, 30.0)), events=[thermo.events.pump_trip(300.0)])
+    r = run(held(0.8, np.arange(0.0, 1201.0, 30.0)), events=[thermo.events.pump_trip(300.0)])
     still = run(held(0.8, [0.0, 60.0]), jet_head=0.0)
     t = r.time.values
     after = r.isel(time=t > 400)
@@ -216,10 +216,10 @@ def test_pump_trip_leaves_natural_circulation():
     metal = 4 * (8 * (gpu.junction_capacity + gpu.case_capacity + gpu.memory_capacity + srv.mounts[0].sink.capacity)
                  + 2 * (cpu.junction_capacity + cpu.case_capacity + 400) + 8 * (50 + 50))
     stored = float(r.stored_energy[-1] - r.stored_energy.sel(time=300.0))
-    assert stored == pytest.approx(float((r.it_power - r.heat_to_air).mean()) * 1500.0, rel=0.01)
+    assert stored == pytest.approx(float((r.it_power - r.heat_to_air).where(r.time >= 300.0).mean()) * 900.0, rel=0.02)
     hot, cold = r.isel(time=-1), r.sel(time=300.0)
     rise = stored / (liquid + metal)
-    everywhere = np.append((hot.fluid_temperature - cold.fluid_temperature).values, float((hot.return_temperature - cold.return_temperature)))
+    everywhere = np.append((hot.fluid_temperature - cold.fluid_temperature).values, float(hot.return_temperature - cold.return_temperature))
     assert everywhere.min() < rise < everywhere.max()
     gpus = hot.junction_temperature.sel(device=[f"gpu{i}" for i in range(8)]) - cold.junction_temperature
     assert rise < float(gpus.max()) < 2 * rise, "a tank stores a quarter of an hour"
@@ -382,7 +382,7 @@ def test_refusals():
         Immersion(pump_speed=PI())
     with pytest.raises(ScenarioError, match="takes one with water"):
         Immersion(cdu="liquid-to-air-70")
-    with pytest.raises(ScenarioError, match="did you mean 'pao-4'"):
+    with pytest.raises(ScenarioError, match="did you mean 'pao-6'"):
         Immersion(fluid="pao-5")
     with pytest.raises(ScenarioError, match="does not answer to it"):
         run(held(0.5, [0.0, 60.0]), events=[thermo.events.fan_failure(10.0, server=0)])

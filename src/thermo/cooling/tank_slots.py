@@ -7,7 +7,6 @@ than one with cool ones; the viscosity is that at the whole slot's mean.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -267,9 +266,11 @@ class Slots:
         return None
 
     def _vouched(self, found: Immersed) -> None:
-        for message in found.warnings:
-            if (line := f"{self.kind.server.name}.{message}") not in self.tank.site.warnings:
-                self.tank.site.warnings.append(line)
+        said = self.tank.site.warnings
+        for message in found.warnings:  # once for all of a mount, wherever they hang
+            name = f"{self.kind.server.name}.{message.partition(':')[0]}:"
+            if not any(line.startswith(name) for line in said):
+                said.append(f"{self.kind.server.name}.{message}")
 
     @cached_property
     def _outside(self) -> list[int]:
