@@ -11,8 +11,8 @@ as nothing was.
 
 Found for the 64 nodes: oil leaves the tank with 47.5 degC, 7.5 K above the feed, and hides the swings of the power within a degree; the hottest
 GPU comes to 64 degC; pumps and dry cooler make it a PUE of 1.034. Power drawn by what supplies deliver is 1.1 % above the measured one: what is
-lost in these nodes' supplies is less than in those of the other jobs. Without pumps what is slowed down first are the switch chips, after 130 s,
-and the GPUs after 13 minutes, when the oil around them has become warm.
+lost in these nodes' supplies is less than in those of the other jobs. Without pumps CPUs are slowed down first, after 130 s in a lane that
+then hardly moves, and the GPUs after 13 minutes, when the oil around them has become warm.
 
 What this rests on: the tank's sizes and the sinks' equivalents in oil are estimates of the library (`immersion.toml`, `thermo.cooling.immersed`), liquid
 and feed temperature are assumed.
