@@ -160,6 +160,11 @@ def _warn_of_limits(scenario: Scenario, assembly: Assembly, data: dict[str, Any]
         limit, name = assembly.cooled.hottest_fluid
         said.append(f"{name}: its properties are known up to {limit:g} degC, here it reaches {warmest:.0f} degC: it would boil; give more "
                     "flow or colder coolant")
+    if assembly.cooled.hottest_fluid is not None and assembly.cooled.coldest_fluid is not None:
+        coldest = float(np.fmin.reduce(data["coolant_temperature"], axis=None))
+        if coldest < assembly.cooled.coldest_fluid - 0.01:
+            said.append(f"{assembly.cooled.hottest_fluid[1]}: its properties are known from {assembly.cooled.coldest_fluid:g} degC on, here it is at "
+                        f"{coldest:.0f} degC: it flows less than is said, or not at all; heat the tank before it is started")
     if hot:
         said.append(f"above the limit: {max(hot)[1]}{_more(hot)}. It has no firmware here (firmware=None), so nothing slowed it down")
     if off:

@@ -13,8 +13,8 @@ So that a sampled run can follow it, `h` is made of two laws of one thing each. 
 
 - ``h_F`` is taken at the temperature of the rated point. Of thermally developing oil it hardly depends on it (viscosity cancels in
   ``Re Pr``); Sieder and Tate's factor is that of the rated point, too.
-- ``h_N`` is taken for the heat at which the device is rated: at half of it, its share of the film is up to 16 % too large (it goes with
-  the fourth root of the wall's excess), at a tenth 44 %. Where forced convection rules, next to nothing of that is left.
+- ``h_N`` is taken for the heat at which the device is rated. Alone it goes with the fifth root of the heat and more, so that at half of
+  it `UA` is up to 16 % too large, at a tenth up to 70 %. Where forced convection rules, next to nothing of that is left.
 
 Where the flow all but stops, the liquid that stands behind the fins stays joined to them through their film (`STANDING`).
 """

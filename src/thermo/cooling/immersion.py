@@ -105,6 +105,7 @@ class Immersion(Described):
     liquid_chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = None  # heat over compressor power; None: free cooling
     handler_fan_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over heat removed
     chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = 5.0  # of the room; None: free cooling
+    restart_delay: NotNegative = 240.0  # s from power to facility water again
     period: Positive | None = None  # s, between looks at the slots' temperatures; None: `LOOKS` of the time in which they answer
     provenance: Any = Field(default_factory=dict, repr=False)
 
@@ -114,7 +115,7 @@ class Immersion(Described):
     def takes_events(self) -> tuple[str, ...]:
         """Kinds of events that it answers to."""
         always = "pump-trip", "cdu-loss", "lid-open", "inlet-step", "setpoint"
-        return (*always, "water-loss") if self.cdu is not None else always
+        return (*always, "water-loss", "cooling-loss") if self.cdu is not None else always
 
     def samples(self, happens: Timeline) -> list[float]:
         """Instants at which the feed changes, beside those of the events themselves [s]."""
@@ -148,10 +149,15 @@ class Immersion(Described):
             if kind.server.branches or not kind.server.lanes:
                 raise ScenarioError(f"cooling: server {kind.server.name!r} has cold plates; a tank takes the air-cooled server, without its fans")
         tank = Tank.of(self, network, site)
+        if site.timeline.stops_cooling:
+            site.warnings.append("room: while no cold air comes, the air around the tank is taken to stay as warm as it is")
+        if self.cdu is not None and self.cdu.fluid != self.fluid.name:
+            site.warnings.append(f"{self.cdu.name}: rated with {self.cdu.fluid}, and its films are taken to be those of it: {self.fluid.name} in "
+                                 "it exchanges less where it is thicker; give a unit rated with the tank's liquid")
         places = [Slots(tank, kind, last=kind is site.kinds[-1]).add() for kind in site.kinds]
         n = site.timeline.seconds.size
         return Cooled(places, tank.supply.values, True, supply_node=None if self.cdu is None else tank.supply_number,
-                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name),
+                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), coldest_fluid=self.fluid.lowest_temperature,
                       over_time={"pump_speed": np.broadcast_to(tank.speed, (n,)).copy()}, fluid_heights=tank.heights,
                       notes=["fans are removed from the servers, and their power with them"])
 

@@ -291,6 +291,7 @@ class Cooled:
     air: AirPart | None = None  # where some of the heat leaves in air and the rest in liquid; None: all one way
     supply_node: int | None = None  # number of the shared node that is the supply, where it is no set point
     hottest_fluid: tuple[float, str] | None = None  # degC up to which the liquid's properties are known, and its name
+    coldest_fluid: float | None = None  # degC from which on they are known, where the design follows the liquid down to it
     over_time: dict[str, Floats] = field(default_factory=dict)  # (time,), what the design knows beforehand, by names of the result
     fluid_heights: dict[int, float] = field(default_factory=dict)  # m above a tank's floor, of shared nodes by number
     notes: list[str] = field(default_factory=list)  # what the design takes for granted, told in the result's attributes
