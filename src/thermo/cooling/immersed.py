@@ -3,7 +3,8 @@ r"""Devices in a tank of liquid: the sink that each has there, and its uptake as
 A sink known by its geometry is wetted as it is. One known by its resistance in air alone (`CurveSink`) is taken to be fins of
 `EQUIVALENT`, 30 mm high, 0.1 m long and 2 mm apart, as many as give that resistance at its reference flow in air; of a bare board or
 module they are a fraction of one such sink. That is an estimate: other fins with the same resistance in air, of 20 to 50 mm and with gaps of 1.5
-to 3 mm, have 0.6 to 1.4 of its conductance in oil. The curve's constant resistance stays in front. A design may name sinks made for liquids instead (`TankSink`), with gaps of 3 to 4 mm.
+to 3 mm, have 0.6 to 1.4 of its conductance in oil. The curve's constant resistance stays in front. A design may name sinks made for
+liquids instead (`TankSink`), with gaps of 3 to 4 mm.
 
 Uptake. Liquid passes fins with the flow `m`; with their conductance `UA` and ``r = m c / UA`` the base loses
 
