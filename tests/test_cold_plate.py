@@ -15,8 +15,7 @@ import thermo
 from thermo import workload
 from thermo.cooling import PI, Air, Cdu, ColdPlateCooling, Pump
 from thermo.cooling.cdu import exchanger_conductance
-from thermo.cooling.cold_plate import tray_pressure_drop
-from thermo.cooling.loop import branch_shares
+from thermo.cooling.loop import branch_shares, tray_pressure_drop
 from thermo.cooling.plate import LiquidState, plate_resistance
 from thermo.errors import ScenarioError
 from thermo.fluids import Fluid

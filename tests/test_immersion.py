@@ -378,7 +378,7 @@ def test_utility_outage_stops_the_water():
 
 def test_what_is_outside_of_what_is_known():
     """Oil below its range and a unit rated with another liquid are told."""
-    with pytest.warns(UserWarning, match="mineral-oil: its properties are known from -30 degC on"):
+    with pytest.warns(UserWarning, match="mineral-oil: its properties are known down to -30 degC"):
         run(held(0.0, [0.0, 10.0]), fluid="mineral-oil", supply_temperature=0.0, initial=-40.0)
     with pytest.warns(UserWarning, match="rated with pg25"):
         run(held(0.5, [0.0, 10.0]), cdu="coolchip-cdu-121")

@@ -6,8 +6,7 @@ import xarray as xr
 import thermo
 from thermo import library
 from thermo.cooling import Cdu, ColdPlateCooling, Hold, Manifold, Pump
-from thermo.cooling.cold_plate import tray_pressure_drop
-from thermo.cooling.loop import Circuit
+from thermo.cooling.loop import Circuit, tray_pressure_drop
 from thermo.cooling.plate import LiquidState, plate_pressure_drop, plate_resistance
 from thermo.cooling.pumps import Pumps
 from thermo.events import Timeline

@@ -1,5 +1,6 @@
 """The rack's coolant circuit: flows against hand-solved networks, pumps over time, leaks, and what faults do to temperatures."""
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy.integrate import solve_ivp
 import thermo
 from thermo import events
 from thermo.cooling import Cdu, Hold, Manifold, Pump
+from thermo.cooling.cdu import exchange, primary_flow_share
 from thermo.cooling.loop import Circuit
 from thermo.cooling.plate import LiquidState, plate_component, plate_pressure_drop
 from thermo.cooling.pumps import Pumps, leaked
@@ -162,6 +164,10 @@ def test_standby_takes_over():
     r = made.flows(line, np.ones(()))
     total = r.total[r.row]
     assert total[-1] == pytest.approx(total[0], rel=1e-7)
+    back = made.flows(happens(events.pump_trip(100.0, units=1, duration=60.0)), np.ones(()))
+    assert back.total[back.row][SECONDS.size // 4:].min() > 0 and np.ptp([back.total[back.row[0]], back.total[back.row[-1]]]) < 1e-7 * total[0]
+    over = happens(events.pump_trip(100.0, units=1, duration=60.0)).seconds >= 160.0
+    assert back.total[back.row][over].min() > (1 - 1e-7) * total[0], "the one that waited runs until the other is up"
     least = total[(line.seconds >= 100) & (line.seconds < 102)].min()
     assert 0.6 * total[0] < least < 0.9 * total[0], "two pumps and loops of some stiffness: one alone gives well over half"
     alone = circuit(pump.replace(standby=0)).flows(line, np.ones(()))
@@ -335,6 +341,234 @@ def test_refusals():
         run(some=[events.leak(60.0, 1e-6), events.leak(90.0, 1e-6)])
     with pytest.raises(ScenarioError, match="does not answer to it"):
         thermo.simulate_rack("dgx-h100", thermo.workload.constant(0.5, duration=60.0, time_step=5.0), events=[events.pump_trip(10.0)])
+    with pytest.raises(ScenarioError, match="no coolant flows: there is no state at rest"):
+        run(some=[events.disconnected(0.0, 0)], rack=rack.with_servers(1))
+    with pytest.raises(ScenarioError, match="no facility water comes: there is no state at rest"):
+        run(some=[events.water_loss(0.0)], cdu=CDU)
+    thin = tray.replace(coolant_flow=1e-8)
+    with pytest.raises(ScenarioError, match="would warm by .* is it in L/min"):
+        run(rack=Rack(name="thin", slots=(Slot(server=thin, count=1),)))
     mixed = Rack(name="mixed", slots=(Slot(server=tray, count=1),))
     with pytest.raises(ScenarioError, match="server is 3, the rack has 1"):
         run(rack=mixed, some=[events.clogging(60.0, 3, "gpu0")])
+
+
+# ------------------------------------------------------------------------------------------------- found by using it as a user would
+
+COLD_AND_WET = {"facility_water_temperature": 5.0, "air_temperature": 27.0, "relative_humidity": 0.6}
+
+
+@given(st.floats(0.15, 3.0), st.floats(0.0, 1.0), st.floats(0.05, 20.0), st.floats(0.02, 1.0))
+def test_an_exchanger_moves_no_more_than_either_stream_carries(speed, opening, weight, share):
+    """Heat for each kelvin between what enters is above 0 and at most the lower capacity rate, whatever the flows."""
+    w = share * CDU.capacity_rates[0] * speed
+    most = weight * share * CDU.primary_flow
+    X = float(exchange(CDU, share, w, speed, most, opening))
+    assert 0 < X < min(w, most * float(primary_flow_share(CDU, opening)) * CDU.primary_heat)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("facility_flow", [None, 2e-3])
+def test_pumps_that_coast_do_not_take_heat_from_the_facility(facility_flow):
+    """With facility water colder than all coolant, no heat comes from it while pumps coast, and never more leaves than the entering coolant
+    brings above it."""
+    water = 25.0
+    r = run(0.9, [events.pump_trip(60.0, "all")], cdu=CDU, pump_speed=0.5, ambient={"facility_water_temperature": water}, horizon=120.0,
+            facility_flow=facility_flow)
+    hottest = float(r.coolant_temperature.sel(position="return").max())
+    carried = r.mass_flow.sum("server") * LIQUID.heat_capacity * (hottest - water)
+    assert float(r.heat_to_liquid.min()) > 0
+    assert bool((r.heat_to_liquid <= carried * (1 + 1e-6) + 1e-6 * float(r.it_power[0])).all())
+    assert float(r.supply_temperature.min()) > water
+
+
+def test_a_valve_that_opens_at_once_moves_what_the_streams_carry():
+    """A valve that jumps open: no more heat leaves than the coolant that enters the exchanger brings, the unit's own volume included."""
+    r = run(0.5, [events.valve_stuck(60.0, 1.0)], cdu=CDU.replace(volume=8e-3), horizon=120.0, power="ideal")
+    most = r.mass_flow.sum("server") * LIQUID.heat_capacity * (r.return_temperature - 25.0)
+    assert float(r.heat_to_liquid.max()) > 2 * float(r.heat_to_liquid[0])
+    assert bool((r.heat_to_liquid <= 1.05 * most).all())
+
+
+def test_held_pumps_coast_from_where_they_turn():
+    """Drives hold half of the flow; pumps that trip fall from that speed, not from full speed."""
+    made, hold = circuit(Pump(coast_time=2.0)), Hold(quantity="flow", value=0.5)
+    line = happens(events.pump_trip(100.0, "all"))
+    r = made.flows(line, np.ones(()), hold)
+    held = r.speed[r.row[0]]
+    assert held < 0.8
+    k = int(np.searchsorted(line.seconds, 100.0))
+    span = line.seconds[k + 1] - line.seconds[k]
+    mean = 2.0 / span * np.log1p(held * span / 2.0)
+    assert r.speed[r.row[k]] == pytest.approx(mean, rel=1e-5)
+
+
+def test_a_step_of_pump_speed_puts_what_drives_hold_aside():
+    """While the step holds the pumps turn as it says, then the drives hold again."""
+    r = run(0.5, [events.setpoint(60.0, "pump_speed", 0.9, duration=60.0)], cdu=CDU, pump_speed=Hold(quantity="flow", value=0.5), horizon=300.0)
+    speed = r.pump_speed
+    assert float(speed.sel(time=90.0)) == 0.9
+    assert float(speed.sel(time=200.0)) == float(speed[0]) < 0.9
+
+
+@pytest.mark.parametrize(("quantity", "value", "said"), [("flow", 1.4, True), ("pressure", 1.4, True), ("flow", 0.02, True), ("pressure", 0.7, False)])
+def test_what_pumps_cannot_hold_is_said(quantity, value, said):
+    """Beyond full speed, and below the least: the run says that nothing of the kind is held."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run(0.2, pump_speed=Hold(quantity=quantity, value=value), horizon=10.0)
+    assert any("shall hold" in str(w.message) for w in caught) == said
+
+
+def test_no_more_pumps_trip_than_run():
+    """One pump runs and one waits: two cannot trip; all can."""
+    with pytest.raises(ScenarioError, match=r"units is 2, 1 run"):
+        run(some=[events.pump_trip(60.0, 2)], pump=Pump(standby=1))
+
+
+@pytest.mark.parametrize("changes", [{"valve": 1.0}, {"some": [events.valve_stuck(60.0, 1.0)]}], ids=["open", "stuck open"])
+def test_condensation_is_said(changes):
+    """Facility water below the room's dew point and a valve that nothing closes: the coolant comes below it, too."""
+    with pytest.warns(UserWarning, match="condensation: coolant is supplied with"):
+        run(0.5, ambient=COLD_AND_WET, cdu=CDU, **changes)
+
+
+def test_the_valve_keeps_plates_dry():
+    """The same water behind a valve that is free: nothing to warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        r = run(0.5, ambient=COLD_AND_WET, cdu=CDU)
+    assert float(r.supply_temperature.min()) == pytest.approx(40.0, abs=0.01)
+
+
+def test_facility_water_that_would_be_ice_is_refused():
+    """Water below 0 degC in the unit; glycol is taken, and what comes of it is said where the rack's coolant would freeze."""
+    frost = {"facility_water_temperature": -4.0, "relative_humidity": 0.02}
+    with pytest.raises(ScenarioError, match="would freeze"):
+        run(cdu=CDU, ambient=frost)
+    with pytest.warns(UserWarning, match="water: its properties are known down to 0.5"):
+        run(0.5, cdu=CDU.replace(facility_fluid="pg25"), ambient=frost, fluid="water", valve=1.0)
+
+
+def test_a_valve_series_stuck_before_the_run_goes_on():
+    """The run is cut while the valve sticks: it stands where it stood, not where its series is at the cut."""
+    ambient, some = {"facility_water_temperature": 20.0}, [events.valve_stuck(30.0, duration=150.0)]
+    valve = xr.DataArray([0.5, 0.9], dims="time", coords={"time": [0.0, 200.0]})
+    whole = thermo.simulate_rack(rack, thermo.workload.constant(0.5, duration=200.0, time_step=5.0), cooling=cooling(cdu=CDU, valve=valve),
+                                 events=some, ambient=ambient)
+
+    def part(first, last, **more):
+        load = thermo.workload.as_workload(thermo.workload.constant(0.5, duration=200.0, time_step=5.0)).sel(time=slice(first, last))
+        return thermo.simulate_rack(rack, load, cooling=cooling(cdu=CDU, valve=valve), events=some, ambient=ambient, **more)
+
+    second = part(60.0, 200.0, initial=part(0.0, 60.0))
+    assert float(second.supply_temperature[-1]) == pytest.approx(float(whole.supply_temperature[-1]), abs=1e-6)
+
+
+def test_a_step_of_supply_does_not_move_the_flow_of_a_run_that_goes_on():
+    """Density and viscosity are those of the design's set point, whether or not a step holds when a run begins."""
+    some = [events.setpoint(30.0, "supply_temperature", 25.0)]
+    first = run(0.5, some, horizon=60.0, cdu=CDU)
+    load = thermo.workload.constant(0.5, duration=60.0, time_step=5.0)
+    second = thermo.simulate_rack(rack, load.assign_coords(time=load.time + 60.0), cooling=cooling(cdu=CDU), events=some, initial=first)
+    assert np.array_equal(second.mass_flow[0], first.mass_flow[-1])
+
+
+def test_an_outage_that_an_ideal_supply_ignores_is_said():
+    """Coolant of a set temperature goes on without the plant: no silent ride-through."""
+    with pytest.warns(UserWarning, match="supplied all the same"):
+        run(0.5, [events.utility_outage(60.0, 30.0)], horizon=120.0, power="ac-ups-480v")
+
+
+def test_time_to_limits_takes_dates():
+    """A result with dates is asked with a date: the same as in seconds of its clock."""
+    start = np.datetime64("2026-03-01T03:00:00")
+    load = xr.DataArray(np.full(13, 0.5), dims="time", coords={"time": start + 5 * np.arange(13) * np.timedelta64(1, "s")}, attrs={"units": "1"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        r = thermo.simulate_rack(rack, load, cooling=cooling(), events=[events.pump_trip("2026-03-01T03:00:20", "all")])
+    by_date, by_clock = (thermo.time_to_limits(r, begin).time_to_slowdown for begin in ("2026-03-01T03:00:20", 20.0))
+    assert np.isfinite(by_clock).any()
+    assert by_date.values == pytest.approx(by_clock.values)
+    with pytest.raises(ScenarioError, match="begin is 'tomorrow'"):
+        thermo.time_to_limits(r, "tomorrow")
+
+
+# ---------------------------------------------------------------------------------------------------------------- racks of other kinds
+
+@pytest.mark.parametrize("event", [events.utility_outage(60.0, 30.0), events.cooling_loss(60.0, 30.0)], ids=["outage", "no cold air"])
+@pytest.mark.parametrize("cdu", [None, CDU], ids=["ideal", "cdu"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_servers_without_fans_know_no_room(event, cdu):
+    """A rack that is on plates altogether: what stops the room's cooling does not reach it, but for its facility water."""
+    frontier = thermo.Rack.from_library("frontier-cabinet").with_servers(2)
+    r = run(0.9, [event], rack=frontier, cdu=cdu, power="ac-ups-480v", horizon=120.0)
+    assert float(abs(r.energy_residual).max()) <= 1e-9 * float(r.it_power.max())
+    warms = cdu is not None and event.kind == "utility-outage"
+    assert (float(r.supply_temperature.max()) > float(r.supply_temperature[0]) + 0.1) == warms
+
+
+def test_a_unit_in_air_needs_a_room_to_go_on_in():
+    """No server of the rack breathes: a unit in the air without cold air has nothing to give its heat to, and that is said."""
+    frontier = thermo.Rack.from_library("frontier-cabinet").with_servers(1)
+    with pytest.raises(ScenarioError, match="no server of this rack breathes air"):
+        run(rack=frontier, some=[events.cooling_loss(60.0)], cdu=CDU.replace(sink="air", primary_flow=2.0, approach=15.0))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_comes_back_of_a_mixed_rack_is_coolant():
+    """A server in air beside two on plates: its exhaust is not mixed into the coolant that returns, nor counted as flow of the loop."""
+    in_air = thermo.Rack.from_library("dgx-h100").slots[0].server
+    mixed = Rack(name="mixed", slots=(Slot(server=in_air, count=1), Slot(server=tray, count=2)))
+    for cdu in (None, CDU):
+        r = run(0.9, rack=mixed, cdu=cdu, horizon=10.0).isel(time=0)
+        flow, back = r.mass_flow[1:], r.coolant_temperature.sel(position="return")[1:]
+        assert float(r.return_temperature) == pytest.approx(float((flow * back).sum() / flow.sum()), abs=1e-9)
+    answer = thermo.design.least_flow(mixed, 0.5, cooling=cooling(), limits={"gpu": 80.0})
+    assert answer.mass_flow == pytest.approx(float(answer.result.mass_flow[0, 1:].sum()), rel=1e-6)
+
+
+def test_a_straight_series_does_not_hang_on_the_spacing_of_samples():
+    """Pumps that slow down along a line: the energy that they take is that of the line, whatever the samples."""
+    speed = xr.DataArray([1.0, 0.4], dims="time", coords={"time": [0.0, 200.0]})
+
+    def energy(step):
+        load = thermo.workload.constant(0.3, duration=200.0, time_step=step)
+        r = thermo.simulate_rack(rack, load, cooling=cooling(pump_speed=speed))
+        return float(r.pump_power.values[:-1] @ np.diff(r.time))
+
+    fine = energy(1.0)
+    assert energy(50.0) == pytest.approx(fine, rel=0.02)
+    assert abs(energy(20.0) / fine - 1) < 0.25 * abs(energy(50.0) / fine - 1), "second order"
+
+
+# ------------------------------------------------------------------------------------------------------------------- pumps, again
+
+def test_a_pump_that_waits_is_not_started_by_a_trip_that_is_over():
+    """Power is back before `standby_delay` has passed: the pump that waits never turns, and flow is what it was. A second trip starts it."""
+    pump = Pump(count=2, standby=1, standby_delay=2.0)
+    blip = events.pump_trip(100.0, units=1, duration=0.5)
+    line = happens(blip)
+    r = circuit(pump).flows(line, np.ones(()))
+    total = r.total[r.row]
+    assert total[-1] == pytest.approx(total[0], rel=1e-9) and total.max() == pytest.approx(total[0], rel=1e-9)
+    speed, _ = Pumps(pump, 100e3, 5e-3).over(line, np.ones(line.seconds.size))
+    assert np.all(speed[:, 2] == 0.0)
+    again = happens(blip, events.pump_trip(300.0, units=1))
+    speed, _ = Pumps(pump, 100e3, 5e-3).over(again, np.ones(again.seconds.size))
+    assert speed[-1, 2] == 1.0
+
+
+def test_a_loop_without_the_pressure_that_pumps_need_is_refused():
+    """Pumps that are stopped below 20 kPa do not run at 10 kPa."""
+    with pytest.raises(ScenarioError, match="static_pressure 10000 Pa is not above pump.minimum_pressure, 20000 Pa"):
+        cooling(static_pressure=10e3)
+
+
+@pytest.mark.parametrize(("share", "said"), [(1.0, False), (0.5, True)])
+def test_a_unit_that_is_too_small_for_the_flow_is_said(share, said):
+    """Four trays of 5 L/min on half of a unit of 20 L/min: twice its flow, of which its rated point says nothing."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run(0.2, cdu=CDU, cdu_share=share, horizon=10.0)
+    assert any("rated flow is 2 times that of its share" in str(w.message) for w in caught) == said

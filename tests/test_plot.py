@@ -198,5 +198,10 @@ def test_the_accessor_comes_with_simulate_rack_and_pyplot_stays_out():
         "import thermo.plot; assert 'matplotlib' not in sys.modules and 'typer' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+    def open_figures():  # other tests may have left some
+        return sys.modules["matplotlib.pyplot"].get_fignums() if "matplotlib.pyplot" in sys.modules else []
+
+    before = open_figures()
     simulated(3).thermo.plot()
-    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+    assert open_figures() == before

@@ -62,7 +62,7 @@ SAME_TIME = 1e-6  # s: an instant closer to a sample than this is that sample
 MOST_EVENTS = 10_000
 
 
-def _an_instant(value: Any) -> float | np.datetime64:
+def an_instant(value: Any) -> float | np.datetime64:
     """Seconds, or a date in UTC."""
     if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
         if not abs(float(value)) <= LATEST:
@@ -87,7 +87,7 @@ def _a_duration(value: Any) -> Any:
 
 
 _Kind = TypeVar("_Kind", bound="Event")
-Instant = Annotated[Any, BeforeValidator(_an_instant)]  # s, or datetime64
+Instant = Annotated[Any, BeforeValidator(an_instant)]  # s, or datetime64
 Duration = Annotated[Positive, BeforeValidator(_a_duration)]  # s
 
 
@@ -553,7 +553,8 @@ def setpoint(t: Any, name: str, value: Any, duration: Any = None) -> Setpoint:
     name : str
         A set point of the cooling design or the room: of `thermo.cooling.Air` ``fan_speed`` (a duty; a controller is put
         aside), ``supply_flow``, ``room_temperature``, ``air_temperature``; of `thermo.cooling.RearDoor` ``water_flow`` and
-        ``water_temperature`` too.
+        ``water_temperature`` too; of `thermo.cooling.ColdPlateCooling` ``supply_temperature``, ``pump_speed`` (a controller, or
+        drives that hold flow or pressure, are put aside), ``facility_water_temperature``, and those of its air.
     value : float
         What it becomes.
     duration : float or timedelta, optional

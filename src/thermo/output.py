@@ -160,11 +160,16 @@ def _warn_of_limits(scenario: Scenario, assembly: Assembly, data: dict[str, Any]
         limit, name = assembly.cooled.hottest_fluid
         said.append(f"{name}: its properties are known up to {limit:g} degC, here it reaches {warmest:.0f} degC: it would boil; give more "
                     "flow or colder coolant")
-    if assembly.cooled.hottest_fluid is not None and assembly.cooled.coldest_fluid is not None:
-        coldest = float(np.fmin.reduce(data["coolant_temperature"], axis=None))
-        if coldest < assembly.cooled.coldest_fluid - 0.01:
-            said.append(f"{assembly.cooled.hottest_fluid[1]}: its properties are known from {assembly.cooled.coldest_fluid:g} degC on, here it is at "
-                        f"{coldest:.0f} degC: it flows less than is said, or not at all; heat the tank before it is started")
+    coldest = float(np.fmin.reduce(data["coolant_temperature"], axis=None))
+    if assembly.cooled.coldest_fluid is not None and coldest < assembly.cooled.coldest_fluid[0]:
+        limit, name = assembly.cooled.coldest_fluid
+        said.append(f"{name}: its properties are known down to {limit:g} degC, here it reaches {coldest:.0f} degC: it would freeze; give "
+                    "warmer facility water")
+    if assembly.cooled.dew_point is not None:
+        below = assembly.cooled.dew_point - data["supply_temperature"]
+        if (k := int(np.argmax(below))) >= 0 and below[k] > 0:
+            said.append(f"condensation: coolant is supplied with {data['supply_temperature'][k]:.1f} degC, {below[k]:.1f} K below the room's dew "
+                        "point: plates and pipes get wet; close the valve further, warm the facility water or dry the air")
     if hot:
         said.append(f"above the limit: {max(hot)[1]}{_more(hot)}. It has no firmware here (firmware=None), so nothing slowed it down")
     if off:
@@ -297,7 +302,9 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
     flow = [np.sum(s[:, :, p.mass_flow], axis=2) for s, p in zip(solution.signals, places, strict=True)]
     leaving = [n[:, :, p.exhaust] for n, p in zip(solution.nodes, places, strict=True)]
     mass = np.concatenate(flow, axis=1)
-    mixed = np.sum(np.concatenate(leaving, axis=1) * mass, axis=1) / np.sum(mass, axis=1)
+    wet = [p.carries_liquid or not any(q.carries_liquid for q in places) for p in places]  # air of servers without plates is no coolant
+    carried = np.concatenate([f * counts for f, counts in zip(flow, wet, strict=True)], axis=1)
+    mixed = np.sum(np.concatenate(leaving, axis=1) * carried, axis=1) / np.sum(carried, axis=1)
     supply = np.asarray(cooled.supply_temperature, dtype=np.float64)
     if supply.ndim == 2:  # one a server: what they draw together
         supply = np.sum(supply * mass, axis=1) / np.sum(mass, axis=1)
@@ -530,7 +537,7 @@ def _worked_off(heat: Floats, seconds: Floats, capacity: float, stands: Floats |
         most = 0.0 if stands is not None and stands[k] else capacity
         out[k] = min(most, heat[k] + waiting / span) if np.isfinite(span) else min(most, heat[k] if waiting <= 0.0 else most)
         if np.isfinite(span):
-            waiting = max(waiting + (heat[k] - out[k]) * span, 0.0)
+            waiting = max(waiting + (heat[k] - out[k]) * span, 0.0) if out[k] >= most else 0.0  # below its most it has worked off all
     return out, float(waiting)
 
 

@@ -238,15 +238,15 @@ def trips(result: xr.Dataset, seconds: Floats, begin: float, *, inlet_limit: flo
             trip("device shuts down", over.stops, names), trip("device above limit", over.cannot_slow, names)], already
 
 
-def time_to_limits(result: xr.Dataset, begin: float) -> xr.Dataset:
+def time_to_limits(result: xr.Dataset, begin: Any) -> xr.Dataset:
     """How long each device goes on, from an event to where it is slowed down and to where it shuts down.
 
     Parameters
     ----------
     result : Dataset
         Of a run; what happens between its samples is read off straight lines.
-    begin : float
-        When the event begins, on the run's clock. [s]
+    begin : float or date
+        When the event begins, on the run's clock; a date where the result has dates. [s]
 
     Returns
     -------
@@ -267,10 +267,17 @@ def time_to_limits(result: xr.Dataset, begin: float) -> xr.Dataset:
     >>> bool(thermo.time_to_limits(result, 10.0).time_to_shutdown.min() > 50.0)
     True
     """
-    seconds = result["time"].to_numpy()
+    seconds, origin = result["time"].to_numpy(), None
     if seconds.dtype.kind == "M":
-        seconds = (seconds - np.datetime64(result.attrs["time_origin"])) / np.timedelta64(1, "ns") * 1e-9
+        origin = np.datetime64(result.attrs["time_origin"])
+        seconds = (seconds - origin) / np.timedelta64(1, "ns") * 1e-9
     seconds = np.asarray(seconds, dtype=np.float64)
+    if origin is not None and not is_number(begin):
+        try:
+            date: Any = _events.an_instant(begin)
+            begin = float((date - origin) / np.timedelta64(1, "ns") * 1e-9)
+        except ValueError as fault:
+            raise ScenarioError(f"begin is {shown(begin)}: {fault}") from None
     begin = require_between("begin", begin, float(seconds[0]), float(seconds[-1]), "s")
     before = max(int(np.searchsorted(seconds, begin - 1e-6)) - 1, 0)
     junction = result["junction_temperature"].values

@@ -144,7 +144,7 @@ def simulate_rack(rack: Rack | str, workload: Any, *, cooling: Any = None, power
         generator among it, is put right. Controllers go on from where they were; where the cooling has controllers of another kind or number than the earlier run, temperatures go on
         and the new controllers start from their steady output under the first sample.
     solver : str
-        ``"auto"``, ``"propagator"``, ``"tr-bdf2"``, or a SciPy method ``"BDF"``, ``"Radau"``, ``"LSODA"``.
+        ``"auto"``, ``"propagator"``, ``"rational"``, ``"tr-bdf2"``, or a SciPy method ``"BDF"``, ``"Radau"``, ``"LSODA"``.
     tolerance : float
         Of temperatures [K].
     progress : bool or callable
@@ -735,7 +735,7 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     earlier = scenario.initial
     in_room = isinstance(earlier, xr.Dataset) and "room" in earlier.coords.get("shared_node", xr.DataArray([])).values
     site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack),
-                _stage_laws(scenario), in_room)
+                _stage_laws(scenario), isinstance(earlier, str), in_room)
     _warn_of_peaks(scenario, watts, site)
     site.warnings += [*scenario.doubts, *scenario.power.doubts(scenario.rack)]
     cooled = scenario.cooling.add_to(network, site)

@@ -22,7 +22,8 @@ Floats = NDArray[np.float64]
 SCIPY = ("BDF", "Radau", "LSODA")
 SOLVERS = ("auto", "propagator", "rational", "tr-bdf2", *SCIPY)
 FINEST_RATIONAL = 1e-3  # K; the rational exponential is good to 2e-7 of what changes in a step
-LARGEST_EXACT = 64  # nodes of a block; of 52 with moving flows, exact steps took a tenth of the time of implicit ones
+LARGEST_EXACT = 64  # nodes of a block; of 52 with moving flows, exact steps took a tenth of the time of TR-BDF2
+LARGEST_BEFORE_RATIONAL = 50  # the same where whole sparse steps will do: of 52 they take a half to a third of the time, of 48 up to three times
 DENSE_LIMIT = 2000  # states; LSODA takes a dense Jacobian only
 BISECTIONS = 60  # halvings of a controller's range: below the last bit of its output
 ROUNDS = 20  # of fans and firmware in turn
@@ -88,7 +89,7 @@ def integrate(network: Network, engine: Any, *, solver: str, tolerance: float, f
     if solver == "propagator" and obstacle:
         raise ScenarioError(f"solver 'propagator' cannot step this scenario: {obstacle}; use 'rational', 'tr-bdf2' or 'auto'")
     if solver == "auto":
-        solver = "propagator" if not obstacle and not _sparse_is_cheaper(network, engine) else \
+        solver = "propagator" if not obstacle and not _sparse_is_cheaper(network, engine, tolerance) else \
             "rational" if tolerance >= FINEST_RATIONAL else "tr-bdf2"
     if solver in SCIPY:
         return _integrate_scipy(network, engine, solver, tolerance, progress)
@@ -127,14 +128,15 @@ def _close(network: Network, engine: Any, solution: Solution) -> None:
     solution.shared_rates = solution.rates.pop()
 
 
-def _sparse_is_cheaper(network: Network, engine: Any) -> bool:
+def _sparse_is_cheaper(network: Network, engine: Any, tolerance: float) -> bool:
     """Whether renewing dense exponentials would cost more than sparse solves.
 
-    An exponential of n nodes costs some 60 n^3 operations; a sparse step some 40 a node and pole: blocks beyond some 64 nodes may
-    lose when their coefficients move. Does not look at the length of the run: a run in two parts takes the stepper of the run
+    An exponential of n nodes costs some 60 n^3 operations; a sparse step some 40 a node and pole: blocks beyond some 50 nodes may
+    lose when their coefficients or their loads move. Does not look at the length of the run: a run in two parts takes the stepper of the run
     in one.
     """
-    return max(engine.largest_block(g.number) for g in network.groups) > LARGEST_EXACT
+    most = LARGEST_BEFORE_RATIONAL if tolerance >= FINEST_RATIONAL else LARGEST_EXACT
+    return max(engine.largest_block(g.number) for g in network.groups) > most
 
 
 def _runaway(network: Network, error: Runaway) -> ConvergenceError:

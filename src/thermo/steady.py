@@ -21,8 +21,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from thermo import workload as _workload
-from thermo.cooling.cold_plate import COLDEST, HOTTEST
 from thermo.cooling.rear_door import DRY, LEAST_OPENING, MOST_OPENING, WET
+from thermo.cooling.streams import COLDEST, HOTTEST
 from thermo.errors import ScenarioError, nearest, require_between, shown
 from thermo.output import dataset
 from thermo.rack import Device, Rack
@@ -224,10 +224,11 @@ class Point:
             for column, at in zip(columns, places.memory, strict=True):
                 if at is not None:
                     memory[here, column] = rise[:, at]
-            flow = signals[0][:, places.mass_flow].sum(axis=1)
-            self.mass_flow += float(flow.sum())
-            out = places.coolant[places.positions.index(BEHIND)] if BEHIND in places.positions else places.exhaust
-            heat += float(flow @ rise[:, out])
+            if places.carries_liquid or not any(p.carries_liquid for p in self.assembly.cooled.places):
+                flow = signals[0][:, places.mass_flow].sum(axis=1)
+                self.mass_flow += float(flow.sum())
+                out = places.coolant[places.positions.index(BEHIND)] if BEHIND in places.positions else places.exhaust
+                heat += float(flow @ rise[:, out])
             self.pump_power += float(signals[0][:, places.pump_power].sum())
             self.fan_power += float(signals[0][:, places.fan_power].sum())
             self.clock = min(self.clock, float(np.min(signals[0][:, kind.clock_columns], initial=1.0)))

@@ -30,7 +30,7 @@ def parts(**changes):
         exits=np.empty((0, 3), np.int32), sources=np.array([[0, 0]], np.int32), fractions=np.array([1.0]),
         boundaries=np.array([1], np.int32), laws=[table], totals=[], chips=[],
         controllers=[dict(kind=0, period=5.0, gain=0.01, integral_gain=0.001, low=0.0, high=1.0, quantum=0.0, deadband=0.0,
-                          nodes=[0], target=[10.0], curve=table, step=0.0, slowdown=1e9, slowed=1.0, shutdown=1e9)],
+                          nodes=[0], target=[10.0], relative=-1, curve=table, step=0.0, slowdown=1e9, slowed=1.0, shutdown=1e9)],
         record_nodes=np.array([0], np.int32), record_signals=np.array([2], np.int32))
     return good | changes
 

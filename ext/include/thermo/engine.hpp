@@ -289,7 +289,9 @@ class Engine {
         std::vector<int> repeats;
         for (std::size_t p = 0; p < groups_.size(); ++p) repeats.push_back(alike(p) ? groups_[p].n_server : 1);
         if (std::all_of(repeats.begin(), repeats.end(), [](int r) { return r == 1; }))
-            return polled(poll, [&](auto&& ask) { Rational(*assembly_, series, controls_, tolerance).run(records, record_border, proposed_step, ask); });
+            return polled(poll, [&](auto&& ask) {
+                Rational(*assembly_, series, controls_, tolerance).run(records, record_border, proposed_step, ask);
+            });
         // One server stands for all that are alike, and for its neighbours in the sums of what they share.
         std::vector<Group> few;
         for (std::size_t p = 0; p < groups_.size(); ++p) few.push_back(repeats[p] > 1 ? groups_[p].first_server() : groups_[p]);

@@ -186,8 +186,9 @@ class Rational {
         const std::vector<char> constant = series.constant();
         for (const auto& part : a.parts) {
             const Group& g = part.g;
-            auto chip = [&](int s) { return g.is_chip(s) ? &g.chips[static_cast<std::size_t>(g.signals[static_cast<std::size_t>(s)].first)] : nullptr; };
-            auto kind = [&](int s) { return g.signals[static_cast<std::size_t>(s)].kind; };
+            auto signal = [&](int s) -> const Signal& { return g.signals[static_cast<std::size_t>(s)]; };
+            auto kind = [&](int s) { return signal(s).kind; };
+            auto chip = [&](int s) { return g.is_chip(s) ? &g.chips[static_cast<std::size_t>(signal(s).first)] : nullptr; };
             auto moves = [&](int s) {
                 bool does = kind(s) == SignalKind::supply_share || (chip(s) && chip(s)->leakage > 0);
                 for (int v = 0; v < g.n_server && kind(s) == SignalKind::series; ++v)
@@ -508,8 +509,9 @@ class Rational {
                     for (std::size_t v = 0; v < part.lanes; ++v) {
                         const std::size_t at = part.at(static_cast<int>(v), part.lu.position(chip.node)), i = c * part.lanes + v;
                         const double T = part.T[at];
-                        const bool answers = drawn(part.g, chip, right[p].data(), part.lanes, controls[p].output.data(),
-                                                   std::min(static_cast<int>(v), part.g.n_server - 1), static_cast<int>(v), leak_right[p][i]).answers;
+                        const int lane = static_cast<int>(v), server = std::min(lane, part.g.n_server - 1);
+                        const bool answers = drawn(part.g, chip, right[p].data(), part.lanes, controls[p].output.data(), server, lane,
+                                                   leak_right[p][i]).answers;
                         const LeakClosure closed = close_leak_line(chip, T, T + move[p][at], T + way[p][at], answers, f.response[p][i],
                                                                    leak_left[p][i], leak_right[p][i]);
                         if (closed.bad) return never;

@@ -150,9 +150,10 @@ class Air(Described):
         flow = None if self.supply_flow is None else site.set_point(
             self.supply_flow, "supply_flow", name="cooling.supply_flow", low=1e-6, high=MOST_FLOW, unit="m3/s")
         limits = site.steps("supply_flow", np.zeros(()), low=1e-6, high=MOST_FLOW, unit="m3/s") if flow is None else ()
-        enclosed = site.timeline.stops_cooling or site.goes_on_in_room or self.room_capacity is not None
+        breathes = any(kind.server.fans is not None for kind in site.kinds)  # servers on plates altogether know no room
+        enclosed = breathes and (site.timeline.stops_cooling or site.goes_on_in_room or self.room_capacity is not None)
         capacity = (ROOM_CAPACITY * site.rated_power if self.room_capacity is None else self.room_capacity) if enclosed else 0.0
-        shared = flow is not None or bool(limits) or self.recirculation > 0 or enclosed
+        shared = breathes and (flow is not None or bool(limits) or self.recirculation > 0) or enclosed
         hot = network.shared("hot aisle", (1 - COLD_SHARE) * capacity) if shared else None
         cold = network.shared("room", COLD_SHARE * capacity) if enclosed else None
         stopped = site.timeline.stopped_fans()

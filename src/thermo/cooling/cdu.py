@@ -28,6 +28,7 @@ RATED_SUPPLY_TEMPERATURE = 40.0  # degC, of the coolant where a unit's rating is
 RANGEABILITY = 30.0  # of the valve: flow at full opening over that when shut
 SLOWEST_FANS = 0.1  # of full speed
 AIR_DENSITY, AIR_HEAT = 1.165, 1006.0  # kg/m3, J/(kg K) of air at 30 degC, where units are rated
+MOST_EFFECTIVE = 1.0 - 1e-5  # so that rounding leaves no stream backwards
 MOST_UNITS = 60.0  # transfer units, beyond which more exchanger changes nothing
 
 
@@ -141,7 +142,7 @@ def primary_flow_share(cdu: Cdu, opening: ArrayLike) -> Floats:
 
 
 def exchange(cdu: Cdu, share: float, w: ArrayLike, secondary: ArrayLike, most: float, opening: ArrayLike) -> Floats:
-    r"""What couples the coolant behind an exchanger with what enters on its other side [W/K].
+    r"""Heat that an exchanger moves for each kelvin between what enters on its two sides, :math:`\varepsilon C_{min}` [W/K].
 
     Parameters
     ----------
@@ -160,13 +161,12 @@ def exchange(cdu: Cdu, share: float, w: ArrayLike, secondary: ArrayLike, most: f
 
     Notes
     -----
-    :math:`w \varepsilon' / (1 - \varepsilon')` with :math:`\varepsilon' = \varepsilon C_{min} / w`: the node behind the exchanger is at what
-    leaves, so that the heat is that of the effectiveness. Limited to 1e5 w, where all that can be exchanged is.
+    A part :math:`\varepsilon C_{min} / w` of the coolant leaves as cold as the other side enters, the rest as it came: a rule of what is
+    mixed, so that no heat goes from cold to hot and none is more than either stream can carry. Kept below w by a part in 1e5.
     """
     w = np.asarray(w, dtype=np.float64)
     flow = most * primary_flow_share(cdu, opening)
     C = flow * cdu.primary_heat
     UA = share * exchanger_conductance(cdu, secondary, flow / (cdu.primary_flow * share))
     low, high = np.minimum(w, C), np.maximum(w, C)
-    X = cdu.effectiveness_at(UA / low, low / high) * low
-    return np.asarray(1 / np.maximum(1 / X - 1 / w, 1e-5 / w))
+    return np.asarray(np.minimum(cdu.effectiveness_at(UA / low, low / high), MOST_EFFECTIVE) * low)

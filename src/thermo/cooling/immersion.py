@@ -157,7 +157,7 @@ class Immersion(Described):
         places = [Slots(tank, kind, last=kind is site.kinds[-1]).add() for kind in site.kinds]
         n = site.timeline.seconds.size
         return Cooled(places, tank.supply.values, True, supply_node=None if self.cdu is None else tank.supply_number,
-                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), coldest_fluid=self.fluid.lowest_temperature,
+                      hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), coldest_fluid=(self.fluid.lowest_temperature, self.fluid.name),
                       over_time={"pump_speed": np.broadcast_to(tank.speed, (n,)).copy()}, fluid_heights=tank.heights,
                       notes=["fans are removed from the servers, and their power with them"])
 

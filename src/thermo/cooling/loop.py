@@ -25,15 +25,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from thermo import events as _events
-from thermo.cooling.plate import LiquidState, plate_component
+from thermo.cooling.plate import LiquidState, plate_component, plate_pressure_drop
 from thermo.cooling.pumps import Hold, Pump, Pumps
 from thermo.errors import ScenarioError, nearest, shown
 from thermo.events import Timeline
+from thermo.fluids import Fluid
 from thermo.hydraulics import CheckValve, FlowNetwork, FlowState, Pipe, Resistance
 from thermo.hydraulics import Pump as Curve
 from thermo.rack import ColdPlate, CurvePlate, Described, Mount, NotNegative, Number, Server
 
-__all__ = ["Circuit", "Flows", "Manifold", "branch_shares", "held_speed", "plate_of", "plate_rows"]
+__all__ = ["Circuit", "Flows", "Manifold", "branch_shares", "held_speed", "plate_of", "plate_rows", "tray_pressure_drop"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,6 +43,7 @@ PULLED = 1e9  # factor on the pressure of what a shut disconnect holds back
 LEAST_DROP = 1e-3  # of the head, across a branch's orifice and fittings
 LEAST_FLOW = 1e-5  # of a branch's rated flow: what creeps where nothing drives it, so that no node is without a neighbour
 LEAST_SHARE = 1e-4  # of a row's flow, through one of its plates
+JUST_BEFORE = 1e-3  # s
 MOST_ROWS = 400  # of operating points that are solved one by one; more that differ by speed alone are read off a curve
 SPEEDS = 129  # of such a curve
 
@@ -75,6 +77,34 @@ def branch_shares(server: Server) -> dict[str, float]:
     """Share of a server's rated coolant that each of its branches takes. [1]"""
     total = math.fsum(branch.flow_share for branch in server.branches)
     return {branch.name: branch.flow_share / total for branch in server.branches}
+
+
+def tray_pressure_drop(server: Server, fluid: Fluid, temperature: float, flow: float | None = None) -> dict[str, float]:
+    """Pressure that each branch of a server takes with its hoses and disconnects [Pa]: plates in series, neighbours share.
+
+    Before any balancing: what branches take less than the longest is an orifice's in a run (`thermo.cooling.loop`).
+
+    Parameters
+    ----------
+    server : Server
+        With branches.
+    fluid : Fluid
+        Coolant.
+    temperature : float
+        Of the coolant in the plates. [degC]
+    flow : float, optional
+        Through the server; default the rated one. [m3/s]
+    """
+    liquid, rated = LiquidState.at(fluid, temperature), server.coolant_flow or 0.0
+    V = rated if flow is None else flow
+    out = {}
+    for name, share in branch_shares(server).items():
+        drop = server.coolant_drop * (V / rated) ** 2 if rated else 0.0
+        for row in plate_rows(server, name):
+            each = [V * share * liquid.density / len(row) / mount.multiplicity for _, mount in row]
+            drop += float(np.mean([plate_pressure_drop(plate_of(m), np.array(x), liquid) for x, (_, m) in zip(each, row, strict=True)]))
+        out[name] = drop
+    return out
 
 
 @dataclass(frozen=True)
@@ -282,7 +312,7 @@ class Circuit:
 
     # ----------------------------------------------------------------------------------------------------------- flows
 
-    def flows(self, happens: Timeline, usual: Floats, hold: Hold | None = None) -> Flows:
+    def flows(self, happens: Timeline, usual: Floats, hold: Hold | None = None, aside: Floats | None = None) -> Flows:
         """Flows over a run.
 
         Parameters
@@ -293,16 +323,37 @@ class Circuit:
             Speed asked of the pumps; with `hold` the largest allowed. [1]
         hold : Hold, optional
             What the drives hold by speed.
+        aside : ndarray, shape (time,), optional
+            Not 0 while they do not, and turn as `usual` says.
         """
         usual = np.broadcast_to(usual, happens.seconds.shape)
-        speeds, fed = self.pumps.over(happens, usual)
+        free = np.zeros(happens.seconds.size) if aside is None else aside
+        speeds, fed = self.pumps.over(happens, usual, None if hold is None else lambda at: self._turning(happens, usual, hold, free, at))
         sets, which = self._losses(happens)
-        rows, row = np.unique(np.column_stack([which, speeds, fed]), axis=0, return_inverse=True)
-        found, made = np.empty((rows.shape[0], len(self.net.branches))), rows[:, 1:1 + self.pumps.count].copy()
+        rows, row = np.unique(np.column_stack([which, free, speeds, fed]), axis=0, return_inverse=True)
+        found, made = np.empty((rows.shape[0], len(self.net.branches))), rows[:, 2:2 + self.pumps.count].copy()
         for number, losses in enumerate(sets):
-            here = rows[:, 0] == number
-            found[here], made[here] = self._solved(made[here], losses, hold)
-        return self._named(np.asarray(row).reshape(-1), found, made, rows[:, 1 + self.pumps.count:], self.pumps.pressure(happens))
+            for held in (False, True):
+                here = (rows[:, 0] == number) & ((rows[:, 1] == 0) == held)
+                found[here], made[here] = self._solved(made[here], losses, hold if held else None)
+        return self._named(np.asarray(row).reshape(-1), found, made, rows[:, 2 + self.pumps.count:], self.pumps.pressure(happens))
+
+    def _turning(self, happens: Timeline, usual: Floats, hold: Hold, free: Floats, at: float) -> Floats:
+        """How fast each pump turns just before an instant, in the run or before it, where drives hold flow or pressure."""
+        then = at - JUST_BEFORE
+        now = happens.on(np.array([then]))
+        k = max(int(np.searchsorted(happens.seconds, then, side="right")) - 1, 0)
+        speeds, _ = self.pumps.over(now, usual[k:k + 1])
+        sets, which = self._losses(now)
+        return np.asarray(self._solved(speeds, sets[int(which[0])], None if free[k] else hold)[1][0])
+
+    def reach(self, quantity: str) -> tuple[float, float]:
+        """What drives can hold while nothing is wrong, from the pumps' least speed to full: flow or pressure over the rated one. [1]"""
+        turning = np.repeat([1.0, 0.0], [self.pump.count, self.pump.standby])
+        flow, pressure = self._at(np.array([self.pump.minimum_speed, 1.0])[:, None] * turning, {})
+        units = [self.net.branches.index(unit) for unit in self.units]
+        low, high = flow[:, units].sum(axis=1) / self.rated if quantity == "flow" else pressure / self.pump.head
+        return float(low), float(high)
 
     def _at(self, speeds: Floats, losses: dict[str, float]) -> tuple[Floats, Floats]:
         """Flows of all branches ``(row, branch)`` and the pressure between the headers ``(row,)`` at speeds ``(row, unit)``. Each row is

@@ -13,7 +13,7 @@ and pumps whose inlet falls below their least pressure are stopped for good.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -98,6 +98,10 @@ class Pumps:
 
     def _trips(self, happens: Timeline) -> list[tuple[float, float, int | None]]:
         """Stops of pumps: begin, end, how many; None: all, those that wait too."""
+        for event, _, _ in happens.during(_events.PumpTrip):
+            if event.units != "all" and event.units > self.pump.count:
+                raise ScenarioError(f"events: {event.shown}: units is {event.units}, {self.pump.count} run (pump.count); \"all\" stops those that "
+                                    "wait, too")
         found: list[tuple[float, float, int | None]] = [
             (b, e, None if event.units == "all" else event.units) for event, b, e in happens.during(_events.PumpTrip)]
         found += [(b, e, None) for _, b, e in happens.during(_events.CduLoss)]
@@ -118,9 +122,11 @@ class Pumps:
             out = np.interp(np.clip(happens.seconds, begin, end) - begin, t, p)
         return out
 
-    def over(self, happens: Timeline, usual: Floats) -> tuple[Floats, Floats]:
+    def over(self, happens: Timeline, usual: Floats, turning: Callable[[float], Floats] | None = None) -> tuple[Floats, Floats]:
         """Mean speed of each pump over each interval between samples, as far as power and inertia allow it, ``(time, unit)``: `usual`,
-        ``(time,)``, where nothing is wrong, 0 for those that wait; and 1 where it has power, else 0. [1]"""
+        ``(time,)``, where nothing is wrong, 0 for those that wait; and 1 where it has power, else 0. [1]
+
+        `turning` says of an instant how fast each then turns, where drives hold them below `usual`: from there they coast."""
         p, seconds = self.pump, happens.seconds
         out, fed = np.zeros((seconds.size, self.count)), np.zeros((seconds.size, self.count))
         out[:, :p.count], fed[:, :p.count] = usual[:, None], 1.0
@@ -137,7 +143,8 @@ class Pumps:
             changes = self._commands(unit, without)
             for k, (begin, then) in enumerate([(-np.inf, on), *changes]):
                 if begin > -np.inf:
-                    level = min(float(self._possible(level, since, powered, np.array(begin))), float(np.interp(begin, seconds, usual)))
+                    asked = np.interp(begin, seconds, usual) if turning is None or not powered else turning(begin)[unit]
+                    level = min(float(self._possible(level, since, powered, np.array(begin))), float(asked))
                     since, powered = begin, then
                 end = changes[k][0] if k < len(changes) else np.inf
                 here = slice(*np.searchsorted(seconds, np.array([begin, end]) - _events.SAME_TIME))
@@ -169,13 +176,18 @@ class Pumps:
         if unit < p.count:
             return [c for b, e in without[unit] for c in ((b, False), *(((e, True),) if np.isfinite(e) else ()))]
         instants = sorted({t for spans in without for span in spans for t in span if np.isfinite(t)})
-        changes, on = [], False
+        changes: list[tuple[float, bool]] = []
+        on = False
         for t in instants:
             missing = sum(any(b <= t < e for b, e in without[i]) for i in range(p.count))
             ready = [i for i in range(p.count, p.count + p.standby) if not any(b <= t < e for b, e in without[i])]
             wanted = unit in ready[:missing]
             if wanted != on:
-                changes.append((t + (p.standby_delay if wanted else 0.0), wanted))
+                if not wanted and changes[-1][0] > t:  # it was not needed before it began to turn
+                    changes.pop()
+                else:
+                    dead = any(b <= t < e for b, e in without[unit])  # else it stays until the one that comes back is up
+                    changes.append((t + (p.standby_delay if wanted else 0.0 if dead else p.start_time), wanted))
                 on = wanted
         return sorted(changes)
 

@@ -151,6 +151,7 @@ class Site:
     timeline: Timeline = field(default_factory=Timeline)  # of events, over the run's samples
     rated_power: float = 0.0  # W, of the rack
     stages_in_servers: Mapping[str, Table] = field(default_factory=dict)  # loss of each [W] against what a server draws [W]
+    starts_at_rest: bool = True  # whether the run begins from its steady state
     goes_on_in_room: bool = False  # whether the state to go on from has the room in it
     warnings: list[str] = field(default_factory=list)
 
@@ -258,6 +259,11 @@ class Places:
     air_heat: list[Signal] = field(default_factory=list)  # W that fans, conversion and supplies give to the air
     liquid: list[Meter] = field(default_factory=list)  # heat that leaves in liquid; what else leaves is the room's
 
+    @property
+    def carries_liquid(self) -> bool:
+        """Whether the primary coolant of these servers is a liquid."""
+        return bool(self.position_flow) and not self.liquid
+
     def keep(self, group: Group) -> None:
         """Has all nodes recorded."""
         self.junction = [group.record(node) for node in self.junction]
@@ -291,7 +297,8 @@ class Cooled:
     air: AirPart | None = None  # where some of the heat leaves in air and the rest in liquid; None: all one way
     supply_node: int | None = None  # number of the shared node that is the supply, where it is no set point
     hottest_fluid: tuple[float, str] | None = None  # degC up to which the liquid's properties are known, and its name
-    coldest_fluid: float | None = None  # degC from which on they are known, where the design follows the liquid down to it
+    coldest_fluid: tuple[float, str] | None = None  # the same, down to which
+    dew_point: Floats | None = None  # degC, of the room's air, a number or (time,), where what is colder gets wet
     over_time: dict[str, Floats] = field(default_factory=dict)  # (time,), what the design knows beforehand, by names of the result
     fluid_heights: dict[int, float] = field(default_factory=dict)  # m above a tank's floor, of shared nodes by number
     notes: list[str] = field(default_factory=list)  # what the design takes for granted, told in the result's attributes

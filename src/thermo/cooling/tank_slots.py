@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from thermo.cooling.cdu import RANGEABILITY, Cdu, exchange, primary_flow_share
+from thermo.cooling.cdu import Cdu, exchange
 from thermo.cooling.control import PI
 from thermo.cooling.immersed import STOOD, UPTAKE, Immersed, Rated, air_conductance, immersed
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.mixed_convection import GRAVITY, Slot, slot_flow, slot_pressure_drop
 from thermo.cooling.site import Kind, Places, metered
+from thermo.cooling.streams import law_of_two
 from thermo.errors import ScenarioError, nearest
 from thermo.events import LidOpen
 from thermo.fluids import Fluid
-from thermo.network import Control, Node, Signal, Table, law_table, separated
+from thermo.network import Control, Node, Signal, Table, law_table
 from thermo.rack import Mount, PlateFinSink, Server
 
 if TYPE_CHECKING:
@@ -381,13 +382,13 @@ class Slots:
             self.places.liquid.append(replace(meter, flow=None))
             return
         exchanger = group.node("exchanger", tank.density * c_p * d.cdu.volume * d.cdu_share / tank.servers)
-        group.stream(pump, exchanger, through)
+        self._add_exchanger(d.cdu, pump, exchanger, group.total([feed], [c_p]))
         group.stream(exchanger, tank.pipe, through)
         group.stream(tank.pipe, tank.plenum, through)
-        self._add_exchanger(d.cdu, exchanger)
 
-    def _add_exchanger(self, cdu: Cdu, node: Node) -> None:
-        """The servers' share of the unit, from what is behind it to the facility's water."""
+    def _add_exchanger(self, cdu: Cdu, before: Node, node: Node, carried: Signal) -> None:
+        """The servers' share of the unit: of the liquid that comes from `before`, a capacity rate of `carried` [W/K], a part comes to `node`
+        as warm as the facility's water, the rest as it came (`thermo.cooling.cdu.exchange`)."""
         tank, group, d, site = self.tank, self.kind.group, self.tank.design, self.tank.site
         water = site.set_point(site.ambient.facility_water_temperature, "facility_water_temperature", name="ambient.facility_water_temperature",
                                low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?").signal(self.kind, lambda T: T - tank.reference)
@@ -395,23 +396,23 @@ class Slots:
         secondary = tank.feed / tank.density / (cdu.secondary_flow * d.cdu_share)
         most = cdu.primary_flow * d.cdu_share if d.facility_flow is None else d.facility_flow
 
-        def law(s: Floats, flow: Floats) -> Floats:
-            opening = 1 + np.log(flow) / math.log(RANGEABILITY)
+        def law(s: Floats, opening: float | Floats) -> Floats:
             return exchange(cdu, d.cdu_share, w * s, secondary * s, most, opening) / tank.servers
 
-        flow = group.law_signal(law_table(lambda u: primary_flow_share(cdu, u), 0.0, 1.0), self._opening(node))
+        opening = self._opening(node)
         s, slow = np.maximum(tank.speed, SLOWEST_EXCHANGE), group.series(np.minimum(tank.speed / SLOWEST_EXCHANGE, 1.0))
-        least, largest = 1 / RANGEABILITY, float(law(np.asarray(1.0), np.asarray(1.0)))
         if np.all(s == np.ravel(s)[0]):
             one = np.asarray(np.ravel(s)[0])
-            value = group.law_signal(law_table(lambda u: law(one, u), least, 1.0), flow, slow)
+            taken = group.law_signal(law_table(lambda u: law(one, u), 0.0, 1.0), opening, slow)
         else:
-            terms = separated(law, (SLOWEST_EXCHANGE, max(1.0, float(np.max(s)))), (least, 1.0), 1e-6 * largest)
-            value = group.product(group.law_of_two(terms, group.series(s), flow), slow)
+            taken = group.product(law_of_two(group, law, group.series(s), (SLOWEST_EXCHANGE, 1.0), opening, (0.0, 1.0)), slow)
         if (without := site.timeline.without_water()) is not None:
-            value = group.choice(value, group.series(0.0), group.series(without))
-        group.conductance(node, group.boundary(water), group.coefficient(1.0, value))
-        self.places.liquid.append(replace(metered(group, node, water, value, 1.0, largest), flow=None))
+            taken = group.choice(taken, group.series(0.0), group.series(without))
+        through = group.coefficient(1.0, taken)
+        group.exit(before, through)
+        group.stream(group.boundary(water), node, through)
+        group.stream(before, node, group.coefficient(1.0, group.total([carried, taken], [1.0, -1.0])))
+        self.places.liquid.append(replace(metered(group, before, water, taken, 1.0, float(law(np.asarray(1.0), 1.0))), flow=None))
 
     def _opening(self, node: Node) -> Signal:
         """Of the valve: a controller's that holds what is behind the exchanger at the supply's set point, or given."""
