@@ -46,6 +46,7 @@ from thermo.cooling.immersed import TankSink
 from thermo.cooling.mixed_convection import GRAVITY
 from thermo.cooling.pumps import Pump, Pumps
 from thermo.cooling.site import Cooled, SetPoint, Site
+from thermo.cooling.streams import SPEED, interval_means
 from thermo.cooling.tank_slots import LEAST_FLOW, UNIT, Slots, rated_heat
 from thermo.errors import ScenarioError
 from thermo.events import Timeline
@@ -56,7 +57,6 @@ from thermo.rack import Count, Described, NotNegative, Number, Positive
 __all__ = ["Immersion", "Tank", "wall_coefficient"]
 
 Floats = NDArray[np.float64]
-SPEED: dict[str, Any] = {"low": 0.0, "high": 1.0, "unit": "of full speed", "hint": "is it in percent?"}
 EMISSIVITY = 0.3  # of painted or brushed steel, an estimate
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
 
@@ -266,7 +266,7 @@ class Tank:
 def _feed_of_pumps(design: Immersion, site: Site, rated: float) -> tuple[Floats, Floats]:
     """Feed over that at full speed, which goes with the pumps' mean speed, and their power [W]; `rated` is m3/s at full speed."""
     p = design.pump
-    usual = site.over_time(design.pump_speed, name="cooling.pump_speed", **SPEED)
+    usual = interval_means(site.over_time(design.pump_speed, name="cooling.pump_speed", **SPEED), design.pump_speed)
     if usual.ndim == 2:
         raise ScenarioError("cooling.pump_speed has a dim server, the pumps serve all; give one series")
     for step in site.steps("pump_speed", np.zeros(()), **SPEED):

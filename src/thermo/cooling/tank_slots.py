@@ -20,7 +20,7 @@ from thermo.cooling.immersed import STOOD, UPTAKE, Immersed, Rated, air_conducta
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.mixed_convection import GRAVITY, Slot, slot_flow, slot_pressure_drop
 from thermo.cooling.site import Kind, Places, metered
-from thermo.cooling.streams import law_of_two
+from thermo.cooling.streams import interval_means, law_of_two
 from thermo.errors import ScenarioError, nearest
 from thermo.events import LidOpen
 from thermo.fluids import Fluid
@@ -418,7 +418,8 @@ class Slots:
         """Of the valve: a controller's that holds what is behind the exchanger at the supply's set point, or given."""
         tank, group, d = self.tank, self.kind.group, self.tank.design
         if not isinstance(d.valve, PI):
-            return group.series(tank.site.over_time(d.valve, name="cooling.valve", low=0.0, high=1.0, unit="of full opening", hint="is it in percent?"))
+            given = tank.site.over_time(d.valve, name="cooling.valve", low=0.0, high=1.0, unit="of full opening", hint="is it in percent?")
+            return group.series(interval_means(given, d.valve))
         wanted = group.node("set point")
         group.conductance(wanted, group.boundary(tank.supply.signal(self.kind, lambda T: T - tank.reference)), SENSOR)
         control = d.valve.replace(setpoint=0.0).control([node], [self.kind.server.devices[0][1].device], 0.0, 1.0)
