@@ -53,6 +53,14 @@ def test_flow_for_warm_water():
     assert np.isnan(table["least_flow"].iloc[3])
 
 
+def test_measured_nodes_in_oil():
+    """A job on one node through the tank: the trace's energy to 0.1 %, nothing slowed down with pumps; without them not within a minute."""
+    found = load("gpt3_immersion").main()
+    assert abs(found["energy_error"]) < 1e-3 and found["residual"] < 1e-9 and abs(found["supplies_error"]) < 0.01
+    assert found["work_lost"] == 0 and 60 < found["hottest_gpu"] < 70 and 1.02 < found["pue"] < 1.05
+    assert 60 < found["first_slowed_after"] < found["gpu_slowed_after"]
+
+
 def test_mi300x_predicted_from_another_run():
     """Mean junction RMSE within 2.5 K; the loaded card within 3 K (a free two-node fit reaches 2.5 K on it)."""
     for score in load("validate_mi300x").main().values():

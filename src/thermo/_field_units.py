@@ -55,6 +55,10 @@ UNITS: dict[str, str] = {
     "handler_fan_share": "1", "chiller_cop": "1", "room_capacity": "J/K", "plant_capacity": "W", "restart_delay": "s",
     "setpoint": "degC", "margin": "K", "gain": "1/K", "integral_gain": "1/(K s)", "period": "s", "resolution": "1",
     "deadband": "K", "temperature": "degC", "output": "1",
+    # tanks
+    "feed": "m3/s", "rated_rise": "K", "jet_head": "Pa", "slot_height": "m", "slot_width": "m", "gap": "m", "slot_loss": "1",
+    "liquid_share": "1", "plenum_height": "m", "bath_share": "1", "bath_cells": "1", "surface_height": "m", "layers": "1",
+    "pipe_volume": "m3", "side_exchange": "W/(m2 K)", "wall_loss": "W/(m2 K)", "lid_loss": "W/(m2 K)", "open_loss": "W/(m2 K)",
     # cold-plate cooling
     "supply_temperature": "degC", "pump_speed": "1", "head": "Pa", "minimum_speed": "1", "supply_volume": "m3",
     "return_volume": "m3", "reservoir_volume": "m3", "cells": "1", "cdu_share": "1", "valve": "1", "facility_flow": "m3/s",

@@ -26,6 +26,7 @@ valve stuck       the valve in the facility's water stands where it is, or at an
 leak              coolant is lost until the pumps are stopped for want of pressure
 clogging          the plate of a device takes more pressure at the same flow
 disconnect        a tray, or one of its branches, is pulled from its dry-break couplings: no flow
+lid open          a tank loses more heat from its surface (see `thermo.cooling.Immersion`)
 inlet step        the supply air becomes as warm as said, or that much warmer
 set point         a set point of the cooling design or the room becomes a number
 ================  ==========================================================================================================
@@ -48,9 +49,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from thermo.errors import ScenarioError, nearest, shown
 from thermo.rack import Celsius, Count, Described, Number, Positive, as_mapping
 
-__all__ = ["KINDS", "CduLoss", "Clogging", "CoolingLoss", "Disconnected", "Event", "FanFailure", "Fault", "InletStep", "Leak", "Plant",
+__all__ = ["KINDS", "CduLoss", "Clogging", "CoolingLoss", "Disconnected", "Event", "FanFailure", "Fault", "InletStep", "Leak", "LidOpen", "Plant",
            "PsuFailure", "PumpTrip", "Setpoint", "Timeline", "UpsBypass", "UtilityOutage", "ValveStuck", "WaterLoss", "cdu_loss", "clogging",
-           "cooling_loss", "disconnected", "fan_failure", "inlet_step", "joined", "leak", "psu_failure", "pump_trip", "setpoint",
+           "cooling_loss", "disconnected", "fan_failure", "inlet_step", "joined", "leak", "lid_open", "psu_failure", "pump_trip", "setpoint",
            "ups_bypass", "utility_outage", "valve_stuck", "water_loss"]
 
 Floats = NDArray[np.float64]
@@ -261,6 +262,12 @@ class Disconnected(Event):
     branch: Annotated[str, Field(min_length=1, max_length=60)] | None = None
 
 
+class LidOpen(Event):
+    """The lid of a tank is open. See `lid_open`."""
+
+    kind = "lid-open"
+
+
 class InletStep(Event):
     """The supply air changes its temperature. See `inlet_step`."""
 
@@ -284,7 +291,8 @@ class Setpoint(Event):
 
 
 KINDS: dict[str, type[Event]] = {e.kind: e for e in (UtilityOutage, UpsBypass, PsuFailure, FanFailure, CoolingLoss, WaterLoss, PumpTrip,
-                                                     CduLoss, ValveStuck, Leak, Clogging, Disconnected, InletStep, Setpoint)}
+                                                     CduLoss, ValveStuck, Leak, Clogging, Disconnected, LidOpen, InletStep,
+                                                     Setpoint)}
 
 
 # ------------------------------------------------------------------------------------------------------------- making them
@@ -503,6 +511,19 @@ def disconnected(t: Any, server: int, branch: str | None = None, duration: Any =
         For how long; default to the end of the run. [s]
     """
     return Disconnected.from_mapping(_given(t=t, server=server, branch=branch, duration=duration), "disconnected")
+
+
+def lid_open(t: Any, duration: Any = None) -> LidOpen:
+    """The lid of a tank is opened.
+
+    Parameters
+    ----------
+    t : float or date
+        When. [s]
+    duration : float or timedelta, optional
+        Until it is shut; default to the end of the run. [s]
+    """
+    return LidOpen.from_mapping(_given(t=t, duration=duration), "lid_open")
 
 
 def inlet_step(t: Any, temperature: Any = None, *, change: Any = None, duration: Any = None) -> InletStep:

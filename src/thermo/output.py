@@ -58,6 +58,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "heat_flux": (TSD, "W/m2", "heat flux of the device's boiling face, mean of its footprint", POINT),
     "chf_margin": (TSD, "1", "critical heat flux over the larger of the face's flux and the flux that the device's power asks for", POINT),
     "boiling_regime": (TSD, "1", "what the device's boiling face does", POINT),
+    "fluid_temperature": (("time", "height"), "degC", "liquid of a tank beside and above its servers, by height above the floor", POINT),
     "fan_duty": (TS, "1", "fan speed over rated speed", MEAN),
     "it_power": (T, "W", "power at the servers' inlets, fans not counted", MEAN),
     "conversion_loss": (T, "W", "loss of power supplies and regulators in the servers, part of it_power", MEAN),
@@ -165,7 +166,7 @@ def _warn_of_limits(scenario: Scenario, assembly: Assembly, data: dict[str, Any]
     if cap is not None and most > cap * (1 + 1e-6):
         said.append(f"power_cap: IT power reaches {most:.0f} W, above the cap of {cap:g} W: idle power, parts without a clock and the "
                     "lowest clocks take more than that")
-    if assembly.cooled.heat_in_air and warmest > WARMEST_AIR:
+    if assembly.cooled.heat_in_air and assembly.cooled.hottest_fluid is None and warmest > WARMEST_AIR:
         said.append(f"air: its laws hold up to {WARMEST_AIR:g} degC, here it reaches {warmest:.0f} degC: no rack runs "
                     "so; raise supply_flow or fan_speed, or lower recirculation")
     if assembly.cooled.hottest_fluid is not None and warmest > assembly.cooled.hottest_fluid[0]:
@@ -225,6 +226,8 @@ def _point(value: Any) -> Any:
         return {key: _point(getattr(value, key)) for key in type(value).model_fields if key != "provenance"}
     if isinstance(value, dict):
         return {key: _point(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [_point(one) for one in value]
     if isinstance(value, pd.Series):
         value = xr.DataArray(value.to_numpy(), dims="time", coords={"time": value.index.to_numpy()})
     return _series(value) if isinstance(value, xr.DataArray) else value
@@ -276,6 +279,8 @@ def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:
         **{field: ("device", np.array(values), {"units": "degC", "long_name": LIMITS[field]})
            for field, values in limits.items()},
         "position": ("position", np.array(list(dict.fromkeys(labels))), {"long_name": "place along the coolant path"}),
+        **({"height": ("height", np.array(list(assembly.cooled.fluid_heights.values())), {"units": "m", "long_name": "height above the tank's floor"})}
+           if assembly.cooled.fluid_heights else {}),
         "stage": ("stage", np.array(scenario.power.stage_names), {"long_name": "stage of the power chain, utility first"}),
         "stage_heat_to": ("stage", np.array([stage.heat_to for stage in scenario.power.stages]),
                           {"long_name": "where the stage's loss becomes heat"}),
@@ -335,6 +340,7 @@ def _temperatures(assembly: Assembly, solution: Solution) -> dict[str, Any]:
         "fan_duty": np.concatenate([s[:, :, p.fan_duty] if p.fan_duty is not None else np.full(s.shape[:2], np.nan)
                                     for s, p in zip(solution.signals, places, strict=True)], axis=1),
         **cooled.over_time,
+        **({"fluid_temperature": solution.shared[:, list(cooled.fluid_heights)] + assembly.network.reference} if cooled.fluid_heights else {}),
         **_coolant_flows(places, solution),
         **_liquids(assembly, solution),
     }
@@ -500,7 +506,7 @@ def _in_liquid(assembly: Assembly, solution: Solution, seconds: Floats) -> list[
 
 def _liquids(assembly: Assembly, solution: Solution) -> dict[str, Floats]:
     """Flow and temperatures of the metered liquid, where the design has it beside the air."""
-    if not any(p.liquid for p in assembly.cooled.places):
+    if not any(m.flow is not None for p in assembly.cooled.places for m in p.liquid):
         return {}
     flow, supply, back = [], [], []
     for p, nodes, signals in zip(assembly.cooled.places, solution.nodes, solution.signals, strict=True):

@@ -30,6 +30,8 @@ ROUNDS = 20  # of fans and firmware in turn
 SPARE = 0.3  # K below its limit that a throttled device may rest
 LEAST_NUDGE = 1e-9  # of an output, by which it is moved to see what follows
 AT_REST = 1e-4  # K, or of the output's range
+SWEEPS, GIVEN = 200, 0.02  # before Newton's steps on flows: how many, and how much of what each output lacks a sweep gives it
+FLOW_ROUNDS, FLOW_AT_REST = 16, 1e-6  # of sweeps and steps in turn; of the output's range
 NEARLY_AT_REST = 0.05  # the same: within what controllers ignore, where a server between two supplies lets no step settle
 
 
@@ -197,7 +199,10 @@ def steady_start(network: Network, engine: Any, *, full_clock: bool = False) -> 
 
 def _rest_of_fans(network: Network, engine: Any, groups: list[Group]) -> None:
     _rest_by_bisection(network, engine, groups)
-    if network.shared_names or any(np.count_nonzero(~_is_firmware(g)) > 1 for g in groups):
+    controls = [c for g in groups for c in g.controls]
+    if any(c.curve is not None and c.relative is not None for c in controls) and all(c.rest_high is None for c in controls):
+        _rest_of_flows(network, engine, groups)
+    elif network.shared_names or any(np.count_nonzero(~_is_firmware(g)) > 1 for g in groups):
         _rest_by_newton(network, engine, groups)
     for g in groups:
         output = engine.control(g.number)
@@ -378,6 +383,45 @@ def _rest_by_newton(network: Network, engine: Any, controlled: list[Group]) -> N
         return
     raise ConvergenceError(f"no steady state: after {2 * BISECTIONS} steps a fan controller is still {worst:.3g} K from rest; start "
                            "from a temperature instead, initial=25.0")
+
+
+def _rest_of_flows(network: Network, engine: Any, controlled: list[Group]) -> None:
+    """Newton's steps on all outputs, with the slope in each direction that they take: where outputs are the temperatures that drive a
+    flow, each answers to all others through what they share, and steeply where flows just balance. Steps start close by: sweeps
+    that give each output a little of what it lacks come first, as time would, and again, less each time, where steps find nothing."""
+    from scipy.optimize import NoConvergence, newton_krylov
+
+    series, moves = network.series(), [~_is_firmware(g)[:, 0] for g in controlled]
+    low, high = (np.concatenate([_limits(g)[k][m].ravel() for g, m in zip(controlled, moves, strict=True)]) for k in (0, 1))
+    errors = np.concatenate([np.repeat([c.curve is None for c, m in zip(g.controls, own, strict=True) if m], g.n_server)
+                             for g, own in zip(controlled, moves, strict=True)])  # of a PI: kelvin
+
+    def lacking(outputs: Floats) -> Floats:
+        inside, at = np.clip(outputs, low, high), 0
+        for g, own in zip(controlled, moves, strict=True):
+            values, n = engine.control(g.number), int(own.sum()) * g.n_server
+            values[own] = inside[at:at + n].reshape(-1, g.n_server)
+            engine.set_control(g.number, values)
+            at += n
+        engine.steady(*series, interval=0, x=0.0, bounded=True)
+        off = np.concatenate([_unrest(engine, g)[own].ravel() for g, own in zip(controlled, moves, strict=True)])
+        return np.asarray(np.where(errors, np.clip(inside + GIVEN * off, low, high) - inside, off) - (outputs - inside))
+
+    x = np.concatenate([engine.control(g.number)[own].ravel() for g, own in zip(controlled, moves, strict=True)])
+    for attempt in range(FLOW_ROUNDS):
+        for _ in range(SWEEPS):
+            x = np.clip(x + GIVEN * 0.7**attempt * lacking(x), low, high)
+        if np.max(np.abs(lacking(x))) <= FLOW_AT_REST:
+            return
+        try:
+            with np.errstate(divide="ignore", invalid="ignore"):  # a step of exactly nothing
+                found = newton_krylov(lacking, x, f_tol=FLOW_AT_REST, maxiter=12, inner_maxiter=20, rdiff=1e-7)
+        except (NoConvergence, ValueError):
+            continue
+        if np.max(np.abs(lacking(found))) <= FLOW_AT_REST:
+            return
+    raise ConvergenceError(f"no steady state: after {FLOW_ROUNDS * SWEEPS} sweeps a flow that follows temperatures is still "
+                           f"{float(np.max(np.abs(lacking(x)))):.3g} of its range from rest; start from a temperature instead, initial=25.0")
 
 
 def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: float,

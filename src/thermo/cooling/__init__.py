@@ -8,6 +8,8 @@ from thermo.cooling.air import Air
 from thermo.cooling.cdu import Cdu
 from thermo.cooling.cold_plate import ColdPlateCooling
 from thermo.cooling.control import PI, Curve
+from thermo.cooling.immersed import TankSink
+from thermo.cooling.immersion import Immersion
 from thermo.cooling.loop import Manifold
 from thermo.cooling.plate import curve_plate
 from thermo.cooling.pumps import Hold, Pump
@@ -15,10 +17,10 @@ from thermo.cooling.rear_door import Coil, DoorFans, RearDoor
 from thermo.cooling.two_phase_immersion import TwoPhaseImmersion
 from thermo.errors import ScenarioError, nearest, shown
 
-__all__ = ["DESIGNS", "PI", "Air", "Cdu", "Coil", "ColdPlateCooling", "Curve", "Design", "DoorFans", "Hold", "Manifold",
-           "Pump", "RearDoor", "TwoPhaseImmersion", "curve_plate"]
+__all__ = ["DESIGNS", "PI", "Air", "Cdu", "Coil", "ColdPlateCooling", "Curve", "Design", "DoorFans", "Hold", "Immersion", "Manifold",
+           "Pump", "RearDoor", "TankSink", "TwoPhaseImmersion", "curve_plate"]
 
-DESIGNS: dict[str, type] = {"air": Air, "rear-door": RearDoor, "cold-plate": ColdPlateCooling,
+DESIGNS: dict[str, type] = {"air": Air, "rear-door": RearDoor, "cold-plate": ColdPlateCooling, "immersion": Immersion,
                            "two-phase-immersion": TwoPhaseImmersion}  # by the name that files call them
 
 

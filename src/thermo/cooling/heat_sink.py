@@ -19,7 +19,7 @@ from thermo import formulas
 from thermo._kernels import formulas as f
 from thermo.rack import CurveSink, PlateFinSink
 
-__all__ = ["AirState", "plate_fin_film", "sink_coupling", "sink_pressure_drop", "sink_spreading", "sink_warnings"]
+__all__ = ["AirState", "base_spreading", "plate_fin_film", "sink_coupling", "sink_pressure_drop", "sink_spreading", "sink_warnings"]
 
 Floats = NDArray[np.float64]
 REFERENCE_DENSITY = 1.184  # kg/m3, dry air at 25 degC and 101,325 Pa: curves of sinks and fans are stated in such air
@@ -120,11 +120,15 @@ def sink_spreading(sink: PlateFinSink | CurveSink, mass_flow: Floats, air: AirSt
     """
     if isinstance(sink, CurveSink):
         return np.zeros_like(mass_flow)
+    return base_spreading(sink, plate_fin_film(sink, mass_flow, air)[0], contact_area)
+
+
+def base_spreading(sink: PlateFinSink, UA: Floats, contact_area: float | None) -> Floats:
+    """The same of fins that take up heat with the conductance `UA` [W/K], whatever wets them."""
     area = sink.width * sink.length
     k = sink.base_conductivity or sink.conductivity
-    UA, _ = plate_fin_film(sink, mass_flow, air)
     if contact_area is None or contact_area >= area:
-        return np.full_like(mass_flow, sink.base_thickness / (k * area))
+        return np.full_like(UA, sink.base_thickness / (k * area))
     a, b = math.sqrt(contact_area / math.pi), math.sqrt(area / math.pi)
     return np.asarray(f.spreading_resistance_average(a, b, sink.base_thickness, k, UA / area))  # slab included
 

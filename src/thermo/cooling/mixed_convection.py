@@ -1,4 +1,4 @@
-r"""Fins and slots in a tank of liquid: flow that a pump, buoyancy and friction settle among them, heat by both. No design uses it yet.
+r"""Fins and slots in a tank of liquid: flow that a pump, buoyancy and friction settle among them, heat by both.
 
 A tank's liquid rises between servers. In a *slot* of some height it warms evenly, thins, and drives itself: what it lacks in weight
 against the cold liquid beside it is a head,
@@ -32,7 +32,7 @@ from thermo.errors import ScenarioError
 from thermo.fluids import Fluid
 from thermo.rack import Described, NotNegative, PlateFinSink, Positive
 
-__all__ = ["ImmersedSink", "Slot", "SlotFlow", "buoyancy_head", "immersed_sink", "immersed_warnings", "mixed", "natural_gap", "natural_plate", "optimum_gap",
+__all__ = ["ImmersedSink", "Slot", "SlotFlow", "buoyancy_head", "fins_conductance", "immersed_sink", "immersed_warnings", "mixed", "natural_gap", "natural_plate", "optimum_gap",
            "sink_conductance", "slot_flow", "slot_pressure_drop"]
 
 Floats = NDArray[np.float64]
@@ -198,10 +198,15 @@ def sink_conductance(sink: PlateFinSink, fluid: Fluid, m_dot: ArrayLike, bulk: A
     forced = thinner * f.nusselt_duct(Re, fluid.prandtl(T_b), c.aspect, c.hydraulic_diameter, sink.length) * fluid.conductivity(T_b) / c.hydraulic_diameter
     natural = natural_plate(fluid, T_w, T_b, sink.length)
     h = mixed(forced, natural, opposing)
+    return fins_conductance(sink, h), h, np.asarray(forced), natural
+
+
+def fins_conductance(sink: PlateFinSink, h: ArrayLike) -> Floats:
+    """Conductance of a sink whose wetted surface has the coefficient `h` [W/(m2 K)]: fins by their efficiency, and the base between [W/K]."""
     eta_fin = f.fin_efficiency(f.fin_parameter(h, sink.conductivity, sink.fin_thickness) * sink.fin_height)
     fins = 2 * sink.fin_count * sink.fin_height * sink.length
-    base = (sink.fin_count - 1) * c.gap * sink.length
-    return np.asarray(f.surface_efficiency(eta_fin, fins / (fins + base)) * h * (fins + base)), h, np.asarray(forced), natural
+    base = (sink.fin_count - 1) * _channel(sink).gap * sink.length
+    return np.asarray(f.surface_efficiency(eta_fin, fins / (fins + base)) * np.asarray(h) * (fins + base))
 
 
 def immersed_warnings(name: str, sink: PlateFinSink, fluid: Fluid, m_dot: ArrayLike, bulk: ArrayLike) -> list[str]:

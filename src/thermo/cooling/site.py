@@ -199,7 +199,7 @@ class Meter:
     sum: int  # node that adds up what passes
     rate: int  # signal, W/K
     enters: int  # signal, W: capacity rate times what the stream enters with, above the reference
-    flow: int  # signal, kg/s
+    flow: int | None  # signal, kg/s; None: not told in the result as liquid beside the air
     capacity: float  # J/K, of the sum over METER_SCALE
 
     def keep(self, group: Group) -> None:
@@ -316,6 +316,7 @@ class Cooled:
     over_time: dict[str, Floats] = field(default_factory=dict)  # (time,), what the design knows beforehand, by names of the result
     derived: Callable[[Ran], dict[str, NDArray[Any]]] | None = None  # what follows from the run, by names of the result
     attributes: dict[str, str] = field(default_factory=dict)  # of the result
+    fluid_heights: dict[int, float] = field(default_factory=dict)  # m above a tank's floor, of shared nodes by number
 
 
 class CoolingDesign(Protocol):
