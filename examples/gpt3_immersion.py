@@ -1,7 +1,7 @@
 """64 nodes of 8 H100 train GPT-3 in tanks of oil, their power measured: how warm does the tank become, and how long would it go on without pumps?
 
 The trace is that of MLPerf Training v4.0, nodes immersed in oil (438 kW on average, 57 minutes, 2 s samples); it does not come with the package:
-give the folder that holds it. Without one, a job on a single node that does come with it is run in the same way.
+give the path of a picture and the folder that holds it. Without a folder, a job on a single node that does come with it is run in the same way.
 
 What is measured is what each node's supplies draw. The model's node is that of `dgx-h100` without its fans; its utilisation is read off
 the measured power, so that power and energy are the trace's to rounding, and what the model adds is temperatures, flows, pumps and
@@ -115,8 +115,9 @@ def plot(found: dict[str, object], path: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    found = main(sys.argv[1] if len(sys.argv) > 1 else None)
+    picture, folder = (*sys.argv[1:3], *(None, None))[:2]
+    found = main(folder)
     for name, value in found.items():
         if isinstance(value, float | str):
             print(f"{name:18s} {value if isinstance(value, str) else f'{value:.6g}'}")
-    plot(found, pathlib.Path("gpt3_immersion.png"))
+    plot(found, pathlib.Path(picture or "gpt3_immersion.png"))
