@@ -22,7 +22,8 @@ stays; where they move, its transfer units are scaled as at the design's differe
 stable. Incipience overshoot (`Surface.incipience_overshoot`) is left out of runs.
 
 **Vent.** It opens when the pressure is `Relief.opening_pressure` above the room's, closes at its closing pressure, and lets vapour out
-that takes its latent heat along (`vented_heat`, part of `heat_to_air`); gas stays. The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
+that takes its latent heat along (`vented_heat`, part of `heat_to_air`), within a period no more than cools the pool to just below where the vent
+closes; gas stays. The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
 along the air is the highest: it dries while the level passes its face, and then gives its heat to vapour at `tank_result.VAPOUR_FILM`.
 
 **Left out.** Flux is the mean of a plate; a warning says where its middle is beyond the critical one at full power. A lid that is opened, what
@@ -299,8 +300,9 @@ class _Servers:
         here = group.boundary(group.series(0.0))
         lost = group.control_signal(Control(kind=0, period=period, nodes=(gauge,), target=(tank.reference,), integral_gain=tank.servers / mass,
                                             low=0.0, high=1.0, deadband=1e-12))
-        some = group.law_signal(self._kept("left", lambda: tank.left_law), lost, is_open)
-        vapour, heat = (group.law_signal(law, self.place, some) for law in self._kept("vent", lambda: tank.vent_laws(relief)))
+        vapour_law, heat_law, most = self._kept("vent", lambda: tank.vent_laws(relief))
+        some = group.law_signal(self._kept("left", lambda: tank.left_law(most)), lost, is_open)
+        vapour, heat = group.law_signal(vapour_law, self.place, some), group.law_signal(heat_law, self.place, some)
         group.source(self.port, heat, -1.0)
         group.source(outside, heat, 1.0)
         group.source(outside, vapour, -1.0)

@@ -41,6 +41,7 @@ OPENS, CLOSES, VENT_MARGIN = 30e3, 15e3, 1.5  # Pa above the room, of rated powe
 WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate(0.3)
 DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
 LAST_LIQUID = 0.02  # of the mass: what is left when the vent has nothing more to let out
+MOST_AT_ONCE, BELOW_CLOSING = 0.25, 0.25  # that a vent lets out in a period: of the mass; of what lies between its two temperatures
 LAW_POINTS = 2049
 BARE_AREA = {"memory": 8.5e-3, "nic": 0.02, "drive": 0.012, "board": 0.06, "switch": 0.01, "psu": 0.05}  # m2 of one part, wetted; both
 # faces of a module of 133 x 32 mm, of a card of 100 x 100 mm; estimates(0.4)
@@ -170,23 +171,32 @@ class Tank:
             return None
         return low if excess(low) >= 0 else float(brentq(excess, low, high, xtol=1e-12))
 
-    @property
-    def left_law(self) -> Table:
-        """Whether there is liquid to evaporate, against what of the mass has left: 1, and 0 when all but `LAST_LIQUID` has."""
-        lost = np.linspace(0.0, 1.0, LAW_POINTS)
-        return even_law(lost, np.clip((1 - LAST_LIQUID - lost) / LAST_LIQUID, 0.0, 1.0))
+    def left_law(self, most: float) -> Table:
+        """Whether there is liquid to evaporate, against what of the mass has left: 1, and 0 when all but `LAST_LIQUID` has.
+
+        It falls to 0 over twice what the vent lets out in a period at the `most` [kg/s]."""
+        lost, result = np.linspace(0.0, 1.0, LAW_POINTS), self.result
+        fade = max(LAST_LIQUID, 2 * most * self.design.period / result.mass)
+        return even_law(lost, np.clip((1 - LAST_LIQUID - lost) / fade, 0.0, 1.0))
 
     def wet_law(self, depth: float, face: Face) -> Table:
         """Share of a face that is wet, against what of the mass has left; `depth` of its top below the highest devices' [m]."""
         lost = np.linspace(0.0, 1.0, LAW_POINTS)
         return even_law(lost, self.result.wet(lost * self.result.mass, depth, face))
 
-    def vent_laws(self, relief: Relief) -> tuple[Table, Table]:
-        """Vapour [kg/s] and its latent heat [W] that a server's share of the open vent lets out, against the pool's place in the range."""
+    def vent_laws(self, relief: Relief) -> tuple[Table, Table, float]:
+        """Vapour [kg/s] and its latent heat [W] that a server's share of the open vent lets out, against the pool's place in the range;
+        and the most vapour of the whole vent [kg/s].
+
+        What is let out holds for a period: no more than cools the pool to just below where the vent closes, however large it is."""
         fluid, u = self.design.fluid, np.linspace(0.0, 1.0, LAW_POINTS)
         T = fluid.lowest_temperature + u * (fluid.highest_temperature - fluid.lowest_temperature)
-        out = vent(relief, self.space, fluid, T, self.design.gas, self.result.room_pressure).fluid / self.servers
-        return even_law(u, out), even_law(u, out * fluid.latent_heat(T))
+        opens, closes = (fluid.highest_temperature if x is None else x for x in self.vent_temperatures)
+        falls = np.maximum(T - closes, 0.0) + BELOW_CLOSING * (opens - closes)
+        at_once = np.minimum(self.capacity * falls / fluid.latent_heat(T), MOST_AT_ONCE * self.result.mass)
+        out = np.minimum(vent(relief, self.space, fluid, T, self.design.gas, self.result.room_pressure).fluid, at_once / self.design.period)
+        mine = out / self.servers
+        return even_law(u, mine), even_law(u, mine * fluid.latent_heat(T)), float(np.max(out))
 
 
 def _relief_for(heat: float, design: TwoPhaseImmersion, ambient_pressure: float) -> Relief:
