@@ -218,6 +218,21 @@ def test_a_vent_that_would_stay_open_is_no_rest():
         run(two, 0.9, TwoPhaseImmersion(condenser=coil))
 
 
+def test_a_tank_above_one_bar_has_its_vent_above_its_design():
+    """R1233zd(E) at 45 degC is at 252 kPa: the vent that is chosen opens 30 kPa above that, so that there is a rest; without water it opens there."""
+    fluid = Refrigerant.from_library("r1233zd-e")
+    r = run(two, load([0.9] * 121, 5.0), TwoPhaseImmersion(fluid=fluid, design_temperature=45.0), events=[events.water_loss(10.0)])
+    opens = float(fluid.saturation_pressure(45.0)) + 30e3
+    assert 1.5 * ONE_ATM < float(r.tank_pressure[0]) < opens and r.fluid_mass[-1] < r.fluid_mass[0]
+    assert float(r.tank_pressure.max()) == pytest.approx(opens, rel=0.02) and closes(r)
+
+
+def test_room_that_loses_its_cooling_is_told():
+    """Lid and supplies go on as in air of the set temperature, and water flows: said where it matters, and only there."""
+    lost = run(two, load([0.5] * 9), events=[events.cooling_loss(3.0)])
+    assert said(lost, "room: while its cooling stands still") and not said(run(two, load([0.5] * 9), events=[events.water_loss(3.0)]), "room:")
+
+
 def test_vapour_lost_leaves_devices_dry():
     """Ten minutes without water: pressure stays at the vent's, mass lost is heat over latent heat within the latent heat's 2 %, what stands
     above the level dries and is shut down."""
@@ -364,6 +379,10 @@ def test_refusals():
         run(two, 0.5, TwoPhaseImmersion(fluid="r1233zd-e"))
     with pytest.raises(ScenarioError, match="no kind of device is called 'ram'"):
         run(two, 0.5, TwoPhaseImmersion(bare_area={"ram": 1.0}))
+    with pytest.raises(ScenarioError, match=r"cooling\.surfaces: no kind of device is called 'gpuu'; known are memory"):
+        run(two, 0.5, TwoPhaseImmersion(surfaces={"gpuu": "microporous"}))
+    with pytest.raises(ScenarioError, match=r"cooling\.gas: 20 mol .* of vapour make 882 kPa at 49\.1 degC, novec-649 is known up to 347 kPa"):
+        run(two, 0.5, TwoPhaseImmersion(gas=20.0))
     with pytest.raises(ScenarioError, match="does not answer to it"):
         run(two, load([0.5] * 9), events=[events.fan_failure(3.0, 0)])
 

@@ -49,7 +49,7 @@ from thermo.cooling.condenser import Condenser, Relief
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.site import Cooled, Kind, Places, Site, metered
 from thermo.cooling.tank_result import VAPOUR_FILM
-from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, PROCESSORS, WATER_SPAN, Tank
+from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, ONE_ATM, PROCESSORS, WATER_SPAN, Tank
 from thermo.network import Control, Network, Node, Reach, Signal, Table
 from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
 from thermo.refrigerants import Refrigerant, Saturation
@@ -57,7 +57,6 @@ from thermo.refrigerants import Refrigerant, Saturation
 __all__ = ["BARE_AREA", "TwoPhaseImmersion"]
 
 Floats = NDArray[np.float64]
-ONE_ATM = 101325.0  # Pa
 WATER = 4180.0  # J/(kg K)
 SENSOR = 1e-6  # W/K, through which a sensor is joined to what it measures
 PORT = 1e3  # W/K, through which what is given to a server's node passes on to the pool; all of it does, whatever the number
@@ -106,7 +105,7 @@ class TwoPhaseImmersion(Described):
     condenser: Condenser | None = None  # None: one for the rack's rated power with water of 30 degC
     water_flow: Any = None  # kg/s through the condenser; None: its rated flow
     water_temperature: Any = None  # degC; None: the facility water of the surroundings
-    relief: Relief | None = None  # None: opens at 30 kPa, closes at 15 kPa, and takes the vapour of 1.5 times the rated power
+    relief: Relief | None = None  # None: opens at 30 kPa above room or design, closes at 15, takes the vapour of 1.5 times the rated power
     sealed: bool = False  # no vent at all
     fluid_price: NotNegative = 0.0  # of a kilogram, in any currency
     supplies_in_tank: bool = False  # whether what power supplies lose warms the liquid; else the room

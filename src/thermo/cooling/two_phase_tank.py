@@ -36,8 +36,9 @@ __all__ = ["BARE_AREA", "LAW_POINTS", "PROCESSORS", "WATER_SPAN", "Tank"]
 Floats = NDArray[np.float64]
 WATER_TEMPERATURE = 30.0  # degC, for which a condenser is chosen
 WATER_SPAN = 120.0  # K of vapour over water, as the engine's unit of it
+ONE_ATM = 101325.0  # Pa
 LIQUID, VAPOUR = 3e-6, 4e-6  # m3 for each watt of rated power, estimates(0.4): tanks hold 1 to 5 L a kW
-OPENS, CLOSES, VENT_MARGIN = 30e3, 15e3, 1.5  # Pa above the room, of rated power; estimates(0.4)
+OPENS, CLOSES, VENT_MARGIN = 30e3, 15e3, 1.5  # Pa above the room or the design, of rated power; estimates(0.4)
 WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate(0.3)
 DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
 LAST_LIQUID = 0.02  # of the mass: what is left when the vent has nothing more to let out
@@ -85,6 +86,9 @@ class Tank:
                                 "nothing would condense: take colder water, or a fluid or a design_temperature that boils hotter")
         flow = site.set_point(coil.rated_water_flow if design.water_flow is None else design.water_flow, "water_flow",
                               name="cooling.water_flow", low=0.01 * coil.rated_water_flow, high=10 * coil.rated_water_flow, unit="kg/s")
+        if site.timeline.without_cooling() is not None:
+            site.warnings.append("room: while its cooling stands still, lid and power supplies go on as in air of the set temperature, and the condenser's water "
+                                 "flows; take its water away too, with a water_loss, where it is the same plant")
         air = site.set_point(site.ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0, high=60.0,
                              unit="degC", hint="is it in kelvin?")
         mass = float(liquid * fluid.liquid_density(T) + space.volume * fluid.vapour_density(T))
@@ -108,7 +112,13 @@ class Tank:
     def subcooling(self) -> float:
         """Of the pool by gas, at the design temperature [K]."""
         d, T = self.design, self.design.saturation_temperature
-        return float(d.fluid.saturation_temperature(space_pressure(self.space, d.fluid, T, d.gas))) - T if d.gas else 0.0
+        if not d.gas:
+            return 0.0
+        p, most = float(space_pressure(self.space, d.fluid, T, d.gas)), float(d.fluid.saturation_pressure(d.fluid.highest_temperature))
+        if p > most:
+            raise ScenarioError(f"cooling.gas: {d.gas:g} mol in {self.space.volume:.3g} m3 of vapour make {p / 1e3:.0f} kPa at {T:.1f} degC, {d.fluid.name} is "
+                                f"known up to {most / 1e3:.0f} kPa; take less gas or a larger vapour_volume")
+        return float(d.fluid.saturation_temperature(p)) - T
 
     def face(self, mount: Mount) -> Face:
         """A device's face in this tank, with the gas in it; alike ones are one."""
@@ -200,10 +210,11 @@ class Tank:
 
 
 def _relief_for(heat: float, design: TwoPhaseImmersion, ambient_pressure: float) -> Relief:
-    """A vent that lets the vapour of `VENT_MARGIN` times a heat [W] out where it opens."""
-    bare = Relief(area=1.0, opening_pressure=OPENS, closing_pressure=CLOSES)
+    """A vent that lets the vapour of `VENT_MARGIN` times a heat [W] out where it opens: above the tank's design where that is a pressure."""
     T, fluid = design.saturation_temperature, design.fluid
-    through = float(vent_flow(bare, ambient_pressure + OPENS, ambient_pressure, T, fluid.molar_mass) * fluid.latent_heat(T))
+    above = max(float(fluid.saturation_pressure(T)) - ONE_ATM, 0.0)
+    bare = Relief(area=1.0, opening_pressure=above + OPENS, closing_pressure=above + CLOSES)
+    through = float(vent_flow(bare, ambient_pressure + bare.opening_pressure, ambient_pressure, T, fluid.molar_mass) * fluid.latent_heat(T))
     return bare.replace(area=VENT_MARGIN * heat / through)
 
 
@@ -219,6 +230,8 @@ def _require_fit(design: TwoPhaseImmersion, site: Site, T: float) -> None:
             if limits and T >= min(limits):
                 raise ScenarioError(f"cooling: {design.fluid.name} boils at {T:.1f} degC in this tank, {name} of {server.name} may reach "
                                     f"{min(limits):g} degC; take a fluid that boils colder, or give design_temperature")
-    unknown = [k for k in design.bare_area if k not in (*BARE_AREA, *PROCESSORS)]
-    if unknown:
-        raise ScenarioError(f"cooling.bare_area: no kind of device is called {unknown[0]!r}; known are {', '.join(BARE_AREA)}")
+    known = tuple(dict.fromkeys((*BARE_AREA, *PROCESSORS)))
+    for name, given in (("bare_area", design.bare_area), ("surfaces", design.surfaces)):
+        unknown = [k for k in given if k not in known]
+        if unknown:
+            raise ScenarioError(f"cooling.{name}: no kind of device is called {unknown[0]!r}; known are {', '.join(known)}")
