@@ -364,6 +364,16 @@ def test_warmest_water_is_a_question_of_design():
         assert float(r.junction_temperature.sel(device="gpu0").max()) == pytest.approx(T, abs=0.05)
 
 
+def test_warmest_water_ends_where_the_vent_would_open():
+    """Where devices would bear warmer water, the vent does not: the answer is a rest just below its pressure, and says what is beyond."""
+    answer = thermo.design.warmest_supply(one, 0.9, cooling=TwoPhaseImmersion(), ambient={"air_temperature": 25.0})
+    assert 44.0 < answer.value < 46.0 and answer.headroom > 0.3 and np.isnan(answer.volume_flow)
+    assert 0.99 * (ONE_ATM + 30e3) < float(answer.result.tank_pressure[-1]) < ONE_ATM + 30e3
+    assert "relief vent would stay open" in answer.message
+    with pytest.raises(ScenarioError, match="take a fluid that boils colder, a larger condenser"):
+        thermo.design.warmest_supply(one, 0.9, cooling=TwoPhaseImmersion(), limits={"gpu": 20.0})
+
+
 # --------------------------------------------------------------------------------------------------------- at the door
 
 def test_refusals():
