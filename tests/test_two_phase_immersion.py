@@ -218,6 +218,21 @@ def test_a_vent_that_would_stay_open_is_no_rest():
         run(two, 0.9, TwoPhaseImmersion(condenser=coil))
 
 
+def test_a_tank_above_one_bar_has_its_vent_above_its_design():
+    """R1233zd(E) at 45 degC is at 252 kPa: the vent that is chosen opens 30 kPa above that, so that there is a rest; without water it opens there."""
+    fluid = Refrigerant.from_library("r1233zd-e")
+    r = run(two, load([0.9] * 121, 5.0), TwoPhaseImmersion(fluid=fluid, design_temperature=45.0), events=[events.water_loss(10.0)])
+    opens = float(fluid.saturation_pressure(45.0)) + 30e3
+    assert 1.5 * ONE_ATM < float(r.tank_pressure[0]) < opens and r.fluid_mass[-1] < r.fluid_mass[0]
+    assert float(r.tank_pressure.max()) == pytest.approx(opens, rel=0.02) and closes(r)
+
+
+def test_room_that_loses_its_cooling_is_told():
+    """Lid and supplies go on as in air of the set temperature, and water flows: said where it matters, and only there."""
+    lost = run(two, load([0.5] * 9), events=[events.cooling_loss(3.0)])
+    assert said(lost, "room: while its cooling stands still") and not said(run(two, load([0.5] * 9), events=[events.water_loss(3.0)]), "room:")
+
+
 def test_vapour_lost_leaves_devices_dry():
     """Ten minutes without water: pressure stays at the vent's, mass lost is heat over latent heat within the latent heat's 2 %, what stands
     above the level dries and is shut down."""
@@ -231,6 +246,19 @@ def test_vapour_lost_leaves_devices_dry():
     high, low = r.boiling_regime.sel(device="gpu4")[:, 0], r.boiling_regime.sel(device="gpu0")[:, 0]
     assert 4 in high.values and 4 not in low.values and float(r.clock_fraction.sel(device="gpu4")[-1, 0]) == 0
     assert said(r, "vent: opened at") and said(r, "level: at") and closes(r)
+
+
+@pytest.mark.parametrize("area, period", [(10.0, 0.5), (0.03, 10.0), (1e-3, 10.0)])
+def test_a_vent_of_any_size_lets_out_what_there_is(area, period):
+    """A vent that could let the tank's mass out many times within a period: it blows down to where it closes, no further, and never has more
+    left than was there."""
+    relief = Relief(area=area, opening_pressure=30e3, closing_pressure=15e3)
+    design = TwoPhaseImmersion(relief=relief, period=period)
+    r = run(live_two, load([0.8] * 241, 10.0), design, events=[events.water_loss(60.0)])
+    assert 0 < float(r.fluid_mass[-1]) < 0.3 * float(r.fluid_mass[0]) and np.all(np.diff(r.fluid_mass) <= 0)
+    early = r.tank_pressure.values[(r.fluid_mass > 0.5 * r.fluid_mass[0]) & (r.time > 60) & (r.vented_heat.cumsum() > 0)]
+    assert ONE_ATM + 15e3 - 4.5e3 < early.min() and early.max() < ONE_ATM + 36e3
+    assert closes(r)
 
 
 def test_a_dry_device_has_vapour_alone():
@@ -336,6 +364,16 @@ def test_warmest_water_is_a_question_of_design():
         assert float(r.junction_temperature.sel(device="gpu0").max()) == pytest.approx(T, abs=0.05)
 
 
+def test_warmest_water_ends_where_the_vent_would_open():
+    """Where devices would bear warmer water, the vent does not: the answer is a rest just below its pressure, and says what is beyond."""
+    answer = thermo.design.warmest_supply(one, 0.9, cooling=TwoPhaseImmersion(), ambient={"air_temperature": 25.0})
+    assert 44.0 < answer.value < 46.0 and answer.headroom > 0.3 and np.isnan(answer.volume_flow)
+    assert 0.99 * (ONE_ATM + 30e3) < float(answer.result.tank_pressure[-1]) < ONE_ATM + 30e3
+    assert "relief vent would stay open" in answer.message
+    with pytest.raises(ScenarioError, match="take a fluid that boils colder, a larger condenser"):
+        thermo.design.warmest_supply(one, 0.9, cooling=TwoPhaseImmersion(), limits={"gpu": 20.0})
+
+
 # --------------------------------------------------------------------------------------------------------- at the door
 
 def test_refusals():
@@ -351,6 +389,10 @@ def test_refusals():
         run(two, 0.5, TwoPhaseImmersion(fluid="r1233zd-e"))
     with pytest.raises(ScenarioError, match="no kind of device is called 'ram'"):
         run(two, 0.5, TwoPhaseImmersion(bare_area={"ram": 1.0}))
+    with pytest.raises(ScenarioError, match=r"cooling\.surfaces: no kind of device is called 'gpuu'; known are memory"):
+        run(two, 0.5, TwoPhaseImmersion(surfaces={"gpuu": "microporous"}))
+    with pytest.raises(ScenarioError, match=r"cooling\.gas: 20 mol .* of vapour make 882 kPa at 49\.1 degC, novec-649 is known up to 347 kPa"):
+        run(two, 0.5, TwoPhaseImmersion(gas=20.0))
     with pytest.raises(ScenarioError, match="does not answer to it"):
         run(two, load([0.5] * 9), events=[events.fan_failure(3.0, 0)])
 

@@ -74,9 +74,9 @@ class Answer:
 
     @property
     def volume_flow(self) -> float:
-        """Primary coolant of the rack, at the density with which it is supplied; NaN for air [m3/s]."""
+        """Primary coolant of the rack, at the density with which it is supplied; NaN for air and for tanks that boil [m3/s]."""
         fluid = getattr(self.cooling, "fluid", None)
-        return math.nan if fluid is None else self.mass_flow / float(fluid.density(float(self.result["supply_temperature"][0])))
+        return math.nan if not hasattr(fluid, "density") else self.mass_flow / float(fluid.density(float(self.result["supply_temperature"][0])))
 
 
 def least_flow(rack: Rack | str, load: Any = 1.0, *, of: str | None = None, between: tuple[float, float] | None = None, cooling: Any = None,
@@ -415,6 +415,9 @@ def _edge(bench: Bench, knob: Knob, grid: Floats, question: str) -> Answer:
     between = sorted((float(outside), float(inside)))
     best = max((point for point in bench.points.values() if point.least >= CLEAR and between[0] <= point.settings[knob.name] <= between[1]),
                key=lambda point: toward * point.settings[knob.name])
+    beyond = next((point.no_rest for point in bench.points.values() if point.no_rest and between[0] <= point.settings[knob.name] <= between[1]), "")
+    if beyond:
+        return _answer(bench, [knob], best, _pumps_and_fans, f"; beyond it, {beyond}")
     said = "" if far >= 0 else (f"; at {grid[-1]:.4g} {knob.unit} it is too hot again, by {-far:.2g} K: here more is not always better")
     return _answer(bench, [knob], best, _pumps_and_fans, said)
 
@@ -517,6 +520,8 @@ def _where(bench: Bench, point: Point) -> str:
 
 def _what_is_short(bench: Bench, turned: list[Knob], best: Point) -> str:
     """Why nothing in the ranges will do, and what would help."""
+    if best.no_rest:
+        return best.no_rest
     device, server = bench.limits.place(best.limiting)
     ranges = " and ".join(f"{k.name} from {k.low:g} to {k.high:g} {k.unit}" for k in turned)
     at = ", ".join(f"{name} {x:.4g}" for name, x in best.settings.items())
@@ -529,6 +534,8 @@ def _what_is_short(bench: Bench, turned: list[Knob], best: Point) -> str:
         return f"{short}. It sits in air, which coolant does not reach: turn cooling.air.fan_speed up, or supply colder air"
     if moved == {"air"} and "pump_speed" in bench.knobs and not _in_air(bench, device, server):
         return f"{short}. It sits on a cold plate, which air does not reach: turn pump_speed up, or supply colder coolant"
+    if moved == {"water"} and hasattr(bench.scenario.cooling, "saturation_temperature"):
+        return f"{short}; take a fluid that boils colder, a larger condenser or boiling plates, or ask for less load"
     if moved == {"water"}:
         return f"{short}. A door's water does not cool it but through the room: turn fan_speed up, or supply colder air"
     if turned[0].flow:

@@ -185,7 +185,7 @@ def steady_start(network: Network, engine: Any, *, full_clock: bool = False) -> 
         if all(np.array_equal(before, engine.control(g.number)) for before, g in zip(outputs, network.groups, strict=True)):
             break
     if not full_clock and any(c.rest_high is not None for g in fans for c in g.controls):
-        _refuse_beyond_reach(network, engine, fans)
+        refuse_beyond_reach(network, engine)
     try:
         engine.steady(*series, interval=0, x=0.0, bounded=full_clock)
     except Runaway as error:
@@ -331,10 +331,18 @@ def _reach(engine: Any, g: Group) -> tuple[Floats, Floats]:
     return low, high
 
 
-def _refuse_beyond_reach(network: Network, engine: Any, groups: list[Group]) -> None:
-    """Says so where a controller would rest beyond where a steady start is sought."""
+def refuse_beyond_reach(network: Network, engine: Any) -> None:
+    """Says so where a controller would rest beyond where a steady start is sought: `steady_start` with `full_clock` does not.
+
+    Raises
+    ------
+    ConvergenceError
+        With the controller's `Control.beyond_rest`.
+    """
     engine.steady(*network.series(), interval=0, x=0.0, bounded=True)
-    for g in groups:
+    for g in network.groups:
+        if not any(c.rest_high is not None for c in g.controls):
+            continue
         high, grid = _reach(engine, g)[1], np.array([[c.quantum] for c in g.controls])
         beyond = (engine.control(g.number) >= high - grid) & (_unrest(engine, g) > AT_REST)
         for c, server in np.argwhere(beyond):

@@ -23,17 +23,18 @@ from numpy.typing import NDArray
 from thermo import workload as _workload
 from thermo.cooling.rear_door import DRY, LEAST_OPENING, MOST_OPENING, WET
 from thermo.cooling.streams import COLDEST, HOTTEST
-from thermo.errors import ScenarioError, nearest, require_between, shown
+from thermo.errors import ConvergenceError, ScenarioError, nearest, require_between, shown
 from thermo.output import dataset
 from thermo.rack import Device, Rack
 from thermo.simulate import Assembly, Scenario, assemble, checked, device_power
-from thermo.solve import Solution, integrate, steady_start
+from thermo.solve import Solution, integrate, refuse_beyond_reach, steady_start
 
 __all__ = ["Bench", "Knob", "Limits", "Point", "knobs"]
 
 Floats = NDArray[np.float64]
 AIR_RANGE = (0.0, 60.0)  # degC, of air supplied: what the laws of air vouch for, from freezing on
 FACILITY_RANGE = (2.0, 75.0)  # degC, of facility water
+NO_REST = 1.0  # K that is said to be missing where there is no rest
 LEAVING, BEHIND = "what leaves the rack", "behind door"
 
 
@@ -206,6 +207,7 @@ class Point:
     engine: Any
     solution: Solution
     limits: Limits
+    no_rest: str = ""  # why it would not stay there, as a tank's vent that would open
     headroom: Floats = field(init=False)  # K, of all that is limited; see `Limits.headroom`
     junction: float = field(init=False)  # degC, the hottest
     leaving: float = field(init=False)  # degC, mixed
@@ -241,8 +243,8 @@ class Point:
 
     @property
     def least(self) -> float:
-        """Headroom of what has least [K]."""
-        return float(self.headroom.min())
+        """Headroom of what has least [K]; where there is no rest there is none."""
+        return min(float(self.headroom.min()), -NO_REST if self.no_rest else np.inf)
 
     @property
     def limiting(self) -> int:
@@ -317,5 +319,11 @@ class Bench:
     def _solved(self, settings: Mapping[str, float], scenario: Scenario, assembly: Assembly, engine: Any, *, full_clock: bool) -> Point:
         self.evaluations += 1
         steady_start(assembly.network, engine, full_clock=full_clock)
+        no_rest = ""
+        if full_clock:
+            try:
+                refuse_beyond_reach(assembly.network, engine)
+            except ConvergenceError as error:
+                no_rest = str(error)
         solution = integrate(assembly.network, engine, solver=scenario.solver, tolerance=scenario.tolerance)  # of one sample: reads it off
-        return Point(dict(settings), scenario, assembly, engine, solution, self.limits)
+        return Point(dict(settings), scenario, assembly, engine, solution, self.limits, no_rest)

@@ -22,7 +22,8 @@ stays; where they move, its transfer units are scaled as at the design's differe
 stable. Incipience overshoot (`Surface.incipience_overshoot`) is left out of runs.
 
 **Vent.** It opens when the pressure is `Relief.opening_pressure` above the room's, closes at its closing pressure, and lets vapour out
-that takes its latent heat along (`vented_heat`, part of `heat_to_air`); gas stays. The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
+that takes its latent heat along (`vented_heat`, part of `heat_to_air`), within a period no more than cools the pool to just below where the vent
+closes; gas stays. The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
 along the air is the highest: it dries while the level passes its face, and then gives its heat to vapour at `tank_result.VAPOUR_FILM`.
 
 **Left out.** Flux is the mean of a plate; a warning says where its middle is beyond the critical one at full power. A lid that is opened, what
@@ -48,7 +49,7 @@ from thermo.cooling.condenser import Condenser, Relief
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.site import Cooled, Kind, Places, Site, metered
 from thermo.cooling.tank_result import VAPOUR_FILM
-from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, PROCESSORS, WATER_SPAN, Tank
+from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, ONE_ATM, PROCESSORS, WATER_SPAN, Tank
 from thermo.network import Control, Network, Node, Reach, Signal, Table
 from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
 from thermo.refrigerants import Refrigerant, Saturation
@@ -56,7 +57,6 @@ from thermo.refrigerants import Refrigerant, Saturation
 __all__ = ["BARE_AREA", "TwoPhaseImmersion"]
 
 Floats = NDArray[np.float64]
-ONE_ATM = 101325.0  # Pa
 WATER = 4180.0  # J/(kg K)
 SENSOR = 1e-6  # W/K, through which a sensor is joined to what it measures
 PORT = 1e3  # W/K, through which what is given to a server's node passes on to the pool; all of it does, whatever the number
@@ -105,7 +105,7 @@ class TwoPhaseImmersion(Described):
     condenser: Condenser | None = None  # None: one for the rack's rated power with water of 30 degC
     water_flow: Any = None  # kg/s through the condenser; None: its rated flow
     water_temperature: Any = None  # degC; None: the facility water of the surroundings
-    relief: Relief | None = None  # None: opens at 30 kPa, closes at 15 kPa, and takes the vapour of 1.5 times the rated power
+    relief: Relief | None = None  # None: opens at 30 kPa above room or design, closes at 15, takes the vapour of 1.5 times the rated power
     sealed: bool = False  # no vent at all
     fluid_price: NotNegative = 0.0  # of a kilogram, in any currency
     supplies_in_tank: bool = False  # whether what power supplies lose warms the liquid; else the room
@@ -299,8 +299,9 @@ class _Servers:
         here = group.boundary(group.series(0.0))
         lost = group.control_signal(Control(kind=0, period=period, nodes=(gauge,), target=(tank.reference,), integral_gain=tank.servers / mass,
                                             low=0.0, high=1.0, deadband=1e-12))
-        some = group.law_signal(self._kept("left", lambda: tank.left_law), lost, is_open)
-        vapour, heat = (group.law_signal(law, self.place, some) for law in self._kept("vent", lambda: tank.vent_laws(relief)))
+        vapour_law, heat_law, most = self._kept("vent", lambda: tank.vent_laws(relief))
+        some = group.law_signal(self._kept("left", lambda: tank.left_law(most)), lost, is_open)
+        vapour, heat = group.law_signal(vapour_law, self.place, some), group.law_signal(heat_law, self.place, some)
         group.source(self.port, heat, -1.0)
         group.source(outside, heat, 1.0)
         group.source(outside, vapour, -1.0)

@@ -36,11 +36,13 @@ __all__ = ["BARE_AREA", "LAW_POINTS", "PROCESSORS", "WATER_SPAN", "Tank"]
 Floats = NDArray[np.float64]
 WATER_TEMPERATURE = 30.0  # degC, for which a condenser is chosen
 WATER_SPAN = 120.0  # K of vapour over water, as the engine's unit of it
+ONE_ATM = 101325.0  # Pa
 LIQUID, VAPOUR = 3e-6, 4e-6  # m3 for each watt of rated power, estimates(0.4): tanks hold 1 to 5 L a kW
-OPENS, CLOSES, VENT_MARGIN = 30e3, 15e3, 1.5  # Pa above the room, of rated power; estimates(0.4)
+OPENS, CLOSES, VENT_MARGIN = 30e3, 15e3, 1.5  # Pa above the room or the design, of rated power; estimates(0.4)
 WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate(0.3)
 DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
 LAST_LIQUID = 0.02  # of the mass: what is left when the vent has nothing more to let out
+MOST_AT_ONCE, BELOW_CLOSING = 0.25, 0.25  # that a vent lets out in a period: of the mass; of what lies between its two temperatures
 LAW_POINTS = 2049
 BARE_AREA = {"memory": 8.5e-3, "nic": 0.02, "drive": 0.012, "board": 0.06, "switch": 0.01, "psu": 0.05}  # m2 of one part, wetted; both
 # faces of a module of 133 x 32 mm, of a card of 100 x 100 mm; estimates(0.4)
@@ -84,6 +86,9 @@ class Tank:
                                 "nothing would condense: take colder water, or a fluid or a design_temperature that boils hotter")
         flow = site.set_point(coil.rated_water_flow if design.water_flow is None else design.water_flow, "water_flow",
                               name="cooling.water_flow", low=0.01 * coil.rated_water_flow, high=10 * coil.rated_water_flow, unit="kg/s")
+        if site.timeline.without_cooling() is not None:
+            site.warnings.append("room: while its cooling stands still, lid and power supplies go on as in air of the set temperature, and the condenser's water "
+                                 "flows; take its water away too, with a water_loss, where it is the same plant")
         air = site.set_point(site.ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0, high=60.0,
                              unit="degC", hint="is it in kelvin?")
         mass = float(liquid * fluid.liquid_density(T) + space.volume * fluid.vapour_density(T))
@@ -107,7 +112,13 @@ class Tank:
     def subcooling(self) -> float:
         """Of the pool by gas, at the design temperature [K]."""
         d, T = self.design, self.design.saturation_temperature
-        return float(d.fluid.saturation_temperature(space_pressure(self.space, d.fluid, T, d.gas))) - T if d.gas else 0.0
+        if not d.gas:
+            return 0.0
+        p, most = float(space_pressure(self.space, d.fluid, T, d.gas)), float(d.fluid.saturation_pressure(d.fluid.highest_temperature))
+        if p > most:
+            raise ScenarioError(f"cooling.gas: {d.gas:g} mol in {self.space.volume:.3g} m3 of vapour make {p / 1e3:.0f} kPa at {T:.1f} degC, {d.fluid.name} is "
+                                f"known up to {most / 1e3:.0f} kPa; take less gas or a larger vapour_volume")
+        return float(d.fluid.saturation_temperature(p)) - T
 
     def face(self, mount: Mount) -> Face:
         """A device's face in this tank, with the gas in it; alike ones are one."""
@@ -170,30 +181,40 @@ class Tank:
             return None
         return low if excess(low) >= 0 else float(brentq(excess, low, high, xtol=1e-12))
 
-    @property
-    def left_law(self) -> Table:
-        """Whether there is liquid to evaporate, against what of the mass has left: 1, and 0 when all but `LAST_LIQUID` has."""
-        lost = np.linspace(0.0, 1.0, LAW_POINTS)
-        return even_law(lost, np.clip((1 - LAST_LIQUID - lost) / LAST_LIQUID, 0.0, 1.0))
+    def left_law(self, most: float) -> Table:
+        """Whether there is liquid to evaporate, against what of the mass has left: 1, and 0 when all but `LAST_LIQUID` has.
+
+        It falls to 0 over twice what the vent lets out in a period at the `most` [kg/s]."""
+        lost, result = np.linspace(0.0, 1.0, LAW_POINTS), self.result
+        fade = max(LAST_LIQUID, 2 * most * self.design.period / result.mass)
+        return even_law(lost, np.clip((1 - LAST_LIQUID - lost) / fade, 0.0, 1.0))
 
     def wet_law(self, depth: float, face: Face) -> Table:
         """Share of a face that is wet, against what of the mass has left; `depth` of its top below the highest devices' [m]."""
         lost = np.linspace(0.0, 1.0, LAW_POINTS)
         return even_law(lost, self.result.wet(lost * self.result.mass, depth, face))
 
-    def vent_laws(self, relief: Relief) -> tuple[Table, Table]:
-        """Vapour [kg/s] and its latent heat [W] that a server's share of the open vent lets out, against the pool's place in the range."""
+    def vent_laws(self, relief: Relief) -> tuple[Table, Table, float]:
+        """Vapour [kg/s] and its latent heat [W] that a server's share of the open vent lets out, against the pool's place in the range;
+        and the most vapour of the whole vent [kg/s].
+
+        What is let out holds for a period: no more than cools the pool to just below where the vent closes, however large it is."""
         fluid, u = self.design.fluid, np.linspace(0.0, 1.0, LAW_POINTS)
         T = fluid.lowest_temperature + u * (fluid.highest_temperature - fluid.lowest_temperature)
-        out = vent(relief, self.space, fluid, T, self.design.gas, self.result.room_pressure).fluid / self.servers
-        return even_law(u, out), even_law(u, out * fluid.latent_heat(T))
+        opens, closes = (fluid.highest_temperature if x is None else x for x in self.vent_temperatures)
+        falls = np.maximum(T - closes, 0.0) + BELOW_CLOSING * (opens - closes)
+        at_once = np.minimum(self.capacity * falls / fluid.latent_heat(T), MOST_AT_ONCE * self.result.mass)
+        out = np.minimum(vent(relief, self.space, fluid, T, self.design.gas, self.result.room_pressure).fluid, at_once / self.design.period)
+        mine = out / self.servers
+        return even_law(u, mine), even_law(u, mine * fluid.latent_heat(T)), float(np.max(out))
 
 
 def _relief_for(heat: float, design: TwoPhaseImmersion, ambient_pressure: float) -> Relief:
-    """A vent that lets the vapour of `VENT_MARGIN` times a heat [W] out where it opens."""
-    bare = Relief(area=1.0, opening_pressure=OPENS, closing_pressure=CLOSES)
+    """A vent that lets the vapour of `VENT_MARGIN` times a heat [W] out where it opens: above the tank's design where that is a pressure."""
     T, fluid = design.saturation_temperature, design.fluid
-    through = float(vent_flow(bare, ambient_pressure + OPENS, ambient_pressure, T, fluid.molar_mass) * fluid.latent_heat(T))
+    above = max(float(fluid.saturation_pressure(T)) - ONE_ATM, 0.0)
+    bare = Relief(area=1.0, opening_pressure=above + OPENS, closing_pressure=above + CLOSES)
+    through = float(vent_flow(bare, ambient_pressure + bare.opening_pressure, ambient_pressure, T, fluid.molar_mass) * fluid.latent_heat(T))
     return bare.replace(area=VENT_MARGIN * heat / through)
 
 
@@ -209,6 +230,8 @@ def _require_fit(design: TwoPhaseImmersion, site: Site, T: float) -> None:
             if limits and T >= min(limits):
                 raise ScenarioError(f"cooling: {design.fluid.name} boils at {T:.1f} degC in this tank, {name} of {server.name} may reach "
                                     f"{min(limits):g} degC; take a fluid that boils colder, or give design_temperature")
-    unknown = [k for k in design.bare_area if k not in (*BARE_AREA, *PROCESSORS)]
-    if unknown:
-        raise ScenarioError(f"cooling.bare_area: no kind of device is called {unknown[0]!r}; known are {', '.join(BARE_AREA)}")
+    known = tuple(dict.fromkeys((*BARE_AREA, *PROCESSORS)))
+    for name, given in (("bare_area", design.bare_area), ("surfaces", design.surfaces)):
+        unknown = [k for k in given if k not in known]
+        if unknown:
+            raise ScenarioError(f"cooling.{name}: no kind of device is called {unknown[0]!r}; known are {', '.join(known)}")
