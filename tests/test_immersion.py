@@ -445,5 +445,23 @@ def test_refusals():
         run(held(0.5, [0.0, 60.0]), events=[thermo.events.water_loss(10.0)])
 
 
+def test_sinks_for_what_is_not_there():
+    """A sink for a device that no server has is refused, as `in_air` is: it would be left out without a word."""
+    with pytest.raises(ScenarioError, match="cooling.sinks names 'gpuu': did you mean 'gpu'|cooling.sinks names 'gpuu'.*gpu"):
+        run(sinks=(TankSink(devices="gpuu", sink=COARSE),))
+
+
+def test_feed_close_to_the_liquid_s_highest():
+    """A feed within 5 K of the highest temperature at which the liquid is known runs: only the check of gaps looked beyond."""
+    r = run(held(0.1, [0.0, 60.0]), of=two, sinks=(TankSink(devices="gpu", sink=COARSE),), fluid="hfe-7100", supply_temperature=56.0, rated_rise=2.0)
+    assert balanced(r) and np.all(np.isfinite(r.junction_temperature))
+
+
+def test_unit_that_is_too_small_is_told():
+    """More feed than a unit is rated for is extrapolated, and said, as for cold plates."""
+    with pytest.warns(UserWarning, match="cdu: the tank's feed is .* times the rated flow of its share of 'unit'"):
+        run(held(0.5, [0.0, 10.0]), cdu=WATER_UNIT, cdu_share=0.1)
+
+
 def test_doctests():
     assert doctest.testmod(of_devices).failed == 0

@@ -20,7 +20,10 @@ inertia, which would take 0.5 s and 5 s of that, is left out. Flow does not run 
 warmer and no jets drive, it all but stops.
 
 A coolant distribution unit (`thermo.cooling.cdu`) takes the liquid from the top layer and feeds it into the plenum: its valve holds
-what it feeds at the supply's temperature; without one, that is ideal. The feed goes in proportion to its pumps' speed (`thermo.cooling.pumps`).
+what it feeds at the supply's temperature; without one, that is ideal. The feed goes in proportion to its pumps' speed (`thermo.cooling.pumps`),
+however thick the liquid is: what cold oil takes more in the unit and its pipes is left out. A valve that is shut lets a thirtieth of its
+water through: a unit that is much too large for the tank feeds it colder than asked for; give the part of it that serves the tank (`cdu_share`).
+`return_temperature` is that of what leaves the servers; to the unit goes the top layer, which is colder where slots take less than is fed.
 Walls and lid lose heat to the room. One heat capacity counts for all the liquid, that at the mean of supply and rated return, and one
 expansion. Left out: heat that runs down in liquid and steel, liquid that sinks in a path colder than the bath, and turnover in the bath.
 
@@ -40,6 +43,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from thermo._kernels import formulas as f
 from thermo.cooling.air import Air
 from thermo.cooling.cdu import Cdu
+from thermo.cooling.cold_plate import BEYOND_UNIT
 from thermo.cooling.control import PI
 from thermo.cooling.heat_sink import AirState
 from thermo.cooling.immersed import TankSink
@@ -48,7 +52,7 @@ from thermo.cooling.pumps import Pump, Pumps
 from thermo.cooling.site import Cooled, SetPoint, Site
 from thermo.cooling.streams import SPEED, interval_means
 from thermo.cooling.tank_slots import LEAST_FLOW, UNIT, Slots, rated_heat
-from thermo.errors import ScenarioError
+from thermo.errors import ScenarioError, nearest
 from thermo.events import Timeline
 from thermo.fluids import Fluid
 from thermo.network import Network, Node
@@ -148,18 +152,29 @@ class Immersion(Described):
         for kind in site.kinds:
             if kind.server.branches or not kind.server.lanes:
                 raise ScenarioError(f"cooling: server {kind.server.name!r} has cold plates; a tank takes the air-cooled server, without its fans")
+        self._check_sinks(site)
         tank = Tank.of(self, network, site)
         if site.timeline.stops_cooling:
             site.warnings.append("room: while no cold air comes, the air around the tank is taken to stay as warm as it is")
         if self.cdu is not None and self.cdu.fluid != self.fluid.name:
             site.warnings.append(f"{self.cdu.name}: rated with {self.cdu.fluid}, and its films are taken to be those of it: {self.fluid.name} in "
                                  "it exchanges less where it is thicker; give a unit rated with the tank's liquid")
+        if self.cdu is not None and (over := tank.feed / tank.density / (self.cdu.secondary_flow * self.cdu_share)) > BEYOND_UNIT:
+            site.warnings.append(f"cdu: the tank's feed is {over:.3g} times the rated flow of its share of {self.cdu.name!r}; what its exchanger does "
+                                 "there is extrapolated: take a larger unit, or more of it (cdu_share)")
         places = [Slots(tank, kind, last=kind is site.kinds[-1]).add() for kind in site.kinds]
         n = site.timeline.seconds.size
         return Cooled(places, tank.supply.values, True, supply_node=None if self.cdu is None else tank.supply_number,
                       hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), coldest_fluid=(self.fluid.lowest_temperature, self.fluid.name),
                       over_time={"pump_speed": np.broadcast_to(tank.speed, (n,)).copy()}, fluid_heights=tank.heights,
                       attributes={"fans": "taken out of the servers; their power is not in the result"})
+
+    def _check_sinks(self, site: Site) -> None:
+        """That each of `sinks` is for a device that hangs in the tank."""
+        known = {n for k in site.kinds for name, m, _ in k.server.devices for n in (name, m.device.kind, m.device.name)}
+        for given in self.sinks:
+            if given.devices not in known:
+                raise ScenarioError(f"cooling.sinks names {given.devices!r}{nearest(given.devices, sorted(known))}")
 
     def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
         """Power [W] of what removes `heat` [W] from the room and `liquid` [W] from the tank's unit."""

@@ -218,7 +218,8 @@ def immersed_warnings(name: str, sink: PlateFinSink, fluid: Fluid, m_dot: ArrayL
     m, T = np.broadcast_arrays(np.asarray(m_dot, dtype=np.float64), np.asarray(bulk, dtype=np.float64))
     Re = np.maximum(m * c.hydraulic_diameter / (c.free_area * fluid.viscosity(T)), 1e-9)
     found = formulas.validity_warnings("nusselt_duct", Re=Re, Pr=fluid.prandtl(T))
-    layer = float(np.max(fluid.conductivity(T) / natural_plate(fluid, T + 10.0, T, sink.length)))  # k / h, at 10 K
+    cool = np.minimum(T, fluid.highest_temperature - 10.0)  # where the wall would be hotter than the liquid is known, as if cooler
+    layer = float(np.max(fluid.conductivity(cool) / natural_plate(fluid, cool + 10.0, cool, sink.length)))  # k / h, at 10 K
     if c.gap < 2 * layer:
         found.append(f"gaps of {c.gap:.3g} m are narrower than two layers of natural convection, {2 * layer:.3g} m at 10 K")
     return [f"{name}: {m}" for m in found]
