@@ -76,7 +76,7 @@ class Answer:
     def volume_flow(self) -> float:
         """Primary coolant of the rack, at the density with which it is supplied; NaN for air and for tanks that boil [m3/s]."""
         fluid = getattr(self.cooling, "fluid", None)
-        return math.nan if not hasattr(fluid, "density") else self.mass_flow / float(fluid.density(float(self.result["supply_temperature"][0])))
+        return math.nan if fluid is None or not hasattr(fluid, "density") else self.mass_flow / float(fluid.density(float(self.result["supply_temperature"][0])))
 
 
 def least_flow(rack: Rack | str, load: Any = 1.0, *, of: str | None = None, between: tuple[float, float] | None = None, cooling: Any = None,
