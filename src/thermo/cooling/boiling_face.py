@@ -7,7 +7,7 @@ the pool is read and the curve is replaced by its tangent there,
 .. math:: q(T_w) = G(x) (T_w - T_{pool}) + S(x), \qquad G = \frac{dq}{dx}, \qquad S = q(x) - G x,
 
 `G` a conductance and `S` a source at the wall and its opposite in the pool, so that nothing is lost between them. That is Newton's method
-at rest and a scheme of second order between ticks, stable with any period where the curve rises: junctions of 700 W that go from a tenth
+at rest and a scheme of second order between ticks, stable with any period where the curve rises, if the wall is read before it comes to the critical point (`Tank.require_period`): junctions of 700 W that go from a tenth
 of their load to all of it each 20 s are 0.04, 0.01 and 0.003 K off at 1, 0.5 and 0.25 s. Where it falls `G` is that of the secant,
 ``q/x``: a wall runs through the transition within a second or two, and no balance is to be had there.
 

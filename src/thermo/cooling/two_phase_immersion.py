@@ -19,7 +19,7 @@ stays; where they move, its transfer units are scaled as at the design's differe
 0.3 K for half its flow.
 
 **Sampling.** Walls, condenser and vent are read each `period` and hold until the next; see `thermo.cooling.boiling_face` for why that is
-stable. Incipience overshoot (`Surface.incipience_overshoot`) is left out of runs.
+stable. A period in which a wall could warm from the pool's temperature to its critical one before it is seen is refused. Incipience overshoot (`Surface.incipience_overshoot`) is left out of runs.
 
 **Vent.** It opens when the pressure is `Relief.opening_pressure` above the room's, closes at its closing pressure, and lets vapour out
 that takes its latent heat along (`vented_heat`, part of `heat_to_air`), within a period no more than cools the pool to just below where the vent
@@ -204,6 +204,7 @@ class _Servers:
         bare = mount.device.junction_resistance is None
         plate = 0.0 if bare and face.surface.name == BARE.name else d.plate_heat_capacity * face.surface.footprint * d.plate_thickness
         part: Part = add_device(self.kind, i, self.places, sink_capacity=plate)
+        tank.require_period(f"{self.kind.server.name}.{mount.names[0]}", mount.device, face, plate)
         if part.base != part.case:
             base, margin = spreading(face, mount.device, d.plate_thickness, d.plate_conductivity)
             group.conductance(part.case, part.base, 1 / (part.interface + base / face.count + LEAST_RESISTANCE))

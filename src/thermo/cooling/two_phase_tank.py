@@ -26,7 +26,7 @@ from thermo.cooling.site import SetPoint, Site
 from thermo.cooling.tank_result import TankResult
 from thermo.errors import ScenarioError
 from thermo.network import Network, Table
-from thermo.rack import Mount
+from thermo.rack import Device, Mount
 
 if TYPE_CHECKING:
     from thermo.cooling.two_phase_immersion import TwoPhaseImmersion
@@ -43,6 +43,7 @@ WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate
 DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
 LAST_LIQUID = 0.02  # of the mass: what is left when the vent has nothing more to let out
 MOST_AT_ONCE, BELOW_CLOSING = 0.25, 0.25  # that a vent lets out in a period: of the mass; of what lies between its two temperatures
+SHARE_OF_RISE = 0.8  # of the way from pool to critical wall that full power may go in a period
 LAW_POINTS = 2049
 BARE_AREA = {"memory": 8.5e-3, "nic": 0.02, "drive": 0.012, "board": 0.06, "switch": 0.01, "psu": 0.05}  # m2 of one part, wetted; both
 # faces of a module of 133 x 32 mm, of a card of 100 x 100 mm; estimates(0.4)
@@ -86,9 +87,11 @@ class Tank:
                                 "nothing would condense: take colder water, or a fluid or a design_temperature that boils hotter")
         flow = site.set_point(coil.rated_water_flow if design.water_flow is None else design.water_flow, "water_flow",
                               name="cooling.water_flow", low=0.01 * coil.rated_water_flow, high=10 * coil.rated_water_flow, unit="kg/s")
-        if site.timeline.without_cooling() is not None:
-            site.warnings.append("room: while its cooling stands still, lid and power supplies go on as in air of the set temperature, and the condenser's water "
-                                 "flows; take its water away too, with a water_loss, where it is the same plant")
+        if (stands := site.timeline.without_cooling()) is not None:
+            dry = site.timeline.without_water()
+            flows = np.any(stands != 0) if dry is None else np.any((stands != 0) & (dry == 0))
+            site.warnings.append("room: while its cooling stands still, lid and power supplies go on as in air of the set temperature" + (
+                ", and the condenser's water flows; add a water_loss where it is the same plant's" if flows else ""))
         air = site.set_point(site.ambient.air_temperature, "air_temperature", name="ambient.air_temperature", low=-20.0, high=60.0,
                              unit="degC", hint="is it in kelvin?")
         mass = float(liquid * fluid.liquid_density(T) + space.volume * fluid.vapour_density(T))
@@ -128,6 +131,17 @@ class Tank:
             self.laws[key] = Face(face.surface, face.count, face.fluid, face.design_temperature, self.subcooling)
         found: Face = self.laws[key]
         return found
+
+    def require_period(self, name: str, device: Device, face: Face, plate: float) -> None:
+        """Refuses a period in which full power brings a part's wall near its critical superheat from none; `plate` of its capacity [J/K].
+
+        The curve's tangent at a cold wall is natural convection, which holds next to nothing back until the wall is read again."""
+        lump = device.junction_resistance is None or device.case_capacity is None
+        held = plate + (device.junction_capacity if lump else device.case_capacity or 0.0)
+        most = SHARE_OF_RISE * held * float(face.critical_excess(self.design.saturation_temperature)) / device.max_power
+        if self.design.period > most:
+            raise ScenarioError(f"cooling.period is {self.design.period:g} s: {name} could go beyond its critical heat flux before its wall is read, "
+                                f"take {0.99 * most:.2g} s or less, or a thicker plate")
 
     # ----------------------------------------------------------------------------------------------------------- condenser
 
