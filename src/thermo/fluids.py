@@ -21,7 +21,7 @@ from thermo._provenance import Provenance
 from thermo.errors import ScenarioError
 from thermo.rack import Celsius, Described, Identifier, Number, Share
 
-__all__ = ["PROPERTIES", "Fluid", "fitted", "walther"]
+__all__ = ["PROPERTIES", "Fluid", "as_fluid", "fitted", "walther"]
 
 Floats = NDArray[np.float64]
 ZERO_CELSIUS = 273.15  # K
@@ -148,6 +148,11 @@ class Fluid(Described):
         if name not in PROPERTIES:
             raise ScenarioError(f"a fluid has no {name!r}, only {', '.join(PROPERTIES)}")
         return float(getattr(self, f"{name}_error"))
+
+
+def as_fluid(value: Any) -> Any:
+    """The library's coolant of a name; anything else as it is, for a description to check."""
+    return Fluid.from_library(value) if isinstance(value, str) else value
 
 
 def _at(fluid: Fluid, series: tuple[float, ...], T: ArrayLike) -> Floats:

@@ -7,7 +7,7 @@ In counterflow, with films that grow with their flows,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,7 @@ from thermo.errors import ScenarioError
 from thermo.fluids import Fluid
 from thermo.rack import Described, Identifier, NotNegative, Number, Positive, Share
 
-__all__ = ["Cdu", "exchange", "exchanger_conductance", "primary_flow_share"]
+__all__ = ["Cdu", "as_cdu", "exchange", "exchanger_conductance", "primary_flow_share"]
 
 Floats = NDArray[np.float64]
 RATED_FACILITY_TEMPERATURE = 30.0  # degC, for the properties of the facility's water
@@ -99,6 +99,11 @@ class Cdu(Described):
         """Of the exchanger at a number of transfer units and a ratio of capacity rates: counterflow, a coil in cross-flow [1]."""
         law = f.effectiveness_counterflow if self.sink == "water" else f.effectiveness_crossflow_unmixed
         return np.asarray(law(NTU, ratio))
+
+
+def as_cdu(value: Any) -> Any:
+    """The library's unit of a name; anything else as it is, for a description to check."""
+    return Cdu.from_library(value) if isinstance(value, str) else value
 
 
 def _ntu_crossflow(effectiveness: float, ratio: float, name: str) -> float:

@@ -33,7 +33,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from thermo._kernels import formulas as f
 from thermo.cooling.air import Air
-from thermo.cooling.cdu import Cdu
+from thermo.cooling.cdu import Cdu, as_cdu
 from thermo.cooling.control import PI, Curve
 from thermo.cooling.loop import Circuit, Flows, Manifold
 from thermo.cooling.plate import (
@@ -45,7 +45,7 @@ from thermo.cooling.streams import COLDEST, HOTTEST, SPEED, interval_means
 from thermo.cooling.trays import Trays
 from thermo.errors import ScenarioError
 from thermo.events import CduLoss, Clogging, Disconnected, Leak, PumpTrip, Timeline
-from thermo.fluids import Fluid
+from thermo.fluids import Fluid, as_fluid
 from thermo.network import Network, Node
 from thermo.rack import (
     Count,
@@ -63,18 +63,10 @@ CANNOT_HOLD = 1e-3  # of what pumps can give, beyond which it is said that they 
 LEAST_RISE, MOST_RISE = 0.1, 150.0  # K, of the coolant at rated power: what is beyond is a slip of units
 
 
-def _fluid(value: Any) -> Any:
-    return Fluid.from_library(value) if isinstance(value, str) else value
-
-
-def _cdu(value: Any) -> Any:
-    return Cdu.from_library(value) if isinstance(value, str) else value
-
-
 class ColdPlateCooling(Described):
     """Coolant through cold plates, the rest in the server's air. Set points are numbers, series over time, or controllers."""
 
-    fluid: Annotated[Fluid, BeforeValidator(_fluid)] = Field(default="pg25", validate_default=True)
+    fluid: Annotated[Fluid, BeforeValidator(as_fluid)] = Field(default="pg25", validate_default=True)
     supply_temperature: Any = 40.0  # degC, of the coolant
     pump_speed: Any = 1.0  # of full speed; Hold: flow or pressure is held by speed; a PI or Curve moves each tray's own valve
     pump: Pump = Field(default_factory=Pump)
@@ -85,7 +77,7 @@ class ColdPlateCooling(Described):
     return_volume: NotNegative = 0.015  # m3 from the trays to the exchanger
     reservoir_volume: NotNegative = 0.0  # m3, mixed, with a cdu only
     cells: Annotated[Count, Field(ge=1, le=200)] = 8  # of each line
-    cdu: Annotated[Cdu | None, BeforeValidator(_cdu)] = None  # None: the supply has the temperature that is asked for
+    cdu: Annotated[Cdu | None, BeforeValidator(as_cdu)] = None  # None: the supply has the temperature that is asked for
     cdu_share: Annotated[Number, Field(gt=0, le=1)] = 1.0  # of the unit that serves this rack
     valve: Any = Field(default_factory=lambda: PI(period=2.0, resolution=0.0, deadband=0.0, gain=0.01, integral_gain=0.001))
     facility_flow: Positive | None = None  # m3/s at full opening; None: the unit's rated flow times cdu_share

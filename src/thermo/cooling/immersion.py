@@ -42,7 +42,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from thermo._kernels import formulas as f
 from thermo.cooling.air import Air
-from thermo.cooling.cdu import Cdu
+from thermo.cooling.cdu import Cdu, as_cdu
 from thermo.cooling.cold_plate import BEYOND_UNIT
 from thermo.cooling.control import PI
 from thermo.cooling.heat_sink import AirState
@@ -54,7 +54,7 @@ from thermo.cooling.streams import SPEED, interval_means
 from thermo.cooling.tank_slots import LEAST_FLOW, UNIT, Slots, rated_heat
 from thermo.errors import ScenarioError, nearest
 from thermo.events import Timeline
-from thermo.fluids import Fluid
+from thermo.fluids import Fluid, as_fluid
 from thermo.network import Network, Node
 from thermo.rack import Count, Described, NotNegative, Number, Positive
 
@@ -65,18 +65,10 @@ EMISSIVITY = 0.3  # of painted or brushed steel, an estimate
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
 
 
-def _fluid(value: Any) -> Any:
-    return Fluid.from_library(value) if isinstance(value, str) else value
-
-
-def _cdu(value: Any) -> Any:
-    return Cdu.from_library(value) if isinstance(value, str) else value
-
-
 class Immersion(Described):
     """A tank of liquid with the rack's servers in it. Set points are numbers or series over time. Lengths in m."""
 
-    fluid: Annotated[Fluid, BeforeValidator(_fluid)] = Field(default="pao-4", validate_default=True)
+    fluid: Annotated[Fluid, BeforeValidator(as_fluid)] = Field(default="pao-4", validate_default=True)
     supply_temperature: Any = 40.0  # degC, of what is fed into the plenum
     pump_speed: Any = 1.0  # of full speed
     feed: Positive | None = None  # m3/s at full speed; None: what warms by `rated_rise` at the rack's rated power
@@ -101,7 +93,7 @@ class Immersion(Described):
     open_loss: NotNegative = 9.0  # W/(m2 K) with the lid open
     sinks: tuple[TankSink, ...] = ()  # for the tank, in place of the servers' own
     in_air: tuple[str, ...] = ()  # devices by name or kind, or "conversion", that stay outside of the tank
-    cdu: Annotated[Cdu | None, BeforeValidator(_cdu)] = None  # None: what is fed has the temperature that is asked for
+    cdu: Annotated[Cdu | None, BeforeValidator(as_cdu)] = None  # None: what is fed has the temperature that is asked for
     cdu_share: Annotated[Number, Field(gt=0, le=1)] = 1.0  # of the unit that serves this tank
     valve: Any = Field(default_factory=lambda: PI(period=2.0, resolution=0.0, deadband=0.0, gain=0.01, integral_gain=0.001))
     facility_flow: Positive | None = None  # m3/s at full opening; None: the unit's rated flow times cdu_share
