@@ -228,6 +228,7 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     if not (hasattr(design, "add_to") and hasattr(design, "heat_rejection_power")):
         raise ScenarioError(f"cooling is {shown(cooling)}, expected a cooling design or the name of one: "
                             f"{', '.join(library.names('cooling'))}")
+    rack = _fitted(rack, design)
     chain = rack.power if power is None else power
     if isinstance(chain, str):
         chain = PowerChain.from_library(chain)
@@ -276,6 +277,11 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
               low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?", servers=rack.n_server)
     return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start, tuple(events), happens,
                     faults, dark, doubts)
+
+
+def _fitted(rack: Rack, design: Any) -> Rack:
+    """The rack as the design wants its servers: made for air, they get cold plates."""
+    return design.fitted(rack) if hasattr(design, "fitted") else rack
 
 
 def _later(earlier: xr.Dataset, first: float) -> float:

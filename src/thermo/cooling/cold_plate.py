@@ -40,6 +40,7 @@ from thermo.cooling.plate import (
     LiquidState,
 )
 from thermo.cooling.pumps import Hold, Pump, Pumps
+from thermo.cooling.refit import REFITTED, Refit
 from thermo.cooling.site import AirPart, Cooled, SetPoint, Site, Step
 from thermo.cooling.streams import COLDEST, HOTTEST, SPEED, interval_means
 from thermo.cooling.trays import Trays
@@ -53,6 +54,7 @@ from thermo.rack import (
     NotNegative,
     Number,
     Positive,
+    Rack,
 )
 
 __all__ = ["ColdPlateCooling"]
@@ -83,6 +85,7 @@ class ColdPlateCooling(Described):
     facility_flow: Positive | None = None  # m3/s at full opening; None: the unit's rated flow times cdu_share
     dew_margin: Annotated[Number, Field(ge=0, le=20)] = 2.0  # K
     air: Air = Field(default_factory=Air)
+    refit: Refit = Field(default_factory=Refit)  # what the servers get where none in the rack has cold plates
     facility_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.05  # power of dry cooler and facility pumps over heat
     liquid_chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = None  # heat over compressor power; None: free cooling
     provenance: Any = Field(default_factory=dict, repr=False)
@@ -110,6 +113,10 @@ class ColdPlateCooling(Described):
     @property
     def _pumps(self) -> Pumps:
         return Pumps(self.pump, self.static_pressure, self.expansion_volume)
+
+    def fitted(self, rack: Rack) -> Rack:
+        """The rack with cold plates in its servers, where none has any (`thermo.cooling.refit`)."""
+        return self.refit.rack(rack)
 
     def samples(self, happens: Timeline) -> list[float]:
         """Instants at which flows change, beside those of the events themselves [s]."""
@@ -152,10 +159,13 @@ class ColdPlateCooling(Described):
             columns.append([group.record(node) for node in own])
             places.keep(group)
         all_in_air = self.cdu is not None and self.cdu.sink == "air"
+        refitted = sorted({kind.server.name for kind in site.kinds if kind.server.name.endswith(REFITTED)})
+        told = {"plates": f"refitted to servers made for air: {', '.join(refitted)}"} if refitted else {}
         return Cooled(cooled.places, loop.supply.values, all_in_air, cooled.room, cooled.plant_capacity,
                       air=None if all_in_air else AirPart(heat, nodes, columns, shared), supply_node=loop.supply_number,
                       hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), over_time=loop.told(),
-                      coldest_fluid=(self.fluid.lowest_temperature, self.fluid.name), dew_point=loop.dew)
+                      coldest_fluid=(self.fluid.lowest_temperature, self.fluid.name), dew_point=loop.dew,
+                      attributes=told)
 
     def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
         """Power [W] of what removes `heat` [W] from the room and `liquid` [W] from the facility's water."""
@@ -207,7 +217,7 @@ class Loop:
         servers = [(kind.server, kind.group.n_server) for kind in site.kinds]
         rated = math.fsum((server.coolant_flow or 0.0) * n for server, n in servers)
         if not rated:
-            raise ScenarioError("cooling: no server of this rack has cold plates; use cooling='air'")
+            raise ScenarioError("cooling: no server of this rack has cold plates or a chip to put one on; use cooling='air'")
         if design.cdu is not None and supply.values.ndim == 2:
             raise ScenarioError("cooling.supply_temperature has a dim server, a cdu supplies all; give one series, or leave the cdu out")
         first = float(np.ravel(supply.usual)[0])  # not what an event makes of it: a run that goes on has the same
