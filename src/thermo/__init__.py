@@ -22,6 +22,7 @@ if _os.path.exists(_os.path.join(_os.path.dirname(__file__), "eos_mix.py")):
 
 if TYPE_CHECKING:  # what type checkers and editors see
     from thermo import (
+        compare,
         cooling,
         design,
         errors,
@@ -42,16 +43,17 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.again import rerun
     from thermo.ambient import Ambient
     from thermo.calibration import Calibration, calibrate
+    from thermo.compare import compare_cooling
     from thermo.fluids import Fluid
     from thermo.power import PowerChain
     from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
     from thermo.resilience import ride_through, time_to_limits
     from thermo.simulate import simulate_rack
 else:
-    _MODULES = ("cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
+    _MODULES = ("compare", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
                 "scenario", "store", "summary", "traces", "workload")
     _NAMES = {
-        "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
+        "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "compare_cooling": "compare", "CurveSink": "rack", "Device": "rack",
         "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
         "Server": "rack", "Slot": "rack", "rerun": "again",
         "ride_through": "resilience", "simulate_rack": "simulate", "time_to_limits": "resilience",
@@ -75,6 +77,6 @@ else:
 
 __all__ = [
     "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
+    "Slot", "calibrate", "compare", "compare_cooling", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
     "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "time_to_limits", "traces", "workload",
 ]
