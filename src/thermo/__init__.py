@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
     from thermo.resilience import ride_through, time_to_limits
     from thermo.simulate import simulate_rack
+    from thermo.sweeps import sweep
 else:
     _MODULES = ("compare", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
                 "scenario", "store", "summary", "traces", "workload")
@@ -56,7 +57,7 @@ else:
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "compare_cooling": "compare", "CurveSink": "rack", "Device": "rack",
         "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
         "Server": "rack", "Slot": "rack", "rerun": "again",
-        "ride_through": "resilience", "simulate_rack": "simulate", "time_to_limits": "resilience",
+        "ride_through": "resilience", "simulate_rack": "simulate", "sweep": "sweeps", "time_to_limits": "resilience",
     }
 
     def __getattr__(name: str) -> _Any:
@@ -78,5 +79,5 @@ else:
 __all__ = [
     "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
     "Slot", "calibrate", "compare", "compare_cooling", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
-    "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "time_to_limits", "traces", "workload",
+    "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "sweep", "time_to_limits", "traces", "workload",
 ]

@@ -2,7 +2,8 @@
 
 **The rule.** Comparing set points that happened to be written down compares their authors. So by default every flow that a design can
 turn (fans, pumps, a door's water) is set to the cheapest constants at which, at the workload's peak and full clock, every device is
-`margin` below its limits (`thermo.design.cheapest_cooling`); supply temperatures and sizes of equipment stay as given.
+`margin` below its limits (`thermo.design.cheapest_cooling`), boards below that of `UNKNOWN_LIMITS`; supply temperatures and sizes of
+equipment stay as given.
 ``sizing="given"`` takes all as the designs have it, controllers too. Where no setting holds the limits, the design runs as given,
 `sized` is false and `sizing_error` says what is short: how much work firmware then takes away is the answer.
 
@@ -34,12 +35,13 @@ from thermo.simulate import checked, simulate_rack
 from thermo.store import require_free, write
 from thermo.summary import accelerators, facts, seconds
 
-__all__ = ["DESIGNS", "FIGURES", "compare_cooling", "figures"]
+__all__ = ["DESIGNS", "FIGURES", "compare_cooling", "figures", "shown_progress", "side_by_side"]
 
 Floats = NDArray[np.float64]
 DESIGNS = ("air", "rear-door", "cold-plate", "immersion", "two-phase-immersion")
 SIZINGS = ("cheapest", "given")
 MOST_DESIGNS = 256
+UNKNOWN_LIMITS = {"board": 105.0}  # degC, estimate(0.5), what parts on boards are rated for: of kinds that tell no limit of their own
 STEP = 5.0  # s, between samples of the run through a failure
 FAILURES = (("pump-trip", "pump_trip"), ("water-loss", "water_loss"), ("cooling-loss", "cooling_loss"))  # the first that a design answers to
 
@@ -138,7 +140,8 @@ def compare_cooling(rack: Rack | str, workload: Any, designs: Any = DESIGNS, *, 
     margin : float
         Below every limit, that sizing keeps. [K]
     limits : float or mapping, optional
-        Highest junction temperatures that sizing holds beside the devices' own, as `thermo.design.least_flow` takes them. [degC]
+        Highest junction temperatures that sizing holds beside the devices' own, as `thermo.design.least_flow` takes them; default
+        `UNKNOWN_LIMITS`. [degC]
     horizon : float or None
         How long each design is followed at the workload's peak after its pumps stop (its water, where it has no pumps of its own; the
         room's cold air, where it is air), for `ride_through`; None leaves that out. [s]
@@ -187,11 +190,12 @@ def compare_cooling(rack: Rack | str, workload: Any, designs: Any = DESIGNS, *, 
         places = {label: require_free(Path(folder) / f"{label}.nc", overwrite=overwrite) for label in named}
     load = _workload.as_workload(workload)  # refused once, for all
     rack = Rack.from_library(rack) if isinstance(rack, str) else rack
-    _suits_one(rack, load, power=power, ambient=ambient, time_step=time_step, solver=solver, tolerance=tolerance)
+    checked(rack, load, power=power, ambient=ambient, time_step=time_step, solver=solver, tolerance=tolerance)
     case = _Case(rack, load, power, ambient, sizing, margin, limits, time_step, tuple(events), horizon, solver, tolerance)
     found: dict[str, _Row] = {}
-    with _shown(progress, "designs") as tell:
-        for done, (label, row) in enumerate(_side_by_side(case, named, places, overwrite, workers)):
+    jobs = [(label, case, design, places.get(label), overwrite) for label, design in named.items()]
+    with shown_progress(progress, "designs") as tell:
+        for done, (label, row) in enumerate(side_by_side(_one, jobs, workers)):
             found[label] = row
             tell((done + 1) / len(named))
     return _table({label: found[label] for label in named}, case, energy_price)
@@ -219,6 +223,15 @@ class _Case:
         """The workload's peak as a load that does not change: a utilisation, or watts of each device."""
         most = float(self.load.max())
         return _workload.constant(most, units="W") if self.load.attrs.get("units") == "W" else most
+
+
+    @property
+    def asked(self) -> Any:
+        """Limits that sizing holds beside the devices' own."""
+        if self.limits is not None and not isinstance(self.limits, Mapping):
+            return self.limits
+        kinds = {mount.device.kind for slot in self.rack.slots for mount in slot.server.mounts}
+        return {kind: limit for kind, limit in UNKNOWN_LIMITS.items() if kind in kinds} | dict(self.limits or {})
 
 
 @dataclass
@@ -254,24 +267,23 @@ def _named(designs: Any) -> dict[str, Any]:
     return out
 
 
-def _suits_one(rack: Any, load: xr.DataArray, **options: Any) -> None:
-    """Refuses what no design could run; what a design of its own does not take is that design's `error`."""
-    checked(rack, load, cooling=None, **options)
+def side_by_side(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int | None) -> Iterator[Any]:
+    """``function(*job)`` of all jobs as they end, in processes side by side.
 
-
-def _side_by_side(case: _Case, named: Mapping[str, Any], places: Mapping[str, Path], overwrite: bool,
-                  workers: int | None) -> Iterator[tuple[str, _Row]]:
-    """Rows as they come."""
+    Parameters
+    ----------
+    workers : int or None
+        How many processes; None: one for each core. 1: in this one, in order.
+    """
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024):
         raise ScenarioError(f"workers is {shown(workers)}, expected a whole number from 1 to 1024")
-    at_once = min(os.cpu_count() or 1, len(named)) if workers is None else min(workers, len(named))
-    jobs = [(label, case, design, places.get(label), overwrite) for label, design in named.items()]
-    if at_once == 1:
-        yield from (_one(*job) for job in jobs)
+    at_once = min(os.cpu_count() or 1 if workers is None else workers, len(jobs))
+    if at_once <= 1:
+        yield from (function(*job) for job in jobs)
         return
     from joblib import Parallel, delayed
 
-    yield from Parallel(n_jobs=at_once, return_as="generator_unordered")(delayed(_one)(*job) for job in jobs)
+    yield from Parallel(n_jobs=at_once, return_as="generator_unordered")(delayed(function)(*job) for job in jobs)
 
 
 def _one(label: str, case: _Case, design: Any, place: Path | None, overwrite: bool) -> tuple[str, _Row]:
@@ -290,7 +302,7 @@ def _row(label: str, case: _Case, design: Any, place: Path | None, overwrite: bo
     cooling, ambient = design, case.ambient
     if case.sizing == "cheapest":
         try:
-            answer = _design.cheapest_cooling(case.rack, case.peak, cooling=design, limits=case.limits, margin=case.margin, **options)
+            answer = _design.cheapest_cooling(case.rack, case.peak, cooling=design, limits=case.asked, margin=case.margin, **options)
         except ThermoError as error:  # then as given: what that costs is in the table
             words["sizing_error"] = str(error)
         else:
@@ -385,11 +397,12 @@ def _rule(case: _Case) -> str:
     peak = float(case.load.max())
     at = f"{peak:g} W a device" if case.load.attrs.get("units") == "W" else f"utilisation {peak:g}"
     return (f"fans, pumps and door water of each design held at the cheapest constants that keep every device {case.margin:g} K below its "
-            f"limits at the workload's peak ({at}) and full clock; temperatures supplied and sizes of equipment as given")
+            f"limits (boards: 105 degC) at the workload's peak ({at}) and full clock; temperatures supplied and sizes of equipment as given")
 
 
 @contextmanager
-def _shown(progress: bool | Callable[[float], None], name: str) -> Iterator[Callable[[float], None]]:
+def shown_progress(progress: bool | Callable[[float], None], name: str) -> Iterator[Callable[[float], None]]:
+    """What to call with the fraction done: the caller's own, a bar, or nothing."""
     if callable(progress):
         yield progress
     elif not progress:

@@ -160,20 +160,22 @@ def _warn_of_limits(scenario: Scenario, assembly: Assembly, data: dict[str, Any]
                 peak = float(np.max(data[variable][:, here, at])) if limit is not None else -np.inf
                 if limit is not None and peak > limit:
                     hot.append((peak - limit, f"{name} {variable.split('_')[0]} {peak:.1f} degC, its limit is {limit:g}"))
-    warmest = float(np.fmax.reduce(data["coolant_temperature"], axis=None))
+    wet = _wet(assembly)
+    warmest = float(np.fmax.reduce(data["coolant_temperature"][:, :, ~wet], axis=None, initial=-np.inf))
+    liquid = float(np.fmax.reduce(data["coolant_temperature"][:, :, wet], axis=None, initial=-np.inf))
+    coldest = float(np.fmin.reduce(data["coolant_temperature"][:, :, wet], axis=None, initial=np.inf))
     said = assembly.site.warnings
     cap, most = scenario.rack.power_cap, float(np.max(data["it_power"]))
     if cap is not None and most > cap * (1 + 1e-6):
         said.append(f"power_cap: IT power reaches {most:.0f} W, above the cap of {cap:g} W: idle power, parts without a clock and the "
                     "lowest clocks take more than that")
-    if assembly.cooled.heat_in_air and assembly.cooled.hottest_fluid is None and warmest > WARMEST_AIR:
+    if warmest > WARMEST_AIR:
         said.append(f"air: its laws hold up to {WARMEST_AIR:g} degC, here it reaches {warmest:.0f} degC: no rack runs "
                     "so; raise supply_flow or fan_speed, or lower recirculation")
-    if assembly.cooled.hottest_fluid is not None and warmest > assembly.cooled.hottest_fluid[0]:
+    if assembly.cooled.hottest_fluid is not None and liquid > assembly.cooled.hottest_fluid[0]:
         limit, name = assembly.cooled.hottest_fluid
-        said.append(f"{name}: its properties are known up to {limit:g} degC, here it reaches {warmest:.0f} degC: it would boil; give more "
+        said.append(f"{name}: its properties are known up to {limit:g} degC, here it reaches {liquid:.0f} degC: it would boil; give more "
                     "flow or colder coolant")
-    coldest = float(np.fmin.reduce(data["coolant_temperature"], axis=None))
     if assembly.cooled.coldest_fluid is not None and coldest < assembly.cooled.coldest_fluid[0]:
         limit, name = assembly.cooled.coldest_fluid
         said.append(f"{name}: its properties are known down to {limit:g} degC, here it reaches {coldest:.0f} degC: it would freeze; give "
@@ -253,6 +255,13 @@ def _series(array: xr.DataArray) -> dict[str, Any]:
 def _attributes(name: str) -> dict[str, Any]:
     _, units, long_name, cell_methods = VARIABLES[name]
     return {"units": units, "long_name": long_name} | ({"cell_methods": cell_methods} if cell_methods else {}) | FLAGS.get(name, {})
+
+
+def _wet(assembly: Assembly) -> NDArray[np.bool_]:
+    """Which positions along the coolant's path are liquid, in the result's order; the others are air, or a sink in it."""
+    labels = dict.fromkeys(label for places in assembly.cooled.places for label in places.positions)
+    liquid = {name for places in assembly.cooled.places for name in places.position_flow} | {"pool"}
+    return np.array([label in liquid for label in labels], dtype=bool)
 
 
 def _coords(scenario: Scenario, assembly: Assembly) -> dict[str, Any]:

@@ -273,8 +273,9 @@ def checked(rack: Rack | str, workload: Any, *, cooling: Any = None, power: Any 
     load, seconds = _sampled_at_instants(load, seconds, start, _instants(design, happens))
     happens = happens.on(seconds)
     _check_size(rack, load)
-    over_time(ambient.facility_water_temperature, seconds, start, name="ambient.facility_water_temperature",
-              low=-5.0, high=95.0, unit="degC", hint="is it in kelvin?", servers=rack.n_server)
+    for name, low, high in (("air_temperature", -20.0, 60.0), ("facility_water_temperature", -5.0, 95.0)):  # whatever the design asks for
+        over_time(getattr(ambient, name), seconds, start, name=f"ambient.{name}", low=low, high=high, unit="degC", hint="is it in kelvin?",
+                  servers=rack.n_server)
     return Scenario(rack, load, design, chain, ambient, initial, solver, tolerance, seconds, start, tuple(events), happens,
                     faults, dark, doubts)
 
