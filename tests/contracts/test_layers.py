@@ -7,8 +7,10 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "thermo"
 LAYERS = [  # upper may import lower, never the other way; neighbours on a line may not know each other unless said below
     {"cli", "accessor"},
+    {"_cli_output"},
     {"sweeps"},
     {"compare"},
+    {"plot_compare"},
     {"plot", "scenario"},
     {"summary", "quantity", "store"},
     {"calibration", "again", "resilience", "design"},
