@@ -10,7 +10,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"_cli_output"},
     {"sweeps"},
     {"compare"},
-    {"plot_compare"},
+    {"plot_compare", "plot_flows", "plot_rack"},
     {"plot", "scenario"},
     {"summary", "quantity", "store"},
     {"calibration", "again", "resilience", "design"},
