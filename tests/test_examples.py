@@ -53,6 +53,14 @@ def test_flow_for_warm_water():
     assert np.isnan(table["least_flow"].iloc[3])
 
 
+def test_designs_side_by_side():
+    """Of one server's job: less power from air to plates to a boiling pool, more time in a failure from plates to the pool."""
+    table = load("compare_designs").main(("air", "cold-plate", "two-phase-immersion"), servers=1, duration=300.0, workers=1)
+    assert (table.error == "").all() and (table.pue.diff("design") < 0).all()
+    assert 1.30 < float(table.pue[0]) < 1.42 and 1.10 < float(table.pue[2]) < 1.15
+    assert float(table.ride_through[1]) < 5.0 < 60.0 < float(table.ride_through[2])
+
+
 def test_measured_nodes_in_oil():
     """A job on one node through the tank: the trace's energy to 0.1 %, nothing slowed down with pumps; without them not within a minute."""
     found = load("gpt3_immersion").main()
