@@ -193,14 +193,14 @@ def ride_through(scenario: Scenario,
                  duration: Annotated[float | None, typer.Option(help="Of the event [s]; default to the end.", show_default=False)] = None,
                  load: Annotated[float | None, typer.Option(help="Utilisation that lasts, instead of the scenario's workload.",
                                                             show_default=False)] = None,
-                 horizon: Annotated[float, typer.Option(help="How long it is followed then [s].")] = 1800.0,
+                 horizon: Annotated[float, typer.Option(help="How long it is followed [s].")] = 1800.0,
                  as_json: Json = False) -> None:
     """What trips first when power or cooling fails, and when."""
     from thermo.resilience import ride_through as follow
 
     wanted = _read(scenario)
     options = {k: v for k, v in wanted.options.items() if k in ("cooling", "power", "ambient", "initial", "solver", "tolerance")}
-    table = follow(wanted.rack, wanted.workload if load is None else load, event=event or ["utility_outage"], duration=duration,
+    table = follow(wanted.rack, _begin(wanted.workload, horizon) if load is None else load, event=event or ["utility_outage"], duration=duration,
                    horizon=horizon, **options)
     if as_json:
         say_json({"cases": table.to_dict(orient="records"), "units": table.attrs["units"], "warnings": table.attrs["warnings"]})
@@ -304,6 +304,15 @@ def _keep(data: xr.Dataset, output: Path | None, overwrite: bool) -> None:
 
     if output is not None:
         store.write(data, output, overwrite=overwrite)
+
+
+def _begin(workload: xr.DataArray, horizon: float) -> xr.DataArray:
+    """The workload's beginning."""
+    import numpy as np
+
+    times = workload["time"].to_numpy()
+    since = (times - times[0]) / (np.timedelta64(1, "s") if times.dtype.kind == "M" else 1.0)
+    return workload.isel(time=np.flatnonzero(since <= horizon)) if (since <= horizon).sum() > 1 else workload
 
 
 def _short(value: float) -> str:
