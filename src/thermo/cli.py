@@ -360,6 +360,17 @@ def _value(text: str) -> Any:
 
 
 @app.command()
+def report(data: Annotated[Path, typer.Argument(help="A result or a comparison: .nc or .zarr.", show_default=False)],
+           output: Annotated[Path, typer.Option("--output", "-o", help="Where it goes: .html.")] = Path("report.html"),
+           overwrite: Overwrite = False) -> None:
+    """Make one HTML file of a result or a comparison, to look around in without a network."""
+    from thermo import report as reports
+    from thermo import store
+
+    print(reports.write_report(store.read(data), output, overwrite=overwrite))
+
+
+@app.command()
 def library(name: Annotated[str | None, typer.Argument(help="Show all that is known of this thing.",
                                                        show_default=False)] = None,
             kind: Annotated[str | None, typer.Option(help="List or look among these only: devices, servers, racks, ...",

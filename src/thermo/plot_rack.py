@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["coolant_path", "duration_curves", "elevation"]
+__all__ = ["coolant_path", "duration_curves", "elevation", "server_heights"]
 
 Floats = NDArray[np.float64]
 COLD_TO_HOT = "inferno"  # even in lightness, so that it reads in grey and to every eye
@@ -59,7 +59,7 @@ def elevation(result: xr.Dataset, *, time: float | None = None) -> Figure:
     t = seconds(result)
     k = int(np.nanargmax(np.nanmax(junction, axis=(1, 2)))) if time is None else int(np.argmin(np.abs(t - time)))
     T = junction[k]
-    bottoms, heights = _heights(result)
+    bottoms, heights = server_heights(result)
     with matplotlib.rc_context(STYLE):
         server, device = np.unravel_index(int(np.nanargmax(T)), T.shape)
         figure = _page(result, f"at {t[k]:g} s: hottest accelerator {T[server, device]:.1f} °C, server {result['server'].values[server]}, "
@@ -71,7 +71,7 @@ def elevation(result: xr.Dataset, *, time: float | None = None) -> Figure:
     return figure
 
 
-def _heights(result: xr.Dataset) -> tuple[Floats, Floats]:
+def server_heights(result: xr.Dataset) -> tuple[Floats, Floats]:
     """Where each server stands and how tall it is, in height units; one above the other where the result does not say."""
     bottoms, heights = [], []
     try:

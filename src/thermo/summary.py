@@ -13,7 +13,7 @@ from thermo.errors import ScenarioError, one_line
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Facts", "accelerators", "facts", "seconds", "summary", "time_above", "work_lost"]
+__all__ = ["Facts", "accelerators", "facts", "seconds", "summary", "summary_rows", "time_above", "work_lost"]
 
 Floats = NDArray[np.float64]
 COUNTS = ("steps", "requests_done", "prompt_tokens_served", "output_tokens_served")  # what a made-up workload says of its work
@@ -176,19 +176,13 @@ def work_lost(result: xr.Dataset) -> dict[str, float]:
     return out
 
 
-def summary(result: xr.Dataset) -> Table:
-    """The numbers of a result as a table for a terminal."""
-    from rich.markup import escape
-    from rich.table import Table
-
+def summary_rows(result: xr.Dataset) -> list[tuple[str, str]]:
+    """The numbers of a result in words, a name and a value each."""
     f = facts(result)
     limit = f"its limit is {f.limit:g} °C" if np.isfinite(f.limit) else "its limit is not known"
     above = f"{duration_text(f.time_above)} ({f.longest_device})" if f.time_above > 0 else "none"
-    table = Table(title=escape(one_line(str(result.attrs.get("title", "result")))), show_header=False, title_justify="left")
-    table.add_column("quantity")
-    table.add_column("value")
     servers = f"{f.servers} server" + ("s" if f.servers != 1 else "")
-    for name, value in (
+    return [
         ("run", f"{servers}, {duration_text(f.duration)}"),
         ("peak junction", f"{f.peak_junction:.1f} °C ({f.hottest_device} of server {f.hottest_server}; {limit})"),
         ("mean junction", f"{f.mean_junction:.1f} °C, of the devices that the workload drives"),
@@ -200,7 +194,18 @@ def summary(result: xr.Dataset) -> Table:
         ("air rise" if _in_air(result) else "coolant rise", f"{f.rise_mean:.1f} K mean, {f.rise_peak:.1f} K peak"),
         ("work lost to clocks", f"{f.work_lost:.2%} of what was asked"),
         ("energy residual", f"at most {f.residual:.1e} W, {f.residual_share:.1e} of IT power"),
-    ):
+    ]
+
+
+def summary(result: xr.Dataset) -> Table:
+    """The numbers of a result as a table for a terminal."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(one_line(str(result.attrs.get("title", "result")))), show_header=False, title_justify="left")
+    table.add_column("quantity")
+    table.add_column("value")
+    for name, value in summary_rows(result):
         table.add_row(name, escape(one_line(value)))
     return table
 

@@ -7,7 +7,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "thermo"
 LAYERS = [  # upper may import lower, never the other way; neighbours on a line may not know each other unless said below
     {"cli", "accessor"},
-    {"_cli_output"},
+    {"_cli_output", "report"},
     {"sweeps"},
     {"compare"},
     {"plot_compare", "plot_flows", "plot_rack"},
