@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ SPARE = 0.3  # K below its limit that a throttled device may rest
 LEAST_NUDGE = 1e-9  # of an output, by which it is moved to see what follows
 AT_REST = 1e-4  # K, or of the output's range
 SWEEPS, GIVEN = 200, 0.02  # between Newton's steps on flows: how many, and how much of what each output lacks a sweep gives it
-FLOW_ROUNDS, FLOW_AT_REST = 16, 1e-6  # of sweeps and steps in turn; of the output's range
+FLOW_ROUNDS, FLOW_AT_REST = 6, 1e-6  # of starts, and of sweeps and steps in turn; of the output's range
 FEW_FLOWS = 400  # outputs, up to which their whole slope is worth its cost where all else has failed
 NEARLY_AT_REST = 0.05  # the same: within what controllers ignore, where a server between two supplies lets no step settle
 
@@ -397,10 +396,10 @@ def _rest_by_newton(network: Network, engine: Any, controlled: list[Group]) -> N
 
 def _rest_of_flows(network: Network, engine: Any, controlled: list[Group]) -> None:
     """Where outputs are the temperatures that drive a flow: each answers to all others through what they share, steeply where flows just
-    balance. First as if servers of a kind were alike, which is a handful of unknowns and Powell's or Levenberg's method with their whole slope;
-    then each for itself, by Newton's steps from there with the slope in each direction that they take. Where a step finds nothing, sweeps
-    that give each output a little of what it lacks come first, as time would, less each time."""
-    from scipy.optimize import NoConvergence, newton_krylov, root
+    balance. First as if servers of a kind were alike, which is a handful of unknowns and Powell's method with their whole slope, from where
+    each output is found in turn if it does not get there at once; then each server for itself, by Newton's steps with the slope in each
+    direction that they take, between which sweeps give each output a little of what it lacks, as time would, less each time."""
+    from scipy.optimize import NoConvergence, brentq, newton_krylov, root
 
     series, moves = network.series(), [~_is_firmware(g)[:, 0] for g in controlled]
     low, high = (np.concatenate([_limits(g)[k][m].ravel() for g, m in zip(controlled, moves, strict=True)]) for k in (0, 1))
@@ -424,17 +423,30 @@ def _rest_of_flows(network: Network, engine: Any, controlled: list[Group]) -> No
         """Over the servers of a kind."""
         return np.asarray(np.add.reduceat(values, first) / alike)
 
+    def each_in_turn(y: Floats) -> Floats:
+        """Each output where it lacks nothing while the others stay, one after the other."""
+        y = np.clip(y, mean(low), mean(high))
+        for i in range(y.size):
+            def of_one(value: float, i: int = i) -> float:
+                return float(mean(lacking(np.repeat(np.where(np.arange(y.size) == i, value, y), alike)))[i])
+
+            ends = float(mean(low)[i]), float(mean(high)[i])
+            if of_one(ends[0]) * of_one(ends[1]) < 0:
+                y[i] = brentq(of_one, *ends, xtol=1e-10)
+        return y
+
     def at_rest(outputs: Floats) -> bool:
         return bool(np.max(np.abs(lacking(outputs))) <= FLOW_AT_REST)
 
     x = np.concatenate([engine.control(g.number)[own].ravel() for g, own in zip(controlled, moves, strict=True)])
-    for begin, method in product((mean(x), mean(0.5 * (low + high))), ("hybr", "lm")):
-        found = root(lambda y: mean(lacking(np.repeat(y, alike))), begin, method=method, options={"xtol": 1e-10})
+    y = mean(x)
+    for _ in range(FLOW_ROUNDS):
+        found = root(lambda y: mean(lacking(np.repeat(y, alike))), y, method="hybr", options={"xtol": 1e-10})
         if np.max(np.abs(found.fun)) <= FLOW_AT_REST:
-            x = np.repeat(found.x, alike)
+            if at_rest(x := np.repeat(found.x, alike)):
+                return
             break
-    if at_rest(x):
-        return
+        y = each_in_turn(y)
     for attempt in range(FLOW_ROUNDS):
         try:
             with np.errstate(divide="ignore", invalid="ignore"):  # a step of exactly nothing
