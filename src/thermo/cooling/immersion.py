@@ -15,8 +15,14 @@ layers, from the lowest, where the slots come out, up to the outlet; where what 
 and as much of them sinks.
 
 The engine follows such a flow as it does a controller's: it looks at the mean temperature of each path and at its excess over the
-bath every `period`, and holds the flow between. Oils answer within half a minute, fluorinated liquids within seconds; the liquid's
-inertia, which would take 0.5 s and 5 s of that, is left out. Flow does not run downwards in a slot: where the bath is
+bath every `period`, and holds the flow between. A change of flow undoes itself, by the warmth that it leaves in slot and bath, at a rate `r`
+of
+
+.. math:: r = \frac{\partial \dot m}{\partial \Delta p} \, g \left| \frac{d\rho}{dT} \right| H \, \Delta T_{slot} \left( \frac{1}{M_{slot}} + \frac{1}{M_{bath}} \right),
+
+at most some 0.1/s to 1/s in oils and 2/s to 40/s in fluorinated liquids, the more the less is fed. Held for longer than ``2 / r`` a flow overshoots
+and swings: a longer `period` is refused, the default is ``1 / r``. The liquid's inertia, which takes 0.5 s in oils and 5 s in
+fluorinated liquids, is left out. Flow does not run downwards in a slot: where the bath is
 warmer and no jets drive, it all but stops.
 
 A coolant distribution unit (`thermo.cooling.cdu`) takes the liquid from the top layer and feeds it into the plenum: its valve holds
@@ -102,7 +108,7 @@ class Immersion(Described):
     handler_fan_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over heat removed
     chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = 5.0  # of the room; None: free cooling
     restart_delay: NotNegative = 240.0  # s from power to facility water again
-    period: Positive | None = None  # s, between looks at the slots' temperatures; None: `LOOKS` of the time in which they answer
+    period: Positive | None = None  # s, between looks at the slots' temperatures; None: the time in which they answer
     provenance: Any = Field(default_factory=dict, repr=False)
 
     setpoints: ClassVar[tuple[str, ...]] = ("supply_temperature", "pump_speed", "facility_water_temperature", "air_temperature")
@@ -205,6 +211,7 @@ class Tank:
     speed: Floats  # (time,) or (), of the feed over that at full speed
     power: Floats  # W of the pumps, likewise
     servers: int
+    heat: float  # W, rated, of all
     heights: dict[int, float] = field(default_factory=dict)  # m above the floor, of shared nodes by number
     plenum: Node = 0
     bath: list[Node] = field(default_factory=list)  # from the bottom up
@@ -234,7 +241,7 @@ class Tank:
         speed, power = _feed_of_pumps(design, site, feed / rho)
         rho = float(fluid.density(warm))
         tank = cls(design, site, network.reference, supply, air, warm, rho, float(fluid.heat_capacity(warm)), rho * float(fluid.expansion(warm)),
-                   feed, speed, power, sum(k.group.n_server for k in site.kinds))
+                   feed, speed, power, sum(k.group.n_server for k in site.kinds), heat)
         tank._fill(network)
         return tank
 
