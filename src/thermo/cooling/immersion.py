@@ -28,8 +28,10 @@ warmer and no jets drive, it all but stops.
 A coolant distribution unit (`thermo.cooling.cdu`) takes the liquid from the top layer and feeds it into the plenum: its valve holds
 what it feeds at the supply's temperature; without one, that is ideal. The feed goes in proportion to its pumps' speed (`thermo.cooling.pumps`),
 however thick the liquid is: what cold oil takes more in the unit and its pipes is left out. A valve that is shut lets a thirtieth of its
-water through: a unit that is much too large for the tank feeds it colder than asked for; give the part of it that serves the tank (`cdu_share`).
-`return_temperature` is that of what leaves the servers; to the unit goes the top layer, which is colder where slots take less than is fed.
+water through: a unit that is much too large for the tank feeds it colder than asked for, and the result warns of it; give the part of it that
+serves the tank (`cdu_share`). `return_temperature` is that of what comes to the unit, from the top layer and behind the pump, so that at rest
+``feed_flow * c_p * (return_temperature - supply_temperature)`` is `heat_to_liquid`; what leaves each server is position "outlet" of
+`coolant_temperature`, and warmer or colder where slots take less or more than is fed.
 Walls and lid lose heat to the room. One heat capacity counts for all the liquid, that at the mean of supply and rated return, and one
 expansion. Left out: heat that runs down in liquid and steel, liquid that sinks in a path colder than the bath, and turnover in the bath.
 
@@ -55,7 +57,7 @@ from thermo.cooling.heat_sink import AirState
 from thermo.cooling.immersed import TankSink
 from thermo.cooling.mixed_convection import GRAVITY
 from thermo.cooling.pumps import Pump, Pumps
-from thermo.cooling.site import Cooled, SetPoint, Site
+from thermo.cooling.site import Cooled, Ran, SetPoint, Site
 from thermo.cooling.streams import SPEED, interval_means
 from thermo.cooling.tank_slots import LEAST_FLOW, UNIT, Slots, rated_heat
 from thermo.errors import ScenarioError, nearest
@@ -68,6 +70,7 @@ __all__ = ["Immersion", "Tank", "wall_coefficient"]
 
 Floats = NDArray[np.float64]
 EMISSIVITY = 0.3  # of painted or brushed steel, an estimate
+SHUT, OVERCOOLED, MOST_OF = 1e-3, 1.0, 0.8  # of a valve's opening; K; of the heat that servers give
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
 
 
@@ -164,7 +167,8 @@ class Immersion(Described):
         n = site.timeline.seconds.size
         return Cooled(places, tank.supply.values, True, supply_node=None if self.cdu is None else tank.supply_number,
                       hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), coldest_fluid=(self.fluid.lowest_temperature, self.fluid.name),
-                      over_time={"pump_speed": np.broadcast_to(tank.speed, (n,)).copy()}, fluid_heights=tank.heights,
+                      over_time={"pump_speed": np.broadcast_to(tank.speed, (n,)).copy(), "feed_flow": np.broadcast_to(tank.speed * tank.feed, (n,)).copy()},
+                      fluid_heights=tank.heights, derived=tank.told,
                       attributes={"fans": "taken out of the servers; their power is not in the result"})
 
     def _check_sinks(self, site: Site) -> None:
@@ -219,6 +223,7 @@ class Tank:
     back: Node = 0  # pipe to the unit
     pipe: Node = 0  # from it
     supply_number: int = 0
+    opening: int | None = None  # column of the first kind's signals: the unit's valve
     losses: list[tuple[Node, float]] = field(default_factory=list)  # W/K to the room, but for the lid's
     plan: float = 0.0  # m2 of the liquid's surface
 
@@ -270,6 +275,21 @@ class Tank:
         if d.cdu is not None:
             self.pipe = network.shared("supply pipe", per_volume * d.pipe_volume)
             self.supply_number = len(network.shared_names) - 1
+
+    def told(self, ran: Ran) -> dict[str, NDArray[Any]]:
+        """Warns where the unit takes the tank's heat with its valve shut, and the feed is colder than asked for."""
+        if self.opening is not None:
+            opening, supply = ran.signals[0][:, 0, self.opening], ran.data["supply_temperature"]
+            wanted = np.broadcast_to(self.supply.values, supply.shape)
+            over = (opening < SHUT) & (supply < wanted - OVERCOOLED) & (ran.data["heat_to_liquid"] > MOST_OF * ran.data["it_power"])
+            if over.any():
+                k = int(np.argmax(np.where(over, wanted - supply, 0.0)))
+                unit: Any = self.design.cdu
+                self.site.warnings.append(
+                    f"cdu: at {ran.seconds[k]:g} s the feed is {supply[k]:.1f} degC, {wanted[k] - supply[k]:.1f} K colder than asked for, with the valve shut: "
+                    f"{unit.name!r} of {unit.rated_heat / 1e3:g} kW is too large for {self.heat / 1e3:.3g} kW, and its valve lets a thirtieth of its water "
+                    "through; give the part of it that serves the tank (cooling.cdu_share), or less facility_flow")
+        return {}
 
     @property
     def shared_feed(self) -> Floats:

@@ -100,7 +100,6 @@ class Slots:
         for lane in lanes:
             self._add_lane(lane, parts, warmth, inlet, outlet)
         self._place("outlet", outlet, m)
-        places.exhaust = outlet
         group.stream(outlet, tank.layers[0], through)
         room = group.boundary(tank.air.signal(self.kind, lambda T: T - tank.reference))
         self._add_conversion(outlet, room)
@@ -380,7 +379,7 @@ class Slots:
         through = group.coefficient(c_p, feed)
         power = group.series(tank.power / tank.servers)
         self.places.pump_power.append(group.record_signal(power))
-        pump = group.node("pump")
+        pump = self.places.exhaust = group.node("pump")
         group.source(pump, power)
         group.stream(tank.back, pump, through)
         if d.cdu is None:
@@ -411,6 +410,8 @@ class Slots:
             return exchange(cdu, d.cdu_share, w * s, secondary * s, most, opening) / tank.servers
 
         opening = self._opening(node)
+        if self.kind.first == 0:
+            tank.opening = group.record_signal(opening)
         s, slow = np.maximum(tank.speed, SLOWEST_EXCHANGE), group.series(np.minimum(tank.speed / SLOWEST_EXCHANGE, 1.0))
         if np.all(s == np.ravel(s)[0]):
             one = np.asarray(np.ravel(s)[0])
