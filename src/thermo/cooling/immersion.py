@@ -23,7 +23,8 @@ of
 at most some 0.1/s to 1/s in oils and 2/s to 40/s in fluorinated liquids, the more the less is fed. Held for longer than ``2 / r`` a flow overshoots
 and swings: a longer `period` is refused, the default is ``1 / r``. The liquid's inertia, which takes 0.5 s in oils and 5 s in
 fluorinated liquids, is left out. Flow does not run downwards in a slot: where the bath is
-warmer and no jets drive, it all but stops.
+warmer and jets do not outweigh that, it all but stops until its devices have warmed it, and the result
+warns of more than a minute of that.
 
 A coolant distribution unit (`thermo.cooling.cdu`) takes the liquid from the top layer and feeds it into the plenum: its valve holds
 what it feeds at the supply's temperature; without one, that is ideal. The feed goes in proportion to its pumps' speed (`thermo.cooling.pumps`),
@@ -57,7 +58,7 @@ from thermo.cooling.heat_sink import AirState
 from thermo.cooling.immersed import TankSink
 from thermo.cooling.mixed_convection import GRAVITY
 from thermo.cooling.pumps import Pump, Pumps
-from thermo.cooling.site import Cooled, Ran, SetPoint, Site
+from thermo.cooling.site import Cooled, Kind, Ran, SetPoint, Site
 from thermo.cooling.streams import SPEED, interval_means
 from thermo.cooling.tank_slots import LEAST_FLOW, UNIT, Slots, rated_heat
 from thermo.errors import ScenarioError, nearest
@@ -70,6 +71,7 @@ __all__ = ["Immersion", "Tank", "wall_coefficient"]
 
 Floats = NDArray[np.float64]
 EMISSIVITY = 0.3  # of painted or brushed steel, an estimate
+STILL, LONG = 1e-3, 60.0  # of a path's rated flow, less creeps where nothing drives it; s, for which that may be without a word
 SHUT, OVERCOOLED, MOST_OF = 1e-3, 1.0, 0.8  # of a valve's opening; K; of the heat that servers give
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
 
@@ -223,6 +225,7 @@ class Tank:
     back: Node = 0  # pipe to the unit
     pipe: Node = 0  # from it
     supply_number: int = 0
+    paths: list[tuple[Kind, str, int, float]] = field(default_factory=list)  # of each device: name, column of its path's flow, that rated [kg/s]
     opening: int | None = None  # column of the first kind's signals: the unit's valve
     losses: list[tuple[Node, float]] = field(default_factory=list)  # W/K to the room, but for the lid's
     plan: float = 0.0  # m2 of the liquid's surface
@@ -277,7 +280,17 @@ class Tank:
             self.supply_number = len(network.shared_names) - 1
 
     def told(self, ran: Ran) -> dict[str, NDArray[Any]]:
-        """Warns where the unit takes the tank's heat with its valve shut, and the feed is colder than asked for."""
+        """Warns where a path stands still, and where the unit takes the tank's heat with its valve shut and the feed is colder than asked for."""
+        stood = [(float(span @ still[:-1, i]), ran.seconds[int(np.argmax(still[:, i]))], name, kind.first + i)
+                 for kind, name, column, rated in self.paths for still in (ran.signals[self.site.kinds.index(kind)][:, :, column] < STILL * rated,)
+                 for span in (np.diff(ran.seconds),) for i in range(still.shape[1]) if still[:, i].any()]
+        stood = [case for case in stood if case[0] > LONG]
+        if stood:
+            longest, since, name, server = max(stood)
+            self.site.warnings.append(
+                f"tank: the path of {name} in server {server} stands still for {longest:.3g} s in all, first from {since:.4g} s on, and {len(stood) - 1} more for shorter or "
+                "as long: the bath beside it is the warmer and no jets outweigh that. Liquid would sink there, which is not followed: what the "
+                "device gives stays in the liquid at its fins, and it is told hotter than it would be; feed less warm liquid into a cold tank, or give more jet_head")
         if self.opening is not None:
             opening, supply = ran.signals[0][:, 0, self.opening], ran.data["supply_temperature"]
             wanted = np.broadcast_to(self.supply.values, supply.shape)

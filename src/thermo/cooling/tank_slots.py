@@ -267,6 +267,7 @@ class Slots:
         group.stream(part.base, cell, through)
         group.conductance(part.base, cell, group.coefficient(1.0, group.law_signal(STOOD, ratio, film)))
         self._place(name, cell, lane.flow)
+        self.tank.paths.append((self.kind, name, self.places.position_flow[name], lane.rated))
         return taken
 
     def _sink_of(self, mount: Mount, name: str) -> PlateFinSink | None:
