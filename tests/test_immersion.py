@@ -10,9 +10,8 @@ from test_mixed_convection import EVEN
 
 import thermo
 from thermo import workload
-from thermo.cooling import PI, Air, Cdu, Immersion, Pump, TankSink
+from thermo.cooling import PI, Air, Cdu, Immersion, Pump, TankSink, tank_slots
 from thermo.cooling import immersed as of_devices
-from thermo.cooling import tank_slots
 from thermo.cooling.immersed import EQUIVALENT, UPTAKE, Rated, equivalent_count, immersed
 from thermo.cooling.immersion import wall_coefficient
 from thermo.cooling.mixed_convection import Slot, sink_conductance, slot_flow, slot_pressure_drop
@@ -200,6 +199,7 @@ def test_warm_liquid_stays_above():
 
 # ------------------------------------------------------------------------------------------------------------------ pump trip
 
+@pytest.mark.filterwarnings("ignore:tank. the path:UserWarning")  # of the processors' lane
 def test_pump_trip_leaves_natural_circulation():
     """Pumps coast down in seconds; the feed and the jets are gone, buoyancy drives what flows; the tank stores what is drawn: the rate is
     heat over the capacity of liquid and metal, and the junctions stay a while where they were."""
@@ -235,11 +235,12 @@ def test_one_of_two_pumps():
 
 def after_trip(fluid, period=None):
     """Flow over that before, and junctions, in the minutes after the pumps have stopped."""
-    r = run(held(0.9, [0.0, 30.0, *(60.0 + np.array([0, 1, 3, 8, 20, 45, 90, 180]))]), of=two, fluid=fluid, period=period,
+    r = run(held(0.9, [0.0, 30.0, *(60.0 + np.array([0, 1, 3, 8, 20, 45, 90, 180]))]), fluid=fluid, period=period,
             events=[thermo.events.pump_trip(60.0)])
     return r.mass_flow.sum("server").values / float(r.mass_flow[0].sum()), r.junction_temperature.values
 
 
+@pytest.mark.filterwarnings("ignore:tank. the path:UserWarning")
 @pytest.mark.parametrize("fluid", ["pao-4", "fc-40"])
 def test_looks_are_often_enough(fluid):
     """In the default period flow and junctions after a pump trip are within 2 % and 0.15 K of those in a fifth of it."""
@@ -273,17 +274,17 @@ def test_standing_slots_are_told():
 
 def test_return_is_what_comes_to_the_unit():
     """By hand: feed, its heat capacity and the difference of return and supply are the heat to liquid, whatever part of the feed goes
-    through the slots; to 0.3 %, by which the heat capacity changes."""
+    through the slots; to 1 %, by which the heat capacity changes over 25 K."""
     for changes in ({}, {"cdu": WATER_UNIT}, {"rated_rise": 4.0}, {"jet_head": 0.0, "feed": 5e-4}):
         r = run(**changes).isel(time=-1)
         c_p = float(PAO.heat_capacity(0.5 * float(r.supply_temperature + r.return_temperature)))
-        assert float(r.feed_flow * c_p * (r.return_temperature - r.supply_temperature)) == pytest.approx(float(r.heat_to_liquid), rel=3e-3), changes
+        assert float(r.feed_flow * c_p * (r.return_temperature - r.supply_temperature)) == pytest.approx(float(r.heat_to_liquid), rel=1e-2), changes
 
 
 def test_unit_that_is_too_large_is_told():
     """Shut, the valve lets a thirtieth through: a unit twenty times too large overcools, which the result says; one that fits, also from cold, not."""
     big = WATER_UNIT.replace(rated_heat=600e3, secondary_flow=5e-2, primary_flow=2.4e-2)
-    with pytest.warns(UserWarning, match=r"cdu: at .* s the feed is .* K colder than asked for, with the valve shut: .* cooling.cdu_share"):
+    with pytest.warns(UserWarning, match=r"cdu: at .* s the feed is .* K colder than asked for, with the valve shut: .*cooling.cdu_share"):
         run(cdu=big, ambient={"facility_water_temperature": 15.0})
     for changes in ({}, {"initial": 10.0}):
         assert "too large" not in run(cdu=WATER_UNIT, **changes).attrs["warnings"]
