@@ -22,7 +22,9 @@ of
 
 at most some 0.1/s to 1/s in oils and 2/s to 40/s in fluorinated liquids, the more the less is fed. Held for longer than ``2 / r`` a flow overshoots
 and swings: a longer `period` is refused, the default is ``1 / r``. The liquid's inertia, which takes 0.5 s in oils and 5 s in
-fluorinated liquids, is left out. Flow does not run downwards in a slot: where the bath is
+fluorinated liquids, is left out. The default looks at the whole run's least feed, so that a run cut before a pump trip takes longer steps in its
+first part than the run in one: they agree to rounding where that part is at rest, else as far as looks are converged (0.06 K, 1.3 % of flow).
+Flow does not run downwards in a slot: where the bath is
 warmer and jets do not outweigh that, it all but stops until its devices have warmed it, and the result
 warns of more than a minute of that.
 
