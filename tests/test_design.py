@@ -14,11 +14,11 @@ from small_rack import gpu, with_device
 from small_rack import rack as air_rack
 
 import thermo
-from thermo.cooling import Air, Cdu, ColdPlateCooling
+from thermo.cooling import Air, Cdu, ColdPlateCooling, Immersion
 from thermo.cooling.cdu import exchanger_conductance
 from thermo.cooling.plate import LiquidState, plate_resistance
 from thermo.design import cheapest_cooling, flow_map, least_flow, warmest_supply
-from thermo.errors import ScenarioError
+from thermo.errors import ConvergenceError, ScenarioError
 from thermo.fluids import Fluid
 from thermo.plot import headroom_map
 from thermo.rack import Firmware
@@ -379,3 +379,45 @@ def test_an_answer_can_be_gone_on_from():
     assert np.array_equal(again.junction_temperature, answer.result.junction_temperature)
     assert answer.ambient.facility_water_temperature == answer.value and isinstance(answer.cooling, ColdPlateCooling)
     assert answer.evaluations < 20 and still.fan_speed == 0.5
+
+
+# ------------------------------------------------------------------------------------------------------------------- tanks
+
+
+
+def test_least_flow_of_a_tank():
+    """Found at low feeds of a thin liquid too, and the run that confirms it stays there (`_confirm`)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        answer = least_flow("pcie-server", 0.6, cooling=Immersion(fluid="hfe-7100"))
+    assert 0.1 < answer.value < 1.0 and 0 <= answer.headroom < 0.05 and not answer.at_end
+    assert float(answer.result.return_temperature[0]) <= 60.0, "it boils"
+
+
+def test_map_of_a_tank_has_no_holes():
+    """Every feed from a tenth on has its rest, and more feed leaves more headroom."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = flow_map("pcie-server", 1.0, cooling=Immersion(fluid="fc-3283"), supply_temperature=[40.0], flow=[0.1, 0.3, 1.0])
+    assert np.all(np.isfinite(found.headroom)) and np.all(found.headroom.diff("flow") > 0) and np.all(found.mass_flow > 0)
+
+
+def test_points_without_rest_hold_no_limits(monkeypatch):
+    """A search goes on past settings at which the rack has no rest; where none has one, it says why."""
+    usual = Bench.at
+
+    def at(self, **settings):
+        if settings["pump_speed"] < low:
+            raise ConvergenceError("no steady state found: made up")
+        return usual(self, **settings)
+
+    monkeypatch.setattr(Bench, "at", at)
+    for low in (0.6, 2.0):
+        for question in (least_flow, cheapest_cooling):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if low > 1:
+                    with pytest.raises(ConvergenceError, match="made up"):
+                        question("pcie-server", 0.8, cooling=Immersion())
+                else:
+                    assert question("pcie-server", 0.8, cooling=Immersion()).value == pytest.approx(0.6, abs=0.1)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -31,7 +32,7 @@ from thermo.ambient import Ambient, is_number
 from thermo.errors import ConvergenceError, ScenarioError, nearest, require_between, shown
 from thermo.rack import Rack
 from thermo.simulate import simulate_rack
-from thermo.steady import LEAVING, Bench, Knob, Point
+from thermo.steady import LEAVING, NO_REST, Bench, Knob, Point
 
 __all__ = ["Answer", "cheapest_cooling", "flow_map", "least_flow", "warmest_supply"]
 
@@ -239,17 +240,18 @@ def cheapest_cooling(rack: Rack | str, load: Any = 1.0, *, free: Sequence[str] |
         settings = np.clip(low + (high - low) * x, low, high)
         return bench.at(**{k.name: float(v) for k, v in zip(turned, settings, strict=True)})
 
-    seeds = [at(np.array(x)) for x in product(np.linspace(0.0, 1.0, SEEDS.get(len(turned), 3)), repeat=len(turned))]
+    seeds = _at_rest(at, [np.array(x) for x in product(np.linspace(0.0, 1.0, SEEDS.get(len(turned), 3)), repeat=len(turned))])
     held = [point for point in seeds if point.least >= CLEAR]
     begin = min(held, key=counted) if held else _most_headroom(bench, turned, at, seeds)
     if begin.least < CLEAR:
         raise ScenarioError(f"cheapest_cooling: {_what_is_short(bench, turned, begin)}")
     scale = max(abs(counted(begin)), 1e-3)
     x = (np.array([begin.settings[k.name] for k in turned]) - low) / (high - low)
-    minimize(lambda x: counted(at(x)) / scale, x, method="SLSQP", bounds=[(0.0, 1.0)] * len(turned),
-             jac=lambda x: _slopes(lambda y: np.array([counted(at(y)) / scale]), x)[0],
-             constraints={"type": "ineq", "fun": lambda x: _constraints(at(x)), "jac": lambda x: _slopes(lambda y: _constraints(at(y)), x)},
-             options={"ftol": 1e-7, "maxiter": 60})
+    with suppress(ConvergenceError):  # where a step has no rest, the cheapest that was seen before it stands
+        minimize(lambda x: counted(at(x)) / scale, x, method="SLSQP", bounds=[(0.0, 1.0)] * len(turned),
+                 jac=lambda x: _slopes(lambda y: np.array([counted(at(y)) / scale]), x)[0],
+                 constraints={"type": "ineq", "fun": lambda x: _constraints(at(x)), "jac": lambda x: _slopes(lambda y: _constraints(at(y)), x)},
+                 options={"ftol": 1e-7, "maxiter": 60})
     best = min((point for point in bench.points.values() if point.least >= CLEAR), key=counted)
     said = {"rack": "pumps and fans take", "all": "pumps, fans and heat rejection take"}.get(count if isinstance(count, str) else "", "it costs")
     return _answer(bench, turned, best, counted, f"{said} {counted(best):.4g} W")
@@ -395,13 +397,16 @@ def _edge(bench: Bench, knob: Knob, grid: Floats, question: str) -> Answer:
         try:
             return bench.at(**{knob.name: float(x)}).least - CLEAR
         except ConvergenceError:  # controllers that move each other can miss their rest at single points: beside it, then
-            return bench.at(**{knob.name: float(np.clip(x + hair, knob.low, knob.high))}).least - CLEAR
+            try:
+                return bench.at(**{knob.name: float(np.clip(x + hair, knob.low, knob.high))}).least - CLEAR
+            except ConvergenceError:  # nor there: such a point holds no limits
+                return -NO_REST
 
     far = headroom(grid[-1])
     k = next((k for k, x in enumerate(grid) if headroom(x) >= 0), None)
     if k is None:
         inside = _most_inside(headroom, grid)
-        best = bench.at(**{knob.name: inside})
+        best = bench.at(**{knob.name: inside})  # where there is no rest anywhere, it says so
         if best.least < CLEAR:
             raise ScenarioError(f"{question}: {_what_is_short(bench, [knob], best)}")
         outside = _towards(grid[0], inside, grid)
@@ -467,6 +472,19 @@ def _free(bench: Bench, free: Any) -> list[Knob]:
     return out
 
 
+def _at_rest(at: Callable[[Floats], Point], places: Iterable[Floats]) -> list[Point]:
+    """The points among those places that have a state of rest; where none has, the last says why."""
+    found, said = [], None
+    for x in places:
+        try:
+            found.append(at(x))
+        except ConvergenceError as error:
+            said = error
+    if said is not None and not found:
+        raise said
+    return found
+
+
 def _counted(count: Any) -> Callable[[Point], float]:
     if count == "rack":
         return _pumps_and_fans
@@ -528,8 +546,11 @@ def _what_is_short(bench: Bench, turned: list[Knob], best: Point) -> str:
     limit = bench.limits.asked(best.limiting)
     short = f"no {ranges} holds all limits; closest is {at}, where {_where(bench, best)} is {-best.least:.3g} K above {limit:.4g} degC"
     moved = {k.moves for k in turned}
+    tank = hasattr(bench.scenario.cooling, "slot_height")
     if device == LEAVING:
         return f"{short}; give more flow, colder water, or another return_limit"
+    if tank and "coolant" in moved:
+        return f"{short}; give it a sink made for liquids (cooling.sinks), colder or thinner liquid, a larger feed, or ask for less load"
     if "coolant" in moved and "air" not in moved and _in_air(bench, device, server):
         return f"{short}. It sits in air, which coolant does not reach: turn cooling.air.fan_speed up, or supply colder air"
     if moved == {"air"} and "pump_speed" in bench.knobs and not _in_air(bench, device, server):

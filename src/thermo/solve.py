@@ -30,8 +30,9 @@ ROUNDS = 20  # of fans and firmware in turn
 SPARE = 0.3  # K below its limit that a throttled device may rest
 LEAST_NUDGE = 1e-9  # of an output, by which it is moved to see what follows
 AT_REST = 1e-4  # K, or of the output's range
-SWEEPS, GIVEN = 200, 0.02  # before Newton's steps on flows: how many, and how much of what each output lacks a sweep gives it
-FLOW_ROUNDS, FLOW_AT_REST = 16, 1e-6  # of sweeps and steps in turn; of the output's range
+SWEEPS, GIVEN = 200, 0.02  # between Newton's steps on flows: how many, and how much of what each output lacks a sweep gives it
+FLOW_ROUNDS, FLOW_AT_REST = 6, 1e-6  # of starts, and of sweeps and steps in turn; of the output's range
+FEW_FLOWS = 400  # outputs, up to which their whole slope is worth its cost where all else has failed
 NEARLY_AT_REST = 0.05  # the same: within what controllers ignore, where a server between two supplies lets no step settle
 
 
@@ -394,15 +395,18 @@ def _rest_by_newton(network: Network, engine: Any, controlled: list[Group]) -> N
 
 
 def _rest_of_flows(network: Network, engine: Any, controlled: list[Group]) -> None:
-    """Newton's steps on all outputs, with the slope in each direction that they take: where outputs are the temperatures that drive a
-    flow, each answers to all others through what they share, and steeply where flows just balance. Steps start close by: sweeps
-    that give each output a little of what it lacks come first, as time would, and again, less each time, where steps find nothing."""
-    from scipy.optimize import NoConvergence, newton_krylov
+    """Where outputs are the temperatures that drive a flow: each answers to all others through what they share, steeply where flows just
+    balance. First as if servers of a kind were alike, which is a handful of unknowns and Powell's method with their whole slope, from where
+    each output is found in turn if it does not get there at once; then each server for itself, by Newton's steps with the slope in each
+    direction that they take, between which sweeps give each output a little of what it lacks, as time would, less each time."""
+    from scipy.optimize import NoConvergence, brentq, newton_krylov, root
 
     series, moves = network.series(), [~_is_firmware(g)[:, 0] for g in controlled]
     low, high = (np.concatenate([_limits(g)[k][m].ravel() for g, m in zip(controlled, moves, strict=True)]) for k in (0, 1))
     errors = np.concatenate([np.repeat([c.curve is None for c, m in zip(g.controls, own, strict=True) if m], g.n_server)
                              for g, own in zip(controlled, moves, strict=True)])  # of a PI: kelvin
+    alike = np.concatenate([np.full(int(own.sum()), g.n_server) for g, own in zip(controlled, moves, strict=True)])
+    first = np.append(0, np.cumsum(alike)[:-1])
 
     def lacking(outputs: Floats) -> Floats:
         inside, at = np.clip(outputs, low, high), 0
@@ -415,21 +419,54 @@ def _rest_of_flows(network: Network, engine: Any, controlled: list[Group]) -> No
         off = np.concatenate([_unrest(engine, g)[own].ravel() for g, own in zip(controlled, moves, strict=True)])
         return np.asarray(np.where(errors, np.clip(inside + GIVEN * off, low, high) - inside, off) - (outputs - inside))
 
+    def mean(values: Floats) -> Floats:
+        """Over the servers of a kind."""
+        return np.asarray(np.add.reduceat(values, first) / alike)
+
+    def each_in_turn(y: Floats) -> Floats:
+        """Each output where it lacks nothing while the others stay, one after the other."""
+        y = np.clip(y, mean(low), mean(high))
+        for i in range(y.size):
+            def of_one(value: float, i: int = i) -> float:
+                return float(mean(lacking(np.repeat(np.where(np.arange(y.size) == i, value, y), alike)))[i])
+
+            ends = float(mean(low)[i]), float(mean(high)[i])
+            if of_one(ends[0]) * of_one(ends[1]) < 0:
+                y[i] = brentq(of_one, *ends, xtol=1e-10)
+        return y
+
+    def at_rest(outputs: Floats) -> bool:
+        return bool(np.max(np.abs(lacking(outputs))) <= FLOW_AT_REST)
+
     x = np.concatenate([engine.control(g.number)[own].ravel() for g, own in zip(controlled, moves, strict=True)])
+    y = mean(x)
+    for _ in range(FLOW_ROUNDS):
+        found = root(lambda y: mean(lacking(np.repeat(y, alike))), y, method="hybr", options={"xtol": 1e-10})
+        if np.max(np.abs(found.fun)) <= FLOW_AT_REST:
+            if at_rest(x := np.repeat(found.x, alike)):
+                return
+            break
+        y = each_in_turn(y)
     for attempt in range(FLOW_ROUNDS):
-        for _ in range(SWEEPS):
-            x = np.clip(x + GIVEN * 0.7**attempt * lacking(x), low, high)
-        if np.max(np.abs(lacking(x))) <= FLOW_AT_REST:
-            return
         try:
             with np.errstate(divide="ignore", invalid="ignore"):  # a step of exactly nothing
-                found = newton_krylov(lacking, x, f_tol=FLOW_AT_REST, maxiter=12, inner_maxiter=20, rdiff=1e-7)
+                y = newton_krylov(lacking, x, f_tol=FLOW_AT_REST, maxiter=12, inner_maxiter=20, rdiff=1e-7)
+            if at_rest(y):
+                return
         except (NoConvergence, ValueError):
-            continue
-        if np.max(np.abs(lacking(found))) <= FLOW_AT_REST:
-            return
-    raise ConvergenceError(f"no steady state: after {FLOW_ROUNDS * SWEEPS} sweeps a flow that follows temperatures is still "
-                           f"{float(np.max(np.abs(lacking(x)))):.3g} of its range from rest; start from a temperature instead, initial=25.0")
+            pass
+        x = np.clip(x, low, high)
+        for _ in range(SWEEPS):
+            x = np.clip(x + GIVEN * 0.7**attempt * lacking(x), low, high)
+    if x.size <= FEW_FLOWS and at_rest(root(lacking, x, method="hybr", options={"xtol": 1e-10}).x):
+        return
+    off = np.abs(lacking(x))
+    worst = int(np.argmax(off))
+    named = [(g, int(c), server) for g, own in zip(controlled, moves, strict=True) for c in np.flatnonzero(own) for server in range(g.n_server)]
+    g, c, server = named[worst]
+    server += sum(other.n_server for other in network.groups[:g.number])
+    raise ConvergenceError(f"no steady state found: the flow that follows {g.names[g.controls[c].nodes[0]]!r} of server {server} is still "
+                           f"{off[worst]:.3g} of its range from rest after {FLOW_ROUNDS * SWEEPS} sweeps; start from a temperature instead, initial=25.0")
 
 
 def _integrate_scipy(network: Network, engine: Any, method: str, tolerance: float,

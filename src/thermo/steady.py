@@ -24,6 +24,7 @@ from thermo import workload as _workload
 from thermo.cooling.rear_door import DRY, LEAST_OPENING, MOST_OPENING, WET
 from thermo.cooling.streams import COLDEST, HOTTEST
 from thermo.errors import ConvergenceError, ScenarioError, nearest, require_between, shown
+from thermo.fluids import Fluid
 from thermo.output import dataset
 from thermo.rack import Device, Rack
 from thermo.simulate import Assembly, Scenario, assemble, checked, device_power
@@ -92,7 +93,7 @@ def knobs(rack: Rack, design: Any) -> dict[str, Knob]:
                           "nothing condenses on water as warm as the liquid boils"))
     if hasattr(design, "supply_temperature"):
         fluid = design.fluid
-        found.append(Knob("supply_temperature", max(COLDEST, fluid.lowest_temperature), min(HOTTEST, fluid.highest_temperature), "degC",
+        found.append(Knob("supply_temperature", max(COLDEST, fluid.lowest_temperature), min(HOTTEST, fluid.highest_temperature - 1.0), "degC",
                           False, "coolant", f"{fluid.name} is not known beyond, or boils"))
     if fans:
         found.append(Knob("air_temperature", *AIR_RANGE, "degC", False, "air", "the laws of air are not known beyond"))
@@ -284,7 +285,10 @@ class Bench:
         self.trace = trace
         self.scenario = replace(whole, workload=whole.workload.isel(time=[0]), seconds=first, timeline=whole.timeline.on(first))
         self.knobs = knobs(whole.rack, whole.cooling)
+        fluid = getattr(whole.cooling, "fluid", None)
+        known = fluid.highest_temperature if isinstance(fluid, Fluid) else np.inf  # beyond, it boils or its laws are not known
         self.limits = Limits.of(whole.rack, limits, margin, return_limit)
+        self.limits = replace(self.limits, leaving=min(self.limits.leaving, known))
         self.evaluations = 0
         self.points: dict[tuple[tuple[str, float], ...], Point] = {}  # what has been asked already
 

@@ -15,15 +15,26 @@ layers, from the lowest, where the slots come out, up to the outlet; where what 
 and as much of them sinks.
 
 The engine follows such a flow as it does a controller's: it looks at the mean temperature of each path and at its excess over the
-bath every `period`, and holds the flow between. Oils answer within half a minute, fluorinated liquids within seconds; the liquid's
-inertia, which would take 0.5 s and 5 s of that, is left out. Flow does not run downwards in a slot: where the bath is
-warmer and no jets drive, it all but stops.
+bath every `period`, and holds the flow between. A change of flow undoes itself, by the warmth that it leaves in slot and bath, at a rate `r`
+of
+
+.. math:: r = \frac{\partial \dot m}{\partial \Delta p} \, g \left| \frac{d\rho}{dT} \right| H \, \Delta T_{slot} \left( \frac{1}{M_{slot}} + \frac{1}{M_{bath}} \right),
+
+at most some 0.1/s to 1/s in oils and 2/s to 40/s in fluorinated liquids, the more the less is fed. Held for longer than ``2 / r`` a flow overshoots
+and swings: a longer `period` is refused, the default is ``1 / r``. The liquid's inertia, which takes 0.5 s in oils and 5 s in
+fluorinated liquids, is left out. The default looks at the whole run's least feed, so that a run cut before a pump trip takes longer steps in its
+first part than the run in one: they agree to rounding where that part is at rest, else as far as looks are converged (0.06 K, 1.3 % of flow).
+Flow does not run downwards in a slot: where the bath is
+warmer and jets do not outweigh that, it all but stops until its devices have warmed it, and the result
+warns of more than a minute of that.
 
 A coolant distribution unit (`thermo.cooling.cdu`) takes the liquid from the top layer and feeds it into the plenum: its valve holds
 what it feeds at the supply's temperature; without one, that is ideal. The feed goes in proportion to its pumps' speed (`thermo.cooling.pumps`),
 however thick the liquid is: what cold oil takes more in the unit and its pipes is left out. A valve that is shut lets a thirtieth of its
-water through: a unit that is much too large for the tank feeds it colder than asked for; give the part of it that serves the tank (`cdu_share`).
-`return_temperature` is that of what leaves the servers; to the unit goes the top layer, which is colder where slots take less than is fed.
+water through: a unit that is much too large for the tank feeds it colder than asked for, and the result warns of it; give the part of it that
+serves the tank (`cdu_share`). `return_temperature` is that of what comes to the unit, from the top layer and behind the pump, so that at rest
+``feed_flow * c_p * (return_temperature - supply_temperature)`` is `heat_to_liquid`; what leaves each server is position "outlet" of
+`coolant_temperature`, and warmer or colder where slots take less or more than is fed.
 Walls and lid lose heat to the room. One heat capacity counts for all the liquid, that at the mean of supply and rated return, and one
 expansion. Left out: heat that runs down in liquid and steel, liquid that sinks in a path colder than the bath, and turnover in the bath.
 
@@ -49,7 +60,7 @@ from thermo.cooling.heat_sink import AirState
 from thermo.cooling.immersed import TankSink
 from thermo.cooling.mixed_convection import GRAVITY
 from thermo.cooling.pumps import Pump, Pumps
-from thermo.cooling.site import Cooled, SetPoint, Site
+from thermo.cooling.site import Cooled, Kind, Ran, SetPoint, Site
 from thermo.cooling.streams import SPEED, interval_means
 from thermo.cooling.tank_slots import LEAST_FLOW, UNIT, Slots, rated_heat
 from thermo.errors import ScenarioError, nearest
@@ -62,6 +73,8 @@ __all__ = ["Immersion", "Tank", "wall_coefficient"]
 
 Floats = NDArray[np.float64]
 EMISSIVITY = 0.3  # of painted or brushed steel, an estimate
+STILL, LONG = 1e-3, 60.0  # of a path's rated flow, less creeps where nothing drives it; s, for which that may be without a word
+SHUT, OVERCOOLED, MOST_OF = 1e-3, 1.0, 0.8  # of a valve's opening; K; of the heat that servers give
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
 
 
@@ -102,7 +115,7 @@ class Immersion(Described):
     handler_fan_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.04  # room air handlers' fan power over heat removed
     chiller_cop: Annotated[Number, Field(gt=0, le=100)] | None = 5.0  # of the room; None: free cooling
     restart_delay: NotNegative = 240.0  # s from power to facility water again
-    period: Positive | None = None  # s, between looks at the slots' temperatures; None: `LOOKS` of the time in which they answer
+    period: Positive | None = None  # s, between looks at the slots' temperatures; None: the time in which they answer
     provenance: Any = Field(default_factory=dict, repr=False)
 
     setpoints: ClassVar[tuple[str, ...]] = ("supply_temperature", "pump_speed", "facility_water_temperature", "air_temperature")
@@ -158,7 +171,8 @@ class Immersion(Described):
         n = site.timeline.seconds.size
         return Cooled(places, tank.supply.values, True, supply_node=None if self.cdu is None else tank.supply_number,
                       hottest_fluid=(self.fluid.highest_temperature, self.fluid.name), coldest_fluid=(self.fluid.lowest_temperature, self.fluid.name),
-                      over_time={"pump_speed": np.broadcast_to(tank.speed, (n,)).copy()}, fluid_heights=tank.heights,
+                      over_time={"pump_speed": np.broadcast_to(tank.speed, (n,)).copy(), "feed_flow": np.broadcast_to(tank.speed * tank.feed, (n,)).copy()},
+                      fluid_heights=tank.heights, derived=tank.told,
                       attributes={"fans": "taken out of the servers; their power is not in the result"})
 
     def _check_sinks(self, site: Site) -> None:
@@ -205,6 +219,7 @@ class Tank:
     speed: Floats  # (time,) or (), of the feed over that at full speed
     power: Floats  # W of the pumps, likewise
     servers: int
+    heat: float  # W, rated, of all
     heights: dict[int, float] = field(default_factory=dict)  # m above the floor, of shared nodes by number
     plenum: Node = 0
     bath: list[Node] = field(default_factory=list)  # from the bottom up
@@ -212,6 +227,8 @@ class Tank:
     back: Node = 0  # pipe to the unit
     pipe: Node = 0  # from it
     supply_number: int = 0
+    paths: list[tuple[Kind, str, int, float]] = field(default_factory=list)  # of each device: name, column of its path's flow, that rated [kg/s]
+    opening: int | None = None  # column of the first kind's signals: the unit's valve
     losses: list[tuple[Node, float]] = field(default_factory=list)  # W/K to the room, but for the lid's
     plan: float = 0.0  # m2 of the liquid's surface
 
@@ -234,7 +251,7 @@ class Tank:
         speed, power = _feed_of_pumps(design, site, feed / rho)
         rho = float(fluid.density(warm))
         tank = cls(design, site, network.reference, supply, air, warm, rho, float(fluid.heat_capacity(warm)), rho * float(fluid.expansion(warm)),
-                   feed, speed, power, sum(k.group.n_server for k in site.kinds))
+                   feed, speed, power, sum(k.group.n_server for k in site.kinds), heat)
         tank._fill(network)
         return tank
 
@@ -263,6 +280,31 @@ class Tank:
         if d.cdu is not None:
             self.pipe = network.shared("supply pipe", per_volume * d.pipe_volume)
             self.supply_number = len(network.shared_names) - 1
+
+    def told(self, ran: Ran) -> dict[str, NDArray[Any]]:
+        """Warns where a path stands still, and where the unit takes the tank's heat with its valve shut and the feed is colder than asked for."""
+        stood = [(float(span @ still[:-1, i]), ran.seconds[int(np.argmax(still[:, i]))], name, kind.first + i)
+                 for kind, name, column, rated in self.paths for still in (ran.signals[self.site.kinds.index(kind)][:, :, column] < STILL * rated,)
+                 for span in (np.diff(ran.seconds),) for i in range(still.shape[1]) if still[:, i].any()]
+        stood = [case for case in stood if case[0] > LONG]
+        if stood:
+            longest, since, name, server = max(stood)
+            self.site.warnings.append(
+                f"tank: the path of {name} in server {server} stands still for {longest:.3g} s in all, first from {since:.4g} s on, and {len(stood) - 1} more for shorter or "
+                "as long: the bath beside it is the warmer and no jets outweigh that. Liquid would sink there, which is not followed: what the "
+                "device gives stays in the liquid at its fins, and it is told hotter than it would be; feed less warm liquid into a cold tank, or give more jet_head")
+        if self.opening is not None:
+            opening, supply = ran.signals[0][:, 0, self.opening], ran.data["supply_temperature"]
+            wanted = np.broadcast_to(self.supply.values, supply.shape)
+            over = (opening < SHUT) & (supply < wanted - OVERCOOLED) & (ran.data["heat_to_liquid"] > MOST_OF * ran.data["it_power"])
+            if over.any():
+                k = int(np.argmax(np.where(over, wanted - supply, 0.0)))
+                unit: Any = self.design.cdu
+                self.site.warnings.append(
+                    f"cdu: at {ran.seconds[k]:g} s the feed is {supply[k]:.1f} degC, {wanted[k] - supply[k]:.1f} K colder than asked for, with the valve shut: "
+                    f"{unit.name!r} of {unit.rated_heat / 1e3:g} kW is too large for {self.heat / 1e3:.3g} kW, and its valve lets a thirtieth of its water "
+                    "through; give the part of it that serves the tank (cooling.cdu_share), or less facility_flow")
+        return {}
 
     @property
     def shared_feed(self) -> Floats:

@@ -36,7 +36,9 @@ Floats = NDArray[np.float64]
 UNIT = 0.04445  # m, a height unit
 SENSOR = 1e-6  # W/K, through which a sensor is joined to what it reads
 SPAN = 60.0  # K, of slot over bath, that sensors tell; beyond, buoyancy grows no further
-LOOKS, SHORTEST, LONGEST = 0.15, 0.1, 5.0  # of the answer's time; s; s
+LOOKS, SHORTEST, LONGEST = 1.0, 0.01, 2.0  # of the answer's time; s; s
+SWINGS = 2.0  # of the answer's time: held for longer, a flow overshoots
+LEFT = 0.2  # of the rated feed that still rises through the slots when pumps stand, as found in oils and fluorinated liquids
 TURNS = 0.5  # K, by which the lowest layer must be warmer than the top one for all of a slot's flow to rise through
 SOFT = 1e-3  # Pa, over which the drive of a slot goes to zero
 LEAST_FLOW = 1e-5  # of the rated flow: what creeps where nothing drives it, so that no node is without a neighbour
@@ -98,7 +100,6 @@ class Slots:
         for lane in lanes:
             self._add_lane(lane, parts, warmth, inlet, outlet)
         self._place("outlet", outlet, m)
-        places.exhaust = outlet
         group.stream(outlet, tank.layers[0], through)
         room = group.boundary(tank.air.signal(self.kind, lambda T: T - tank.reference))
         self._add_conversion(outlet, room)
@@ -146,19 +147,28 @@ class Slots:
             raise ScenarioError(f"cooling: {self.kind.server.name}: {error}") from None
 
     @cached_property
-    def _period(self) -> float:
-        """Between looks: a part of the time in which a change of flow, by the warmth that it leaves in slot and bath, undoes itself.
-        A slow flow answers to a head most."""
+    def _answer_rate(self) -> float:
+        """How fast a change of flow undoes itself by the warmth that it leaves in slot and bath [1/s], at most: with the least feed of the run,
+        or the flow that is left without pumps, liquid is warmest and thinnest, and its rise over the slot largest."""
         tank, d, fluid, n = self.tank, self.tank.design, self.tank.design.fluid, self._channels
-        if d.period is not None:
-            return d.period
-        rated = self._rated_flow(rated_heat(self.kind.server), 1.0)
-        slow = 0.02 * rated
-        answers = GRAVITY * tank.thinning * d.slot_height * slow / float(slot_pressure_drop(self._slot, fluid, slow / n, tank.warm, tank.warm))  # kg/s for each K
-        rise = rated_heat(self.kind.server) / (rated * tank.heat_capacity)
+        heat, c_p = rated_heat(self.kind.server), tank.heat_capacity
+        rated = self._rated_flow(heat, 1.0)
+        full = tank.feed * heat / tank.heat  # this server's part of the feed
+        rise = heat / (max(full * float(np.min(tank.speed)), LEFT * min(full, rated)) * c_p)
+        hot = min(float(np.max(tank.supply.values)) + rise, fluid.highest_temperature - 1.0)
+        slow = 0.02 * rated  # a slow flow answers to a head most
+        answers = GRAVITY * tank.thinning * d.slot_height * slow / float(slot_pressure_drop(self._slot, fluid, slow / n, hot, hot))  # kg/s for each K
         bath = tank.density * d.slot_width * d.slot_height * UNIT * self.kind.server.height_units * d.bath_share
-        rate = answers * rise * (tank.heat_capacity / self._capacity(1.0) + 1 / bath)
-        return float(np.clip(LOOKS / rate, SHORTEST, LONGEST))
+        return answers * rise * (c_p / self._capacity(1.0) + 1 / bath)
+
+    @cached_property
+    def _period(self) -> float:
+        """Between looks. A flow that is held between looks overshoots where ``period * rate`` is above 2, and swings for good."""
+        given, most = self.tank.design.period, SWINGS / self._answer_rate
+        if given is not None and given > most:
+            raise ScenarioError(f"cooling.period is {given:g} s, expected at most {most:.3g} s: {self.tank.design.fluid.name} in {self.kind.server.name} "
+                                f"answers within {1 / self._answer_rate:.3g} s, and a flow that is held for longer than twice that swings; leave it out")
+        return float(np.clip(LOOKS / self._answer_rate, SHORTEST, LONGEST)) if given is None else given
 
     def _watched(self, node: Node, target: float, span: float, relative: Node | None) -> Signal:
         """A node's temperature, or its excess over another's, from `target` on over a `span`, as 0 to 1."""
@@ -257,6 +267,7 @@ class Slots:
         group.stream(part.base, cell, through)
         group.conductance(part.base, cell, group.coefficient(1.0, group.law_signal(STOOD, ratio, film)))
         self._place(name, cell, lane.flow)
+        self.tank.paths.append((self.kind, name, self.places.position_flow[name], lane.rated))
         return taken
 
     def _sink_of(self, mount: Mount, name: str) -> PlateFinSink | None:
@@ -369,7 +380,7 @@ class Slots:
         through = group.coefficient(c_p, feed)
         power = group.series(tank.power / tank.servers)
         self.places.pump_power.append(group.record_signal(power))
-        pump = group.node("pump")
+        pump = self.places.exhaust = group.node("pump")
         group.source(pump, power)
         group.stream(tank.back, pump, through)
         if d.cdu is None:
@@ -400,6 +411,8 @@ class Slots:
             return exchange(cdu, d.cdu_share, w * s, secondary * s, most, opening) / tank.servers
 
         opening = self._opening(node)
+        if self.kind.first == 0:
+            tank.opening = group.record_signal(opening)
         s, slow = np.maximum(tank.speed, SLOWEST_EXCHANGE), group.series(np.minimum(tank.speed / SLOWEST_EXCHANGE, 1.0))
         if np.all(s == np.ravel(s)[0]):
             one = np.asarray(np.ravel(s)[0])
