@@ -735,7 +735,7 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     earlier = scenario.initial
     in_room = isinstance(earlier, xr.Dataset) and "room" in earlier.coords.get("shared_node", xr.DataArray([])).values
     site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack),
-                _stage_laws(scenario), isinstance(earlier, str), in_room)
+                _stage_laws(scenario), isinstance(earlier, str), float(earlier) if isinstance(earlier, int | float) else None, in_room)
     _warn_of_peaks(scenario, watts, site)
     site.warnings += [*scenario.doubts, *scenario.power.doubts(scenario.rack)]
     cooled = scenario.cooling.add_to(network, site)
@@ -810,7 +810,7 @@ def _start(scenario: Scenario, network: Network, engine: Any) -> None:
 def _at_ends(network: Network, engine: Any) -> None:
     """Controllers where they are without heat: fans and valves at their least, clocks full."""
     for g in network.groups:
-        ends = [c.high if c.kind == FIRMWARE else c.low for c in g.controls]
+        ends = [c.high if c.kind == FIRMWARE else c.low if c.at_end is None else c.at_end for c in g.controls]
         engine.set_control(g.number, np.array([[output] * g.n_server for output in ends]).reshape(-1, g.n_server))
 
 
