@@ -25,7 +25,7 @@ taken in two parts, natural convection `n` to the pool and what boiling brings b
 
 .. math:: q = n(x) + b\, \psi_s (q_d - n)(\varphi_s (x - s)), \qquad \psi_s = \psi (1 + \alpha s), \qquad \varphi_s = \varphi (1 + \alpha s)^{-e},
 
-`b` 1 once the wall boils and 0 before and again below the onset, and :math:`\alpha` what subcooling adds to the critical flux.
+with both factors those of the temperature at which it boils, `b` 1 once the wall boils and 0 before and again below the onset, and :math:`\alpha` what subcooling adds to the critical flux.
 """
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class Face:
 
     def _scaled(self, excess: ArrayLike, T: ArrayLike, s: ArrayLike) -> tuple[Floats, Floats]:
         """The superheat at which the design's curve is read, and the factor on its flux."""
-        (on_excess, on_flux), (also_excess, also_flux) = self.factors(T), self._subcooled(s)
+        (on_excess, on_flux), (also_excess, also_flux) = self.factors(np.asarray(T) + s), self._subcooled(s)
         return on_excess * also_excess * (np.asarray(excess, dtype=np.float64) - s), on_flux * also_flux
 
     def flux(self, excess: ArrayLike, T: ArrayLike, s: ArrayLike = 0.0, boils: ArrayLike = True) -> Floats:
@@ -194,7 +194,7 @@ class Face:
 
     def critical_excess(self, T: ArrayLike, s: ArrayLike = 0.0) -> Floats:
         """Of the wall over a pool at `T`, where the flux is critical [K]."""
-        return np.asarray(self.curve.critical_superheat / (self.factors(T)[0] * self._subcooled(s)[0]) + s)
+        return np.asarray(self.curve.critical_superheat / (self.factors(np.asarray(T) + s)[0] * self._subcooled(s)[0]) + s)
 
     def critical_law(self, subcooling: Callable[[Floats], Floats]) -> Table:
         """The critical excess over `SPAN`, against the place of the pool in the fluid's range; `subcooling` [K] at its temperature."""

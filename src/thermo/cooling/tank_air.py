@@ -56,7 +56,8 @@ class GasSignals:
 
     share: Signal  # amount over `TankAir.most`
     pressure: Signal  # of vapour and gas, over `TankAir.unit`
-    subcooling: Signal  # K, of the pool below where it boils
+    boils: Signal  # place in the fluid's range where it boils at that pressure
+    subcooling: Signal  # K, of the pool below that
     fraction: Signal  # mole fraction of gas
 
 
@@ -103,8 +104,8 @@ class TankAir:
         own = group.law_signal(self._own_law, place, share)
         pressure = group.total([group.law_signal(self._vapour_law, place), own])
         width = self.fluid.highest_temperature - self.fluid.lowest_temperature
-        subcooling = group.total([group.law_signal(self._boiling_law, pressure), place], [1.0, -width])
-        return GasSignals(share, pressure, subcooling, group.law_signal(self._over_law, pressure, own))
+        boils = group.law_signal(self._boiling_law, pressure)
+        return GasSignals(share, pressure, boils, group.total([boils, place], [width, -width]), group.law_signal(self._over_law, pressure, own))
 
     @cached_property
     def _own_law(self) -> Table:
@@ -122,10 +123,11 @@ class TankAir:
 
     @cached_property
     def _boiling_law(self) -> Table:
-        """Where it boils above the lowest temperature [K]."""
+        """Where it boils, as a place in the fluid's range."""
         low = float(self.fluid.saturation_pressure(self.fluid.lowest_temperature))
         p = np.clip(self._pressures * self.unit, low, self.unit)
-        return even_law(self._pressures, self.fluid.saturation_temperature(p) - self.fluid.lowest_temperature)
+        boils, width = self.fluid.saturation_temperature(p), self.fluid.highest_temperature - self.fluid.lowest_temperature
+        return even_law(self._pressures, (boils - self.fluid.lowest_temperature) / width)
 
     @cached_property
     def _over_law(self) -> Table:

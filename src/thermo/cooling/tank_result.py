@@ -22,16 +22,17 @@ VAPOUR_FILM = 10.0  # W/(m2 K) of natural convection in heavy vapour at a dry fa
 EMISSIVITY = 0.7  # of oxidised copper and of boards, an estimate(0.5)
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
 MOST_MARGIN = 1000.0  # that is told; of a face without heat it has no end
+LEAST_TOLD = 1e-9  # of the mass, that has left
 DESTROYED = 250.0  # degC: solder melts at 217, boards come apart; what a run says beyond is arithmetic
 
 
 def dry_law(face: Face) -> Table:
     """Conductance [W/K] of dry faces to the vapour, against their excess over `SPAN`: its natural convection, and radiation."""
     u = np.linspace(0.0, 1.0, POINTS)
-    return even_law(u, face.area * dry_coefficient(SPAN * u, np.asarray(face.design_temperature)))
+    return even_law(u, face.area * dry_coefficient(SPAN * u, face.design_temperature))
 
 
-def dry_coefficient(excess: Floats, T: Floats) -> Floats:
+def dry_coefficient(excess: Floats, T: float) -> Floats:
     """Of a dry face that is `excess` [K] above vapour and walls at `T` [degC], W/(m2 K)."""
     cold = T + 273.15
     hot = cold + excess
@@ -116,8 +117,8 @@ class TankResult:
         lid = np.zeros(rate.size) if self.open is None else self.open
         by_lid = float((rate * lid)[:-1] @ np.diff(ran.seconds))
         for way, lost, when in (("lid: open from", by_lid, lid), ("vent: opened at", float(gone[-1]) - by_lid, (rate > 0) & (lid == 0))):
-            if lost > 0:
-                cost = f", worth {lost * self.price:.0f} USD" if self.price else ""
+            if lost > LEAST_TOLD * self.mass:
+                cost = f", worth {lost * self.price:.3g} USD" if self.price else ""
                 self.site.warnings.append(f"{way} {ran.seconds[int(np.argmax(when))]:g} s; {lost:.3g} kg of {self.fluid.name} have left "
                                           f"{'while it was, and air has come in' if way[0] == 'l' else 'by the end'}{cost}")
         uncovered = self.fall(self.mass - mass) > self.cover
@@ -138,7 +139,7 @@ class TankResult:
                 at, wet = names.index(name), self.wet(lost, depth, face)[:, None]
                 excess = nodes[:, :, wall] - T
                 boils = np.True_ if late is None else ran.signals[self.kinds.index(columns)][:, :, late] > 0.5
-                flux[:, here, at] = wet * face.flux(excess, T, s_here, boils) + (1 - wet) * dry_coefficient(excess, T) * excess
+                flux[:, here, at] = wet * face.flux(excess, T, s_here, boils) + (1 - wet) * dry_coefficient(excess, face.design_temperature) * excess
                 critical = wet * face.critical(T, s_here)
                 asked = np.maximum(flux[:, here, at], ran.data["device_power"][:, here, at] / face.area)
                 margin[:, here, at] = critical / np.maximum(asked, face.critical(T, s_here) / MOST_MARGIN)

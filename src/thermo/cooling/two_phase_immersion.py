@@ -304,7 +304,8 @@ class _Servers:
         """What the pool's pressure does to a face: factors on the wall's excess, on the flux, and both together."""
         if face not in self._factors:
             on_excess, on_flux = self._kept(("pressure", face), lambda: face.factor_laws)
-            a, b = (self.kind.group.law_signal(law, self.place) for law in (on_excess, on_flux))
+            boils = self.place if self.gas is None else self.gas.boils
+            a, b = (self.kind.group.law_signal(law, boils) for law in (on_excess, on_flux))
             self._factors[face] = a, b, self.kind.group.product(a, b)
         return self._factors[face]
 
