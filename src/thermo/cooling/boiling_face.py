@@ -165,7 +165,8 @@ class Face:
 
     def _scaled(self, excess: ArrayLike, T: ArrayLike, s: ArrayLike) -> tuple[Floats, Floats]:
         """The superheat at which the design's curve is read, and the factor on its flux."""
-        (on_excess, on_flux), (also_excess, also_flux) = self.factors(np.asarray(T) + s), self._subcooled(s)
+        s = np.asarray(s, dtype=np.float64)
+        (on_excess, on_flux), (also_excess, also_flux) = self.factors(np.asarray(T, dtype=np.float64) + s), self._subcooled(s)
         return on_excess * also_excess * (np.asarray(excess, dtype=np.float64) - s), on_flux * also_flux
 
     def flux(self, excess: ArrayLike, T: ArrayLike, s: ArrayLike = 0.0, boils: ArrayLike = True) -> Floats:
@@ -194,7 +195,8 @@ class Face:
 
     def critical_excess(self, T: ArrayLike, s: ArrayLike = 0.0) -> Floats:
         """Of the wall over a pool at `T`, where the flux is critical [K]."""
-        return np.asarray(self.curve.critical_superheat / (self.factors(np.asarray(T) + s)[0] * self._subcooled(s)[0]) + s)
+        s = np.asarray(s, dtype=np.float64)
+        return np.asarray(self.curve.critical_superheat / (self.factors(np.asarray(T, dtype=np.float64) + s)[0] * self._subcooled(s)[0]) + s)
 
     def critical_law(self, subcooling: Callable[[Floats], Floats]) -> Table:
         """The critical excess over `SPAN`, against the place of the pool in the fluid's range; `subcooling` [K] at its temperature."""

@@ -378,28 +378,31 @@ class _Servers:
         tank, group = self.tank, self.kind.group
         if (relief := tank.relief) is None:
             return []
-        says = {"rest_high": 0.0, "beyond_rest": "at rest the relief vent would stay open, the condenser does not take this heat below the vent's "
-                "pressure; give it more or colder water, or start from a temperature (initial=25.0)"}
         if self.gas is None or tank.air is None:
             opens, closes = tank.vent_temperatures
             if opens is None or closes is None:
                 return []
-            is_open = group.control_signal(Control(kind=1, period=tank.design.period, nodes=(self.sensor,), target=(opens,), low=0.0, high=1.0,
-                                                   deadband=max(opens - closes, 0.0), curve=STEP, **says))
+            is_open = self._opens(self.sensor, opens, opens - closes)
             vapour_law, heat_law, most = self._kept("vent", lambda: tank.vent_laws(relief))
             some = group.law_signal(self._kept("left", lambda: tank.left_law(most)), lost, is_open)
             return [(group.law_signal(vapour_law, self.place, some), group.law_signal(heat_law, self.place, some))]
         gauge = self._gauge("pressure gauge")
         self._show(gauge, self.gas.pressure, tank.air.unit / GAUGE)
-        opens, closes = ((tank.result.room_pressure + p) / GAUGE for p in (relief.opening_pressure, relief.closing_pressure))
-        is_open = group.control_signal(Control(kind=1, period=tank.design.period, nodes=(gauge,), target=(tank.reference + opens,), low=0.0, high=1.0,
-                                               deadband=opens - closes, curve=STEP, **says))
+        above = tank.result.room_pressure + relief.opening_pressure
+        is_open = self._opens(gauge, tank.reference + above / GAUGE, (relief.opening_pressure - relief.closing_pressure) / GAUGE)
         out, in_vapour, lighter, rate, most = self._kept("vent of two", lambda: tank.air_of_vent(relief))
         some = group.law_signal(self._kept("left", lambda: tank.left_law(1.5 * most)), lost, is_open)
         vapour = group.law_signal(out, self.gas.pressure, group.law_signal(in_vapour, self.gas.fraction, some))
         gone = group.law_signal(rate, self.gas.pressure, group.law_signal(lighter, self.gas.fraction, group.product(self.gas.share, is_open)))
         self._show(self.gas_gauge, gone, -1.0)
         return [(vapour, group.law_signal(self._kept("latent", lambda: tank.latent_law), self.place, vapour))]
+
+    def _opens(self, node: Node, target: float, deadband: float) -> Signal:
+        """1 while the vent is open, by a node that says how high the pressure is."""
+        return self.kind.group.control_signal(Control(
+            kind=1, period=self.tank.design.period, nodes=(node,), target=(target,), low=0.0, high=1.0, deadband=max(deadband, 0.0), curve=STEP,
+            rest_high=0.0, beyond_rest="at rest the relief vent would stay open, the condenser does not take this heat below the vent's pressure; "
+                                       "give it more or colder water, or start from a temperature (initial=25.0)"))
 
     def _by_lid(self, lost: Signal) -> list[tuple[Signal, Signal]]:
         """Vapour and its heat that leave by an open lid; air comes in."""
