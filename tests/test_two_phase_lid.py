@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from test_two_phase_immersion import GPU, NOVEC, ONE_ATM, closes, live_two, load, one, run, said, two
 
+import thermo
 from thermo import events
 from thermo.cooling import TwoPhaseImmersion
 from thermo.cooling.boiling import Regime, Surface, boiling_curve, regime_after
@@ -271,3 +272,40 @@ def test_a_hot_tank_does_not_speak_of_air():
     """A bare device that dries to more than 100 degC is no warning of moist air's formulas."""
     r = run(one, load([100.0] * 200, 5.0, "W"), TwoPhaseImmersion(sealed=True), events=[events.water_loss(10.0)])
     assert not [m for m in json.loads(r.attrs["warnings"]) if m.startswith("air:")]
+
+
+# ---------------------------------------------------------------------------------------------------------------- design
+
+def test_least_water_of_the_condenser():
+    """The least flow that holds a limit: the pool is where the coil by hand has it at that flow, and twice the headroom takes more of it."""
+    answers = [thermo.design.least_flow(two, 0.9, cooling=TwoPhaseImmersion(), ambient={"facility_water_temperature": 30.0}, limits={"gpu": T})
+               for T in (78.0, 74.0)]
+    rated = condenser_for(rated_power(two), NOVEC, BOILS, 30.0)
+    for answer, T in zip(answers, (78.0, 74.0), strict=True):
+        assert float(answer.result.junction_temperature.sel(device="gpu0").max()) == pytest.approx(T, abs=0.05) and list(answer.settings) == ["water_flow"]
+        now = answer.result.isel(time=-1)
+        by_hand = condense(rated, NOVEC, float(now.saturation_temperature), 30.0, answer.value)
+        assert float(by_hand.heat) == pytest.approx(float(now.heat_to_liquid), rel=2e-3)
+    assert 0.1 * rated.rated_water_flow < answers[0].value < answers[1].value
+
+
+def test_map_of_water():
+    """Headroom falls a kelvin for a kelvin of the water or less, rises with the flow; where the vent would open there is none."""
+    rated = TwoPhaseImmersion().rated_water_flow(rated_power(two))
+    found = thermo.design.flow_map(two, 0.9, cooling=TwoPhaseImmersion(), supply_temperature=[20.0, 30.0, 44.0], flow=[0.3 * rated, rated, 2 * rated])
+    room = found.headroom.values
+    assert np.all(np.diff(room, axis=1) > 0) and np.all(np.diff(room, axis=0) < 0)
+    assert not bool(found.feasible[2, 0]) and bool(found.feasible[0, 2]) and found.attrs["flow_of"] == "water_flow"
+
+
+def test_cheapest_water():
+    """With a price of flow and of cold: on the limit, cheaper than the least flow at the coldest water. Without a price it is refused."""
+    def cost(r):
+        return 100.0 * float(r.mass_flow.sum()) + 10.0 * (45.0 - float(r.supply_temperature))
+
+    ranges = {"water_flow": None, "water_temperature": (15.0, 40.0)}
+    answer = thermo.design.cheapest_cooling(two, 0.9, free=ranges, count=cost, cooling=TwoPhaseImmersion(), limits={"gpu": 76.0})
+    cold = thermo.design.least_flow(two, 0.9, cooling=TwoPhaseImmersion(water_temperature=15.0), limits={"gpu": 76.0})
+    assert answer.headroom >= 0 and answer.headroom < 0.1 and answer.cost < cost(cold.result.isel(time=-1))
+    with pytest.raises(ScenarioError, match="nothing in a rack under TwoPhaseImmersion takes power to be cooled"):
+        thermo.design.cheapest_cooling(two, 0.9, cooling=TwoPhaseImmersion())

@@ -45,12 +45,12 @@ from pydantic import BeforeValidator, Field
 
 from thermo.cooling.boiling import Surface, boiling_warnings
 from thermo.cooling.boiling_face import SPAN, Face, even_law, plate_for, spreading
-from thermo.cooling.condenser import Condenser, Relief
+from thermo.cooling.condenser import Condenser, Relief, condenser_for
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.site import Cooled, Kind, Places, Site, metered
 from thermo.cooling.tank_air import GAUGE, INRUSH, GasSignals
 from thermo.cooling.tank_result import Columns, dry_law
-from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, ONE_ATM, PROCESSORS, WATER_SPAN, Tank
+from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, ONE_ATM, PROCESSORS, WATER_SPAN, WATER_TEMPERATURE, Tank
 from thermo.network import Control, Network, Node, Reach, Signal, Table
 from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
 from thermo.refrigerants import Refrigerant, Saturation
@@ -126,6 +126,11 @@ class TwoPhaseImmersion(Described):
     def saturation_temperature(self) -> float:
         """At which the tank is designed to boil [degC]."""
         return float(self.fluid.saturation_temperature(ONE_ATM)) if self.design_temperature is None else self.design_temperature
+
+    def rated_water_flow(self, watts: float) -> float:
+        """Of the condenser, for a rack of that rated power [W]; the given one's, or of that which would be chosen. [kg/s]"""
+        coil = self.condenser or condenser_for(watts, self.fluid, self.saturation_temperature, WATER_TEMPERATURE)
+        return coil.rated_water_flow
 
     def face(self, mount: Mount) -> Face:
         """The boiling face of a device [`thermo.cooling.boiling_face.Face`], all its equal parts together."""

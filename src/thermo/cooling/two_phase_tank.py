@@ -34,7 +34,7 @@ from thermo.refrigerants import GAS_CONSTANT
 if TYPE_CHECKING:
     from thermo.cooling.two_phase_immersion import TwoPhaseImmersion
 
-__all__ = ["BARE_AREA", "LAW_POINTS", "PROCESSORS", "WATER_SPAN", "Tank"]
+__all__ = ["BARE_AREA", "LAW_POINTS", "PROCESSORS", "WATER_SPAN", "WATER_TEMPERATURE", "Tank"]
 
 Floats = NDArray[np.float64]
 WATER_TEMPERATURE = 30.0  # degC, for which a condenser is chosen
