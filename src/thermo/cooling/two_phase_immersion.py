@@ -232,15 +232,13 @@ class _Servers:
             if margin < 1:
                 tank.warn(f"boiling plate of {self.kind.server.name}.{mount.names[0]}: at full power the flux under its middle is the critical one over "
                           f"{margin:.2f}, where it dries first; the run counts the mean flux. Make it thicker or larger")
-        on_excess, on_flux, both = self._pressure(face)
+        on_excess, on_flux, both, wet, dry = self._around(face, self._depth(i))
         excess = group.control_signal(self._reader(
             part.base, SPAN, relative=self.sensor, rest_high=Reach(self._kept(("critical", face), lambda: face.critical_law(tank.subcooling)),
                                                                    self.place_number),
             beyond_rest=f"it asks more of its boiling face than the critical heat flux, some {face.critical(tank.result.design_pool) / 1e3:.0f} kW/m2; "
                         "enlarge or improve the surface, ask less of it, or start from a temperature (initial=25.0) to see it happen in time"))
-        wet = group.law_signal(self._kept(("wet", self._depth(i), face), lambda: tank.wet_law(self._depth(i), face)), self.lost)
-        on_flux, both = group.product(on_flux, wet), group.product(both, wet)
-        group.conductance(part.base, self.pool, group.coefficient(1.0, group.law_signal(dry_law(face), excess, group.complement(wet))))
+        group.conductance(part.base, self.pool, group.coefficient(1.0, group.law_signal(self._kept(("dry", face), lambda: dry_law(face)), excess, dry)))
         if face.parted:
             conductance, given = self._parted(face, excess, on_excess, on_flux, both, wet)
         else:
@@ -305,14 +303,17 @@ class _Servers:
         places = [mount.positions[k] for _, mount, k in self.kind.server.devices]
         return self.tank.design.server_depth * (max(places) - places[i]) / (max(places) + 1)
 
-    def _pressure(self, face: Face) -> tuple[Signal, Signal, Signal]:
-        """What the pool's pressure does to a face: factors on the wall's excess, on the flux, and both together."""
-        if face not in self._factors:
-            on_excess, on_flux = self._kept(("pressure", face), lambda: face.factor_laws)
+    def _around(self, face: Face, depth: float) -> tuple[Signal, Signal, Signal, Signal, Signal]:
+        """What the tank does to a face so deep: the pressure's factors on the wall's excess, on the flux, and on both together, the latter two of
+        what is wet of it; what is wet, and what is dry. Alike ones share them."""
+        if (face, depth) not in self._known:
+            tank, group = self.tank, self.kind.group
             boils = self.place if self.gas is None else self.gas.boils
-            a, b = (self.kind.group.law_signal(law, boils) for law in (on_excess, on_flux))
-            self._factors[face] = a, b, self.kind.group.product(a, b)
-        return self._factors[face]
+            wet = group.law_signal(self._kept(("wet", depth, face), lambda: tank.wet_law(depth, face)), self.lost)
+            on_excess, on_flux = (group.law_signal(law, boils) for law in self._kept(("pressure", face), lambda: face.factor_laws))
+            on_flux = group.product(on_flux, wet)
+            self._known[face, depth] = on_excess, on_flux, group.product(on_excess, on_flux), wet, group.complement(wet)
+        return self._known[face, depth]
 
     def _kept(self, key: Any, make: Any) -> Any:
         laws = self.tank.laws
@@ -321,7 +322,7 @@ class _Servers:
         return laws[key]
 
     @cached_property
-    def _factors(self) -> dict[Face, tuple[Signal, Signal, Signal]]:
+    def _known(self) -> dict[tuple[Face, float], tuple[Signal, Signal, Signal, Signal, Signal]]:
         return {}
 
     def _add_condenser(self) -> None:
