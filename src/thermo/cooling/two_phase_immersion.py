@@ -19,14 +19,19 @@ stays; where they move, its transfer units are scaled as at the design's differe
 0.3 K for half its flow.
 
 **Sampling.** Walls, condenser and vent are read each `period` and hold until the next; see `thermo.cooling.boiling_face` for why that is
-stable. A period in which a wall could warm from the pool's temperature to its critical one before it is seen is refused. Incipience overshoot (`Surface.incipience_overshoot`) is left out of runs.
+stable. A period in which a wall could warm from the pool's temperature to its critical one before it is seen is refused. A wall with an incipience overshoot
+(`Surface.incipience_overshoot`) stays on natural convection until it is that much above the onset of boiling, and falls back below the onset; at rest
+it has boiled, begun from a temperature it has not.
 
 **Vent.** It opens when the pressure is `Relief.opening_pressure` above the room's, closes at its closing pressure, and lets vapour out
 that takes its latent heat along (`vented_heat`, part of `heat_to_air`), within a period no more than cools the pool to just below where the vent
-closes; gas stays. The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
-along the air is the highest: it dries while the level passes its face, and then gives its heat to vapour at `tank_result.VAPOUR_FILM`.
+closes; gas leaves with it as it is mixed. A lid can be opened (`thermo.events.lid_open`, see `thermo.cooling.tank_air`). The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
+along the air is the highest: it dries while the level passes its face, and then gives its heat to vapour, at `tank_result.VAPOUR_FILM` and by radiation. Hotter than
+`tank_result.DESTROYED` it is said to be destroyed.
 
-**Left out.** Flux is the mean of a plate; a warning says where its middle is beyond the critical one at full power. A lid that is opened, what
+**Plant.** Where the water's cold is a chiller's (`liquid_chiller_cop`), a loss of cooling takes the cold water too.
+
+**Left out.** Flux is the mean of a plate; a warning says where its middle is beyond the critical one at full power. What
 moisture does, and a room that warms while its cooling stands still (lid and power supplies go on as in air of the set temperature).
 
 A tank in which a face would have to go beyond its critical heat flux, or the vent to stay open, has no steady state: a run that asks for
@@ -50,7 +55,15 @@ from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.site import Cooled, Kind, Places, Site, metered
 from thermo.cooling.tank_air import GAUGE, INRUSH, GasSignals
 from thermo.cooling.tank_result import Columns, dry_law
-from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, ONE_ATM, PROCESSORS, WATER_SPAN, WATER_TEMPERATURE, Tank
+from thermo.cooling.two_phase_tank import (
+    BARE_AREA,
+    LAW_POINTS,
+    ONE_ATM,
+    PROCESSORS,
+    WATER_SPAN,
+    WATER_TEMPERATURE,
+    Tank,
+)
 from thermo.network import Control, Network, Node, Reach, Signal, Table
 from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
 from thermo.refrigerants import Refrigerant, Saturation
