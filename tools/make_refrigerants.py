@@ -219,8 +219,15 @@ def text(name: str, title: str, source: Source, molar_mass: float, critical_pres
     head = [f'name = "{name}"', f'title = "{title}"', line("molar_mass", f"{molar_mass:.8g}"),
             line("critical_pressure", f"{critical_pressure:.8g}"), line("lowest_temperature", f"{low:g}"),
             line("highest_temperature", f"{high:g}")]
-    tail = [f'fit_error = {{ value = {error:g}, source = "{says[""][0]}", trust = "derived", note = "largest of all properties" }}']
+    cost = [] if name not in PRICES else [f'price = {{ value = {PRICES[name][0]:g}, source = "{PRICES[name][1]}", trust = "{PRICES[name][2]}", '
+                                          f'note = "{PRICES[name][3]}" }}']
+    tail = cost + [f'fit_error = {{ value = {error:g}, source = "{says[""][0]}", trust = "derived", note = "largest of all properties" }}']
     return "# Made by tools/make_refrigerants.py; do not edit.\n" + "\n".join(head + lines + tail) + "\n"
+
+
+AS_HFE = 50, "assumption", "estimate(0.3)", "as HFE-7100 in bulk; perfluorocarbons may cost several times as much"
+PRICES = {"hfe-7100": (49, "S19b; assumption", "secondary; estimate(0.5)", "300 to 400 CNY/kg, at 7.1 CNY/USD"), "novec-649": AS_HFE, "fc-72": AS_HFE,
+          "fc-3284": AS_HFE, "2p50-like": AS_HFE}  # USD/kg
 
 
 def same(fields: tuple[str, ...], source: str, trust: str, note: str) -> Says:

@@ -23,7 +23,7 @@ UNITS: dict[str, str] = {
     "viscosity_error": "1",
     "molar_mass": "kg/mol", "critical_pressure": "Pa", "log_pressure_series": "1", "liquid_density_series": "kg/m3",
     "log_vapour_density_series": "1", "latent_heat_series": "J/kg", "liquid_heat_capacity_series": "J/(kg K)",
-    "liquid_conductivity_series": "W/(m K)", "log_liquid_viscosity_series": "1", "log_vapour_viscosity_series": "1", "fit_error": "1",
+    "liquid_conductivity_series": "W/(m K)", "log_liquid_viscosity_series": "1", "log_vapour_viscosity_series": "1", "fit_error": "1", "price": "USD/kg",
     "vapour_heat_capacity_series": "J/(kg K)", "vapour_conductivity_series": "W/(m K)", "surface_tension_series": "N/m",
     "tilt": "deg", "area_factor": "1", "boiling_multiplier": "1", "critical_multiplier": "1", "zuber_constant": "1", "rohsenow_constant": "1", "contact_angle": "deg",
     "collapse_factor": "1", "incipience_overshoot": "K",
@@ -79,7 +79,7 @@ UNITS: dict[str, str] = {
     # tanks of boiling liquid
     "design_temperature": "degC", "critical_margin": "1", "plate_thickness": "m", "plate_conductivity": "W/(m K)",
     "plate_heat_capacity": "J/(m3 K)", "bare_area": "m2", "liquid_volume": "m3", "vapour_volume": "m3", "liquid_area": "m2", "cover": "m", "server_depth": "m",
-    "gas": "mol", "lid_conductance": "W/K", "fluid_price": "1/kg",
+    "gas": "mol", "lid_conductance": "W/K", "fluid_price": "USD/kg",
     # events
     "t": "s", "duration": "s", "change": "K", "fan": "1", "opening": "1", "flow": "m3/s", "factor": "1",
 }

@@ -1,7 +1,7 @@
 """Cooling designs side by side: one rack, one workload, one power chain, each design sized by one rule.
 
 **The rule.** Comparing set points that happened to be written down compares their authors. So by default every flow that a design can
-turn (fans, pumps, a door's water) is set to the cheapest constants at which, at the workload's peak and full clock, every device is
+turn (fans, pumps, a door's water; of a boiling tank, where neither draws power, the least of its condenser's water) is set to the cheapest constants at which, at the workload's peak and full clock, every device is
 `margin` below its limits (`thermo.design.cheapest_cooling`), boards below that of `UNKNOWN_LIMITS`; supply temperatures and sizes of
 equipment stay as given.
 ``sizing="given"`` takes all as the designs have it, controllers too. Where no setting holds the limits, the design runs as given,
@@ -25,6 +25,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from thermo import design as _design
+from thermo import library
 from thermo import workload as _workload
 from thermo.errors import LimitError, ScenarioError, ThermoError, nearest, require_between, shown
 from thermo.power.metrics import energy, ppue
@@ -302,7 +303,7 @@ def _row(label: str, case: _Case, design: Any, place: Path | None, overwrite: bo
     cooling, ambient = design, case.ambient
     if case.sizing == "cheapest":
         try:
-            answer = _design.cheapest_cooling(case.rack, case.peak, cooling=design, limits=case.asked, margin=case.margin, **options)
+            answer = _sized(case, design, options)
         except ThermoError as error:  # then as given: what that costs is in the table
             words["sizing_error"] = str(error)
         else:
@@ -323,10 +324,15 @@ def _row(label: str, case: _Case, design: Any, place: Path | None, overwrite: bo
     return _Row(numbers, series, result["time"].to_numpy(), words, sized)
 
 
+def _sized(case: _Case, design: Any, options: Mapping[str, Any]) -> _design.Answer:
+    """The rule: the cheapest fans and pumps; of a design in which none of them draws power, the least water."""
+    chosen = library.load("cooling", design) if isinstance(design, str) else design
+    ask = _design.least_flow if hasattr(chosen, "saturation_temperature") else _design.cheapest_cooling
+    return ask(case.rack, case.peak, cooling=design, limits=case.asked, margin=case.margin, **options)
+
+
 def _failure(case: _Case, cooling: Any, ambient: Any) -> tuple[float, str, str]:
     """What the loss of pumps, water or cold air leaves, at the workload's peak: seconds, the event, and what trips first."""
-    from thermo import library
-
     design = library.load("cooling", cooling) if isinstance(cooling, str) else cooling
     takes = getattr(design, "takes_events", ())
     kind = next((made for event, made in FAILURES if event in takes), None)

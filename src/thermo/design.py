@@ -93,7 +93,7 @@ def least_flow(rack: Rack | str, load: Any = 1.0, *, of: str | None = None, betw
         Utilisation [1], or a workload that does not change, such as ``thermo.workload.constant(650.0, units="W")``.
     of : str, optional
         ``"pump_speed"`` (cold plates; the default there), ``"fan_speed"`` (air; of cold plates the part in air), or
-        ``"water_flow"`` (rear door).
+        ``"water_flow"`` (rear door; condenser of a two-phase tank, the default there).
     between : (float, float), optional
         Range to look in; default all that the design can do: pumps and fans from their least speed to 1. What no speed
         gives needs a larger `coolant_flow` of the servers, or other fans. [of rated speed], [kg/s]
@@ -241,6 +241,9 @@ def cheapest_cooling(rack: Rack | str, load: Any = 1.0, *, free: Sequence[str] |
         return bench.at(**{k.name: float(v) for k, v in zip(turned, settings, strict=True)})
 
     seeds = _at_rest(at, [np.array(x) for x in product(np.linspace(0.0, 1.0, SEEDS.get(len(turned), 3)), repeat=len(turned))])
+    if count == "rack" and not any(counted(point) for point in seeds):
+        raise ScenarioError(f"count: nothing in a rack under {type(bench.scenario.cooling).__name__} takes power to be cooled, all settings cost the same; "
+                            "give count='all', or a function of a result that says what flow and cold cost")
     held = [point for point in seeds if point.least >= CLEAR]
     begin = min(held, key=counted) if held else _most_headroom(bench, turned, at, seeds)
     if begin.least < CLEAR:
@@ -341,7 +344,7 @@ def _bench(rack: Any, load: Any, of_door: bool, cooling: Any, power: Any, ambien
     """The rack with its set points to turn. `of_door`: what is asked may concern a door's water, which warms no device by itself."""
     options = {"cooling": cooling, "power": power, "ambient": ambient, "limits": limits, "margin": margin}
     bench = Bench(rack, load, **options, return_limit=return_limit)
-    if return_limit is None and of_door and "water_flow" in bench.knobs:
+    if return_limit is None and of_door and "water_flow" in bench.knobs and not hasattr(bench.scenario.cooling, "rated_water_flow"):
         room = bench.scenario.ambient.air_temperature
         if not is_number(room):
             raise ScenarioError("return_limit: the room's air is a series over time; say how warm what leaves the door may be [degC]")

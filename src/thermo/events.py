@@ -26,7 +26,8 @@ valve stuck       the valve in the facility's water stands where it is, or at an
 leak              coolant is lost until the pumps are stopped for want of pressure
 clogging          the plate of a device takes more pressure at the same flow
 disconnect        a tray, or one of its branches, is pulled from its dry-break couplings: no flow
-lid open          a tank loses more heat from its surface (see `thermo.cooling.Immersion`)
+lid open          a tank loses more heat from its surface (see `thermo.cooling.Immersion`); one that boils takes in air, is at the
+                  room's pressure and loses vapour (see `thermo.cooling.tank_air`)
 inlet step        the supply air becomes as warm as said, or that much warmer
 set point         a set point of the cooling design or the room becomes a number
 ================  ==========================================================================================================

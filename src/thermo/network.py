@@ -157,6 +157,8 @@ class Control:
     relative: Node | None = None  # a node: then targets are differences from it [K], of kinds 0 and 1
     rest_high: float | Reach | None = None  # of the output, beyond which no steady start is sought; None: `high`
     beyond_rest: str = ""  # what it means that there is none, for the refusal
+    rest: float | None = None  # its output where a steady start is sought, of what has no rest of its own
+    at_end: float | None = None  # its output at a start from a temperature; None: `low`, of firmware `high`
 
 
 _IDENTITY = Table(0.0, 1.0, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)

@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 from thermo._provenance import Provenance
 from thermo.errors import ScenarioError
 from thermo.fluids import Series, SmallShare
-from thermo.rack import Celsius, Described, Identifier, Number, Positive
+from thermo.rack import Celsius, Described, Identifier, NotNegative, Number, Positive
 
 __all__ = ["GAS_CONSTANT", "Refrigerant", "Saturation"]
 
@@ -49,6 +49,7 @@ class Refrigerant(Described):
     log_liquid_viscosity_series: Series
     log_vapour_viscosity_series: Series
     surface_tension_series: Series
+    price: NotNegative | None = None  # USD for a kilogram, in bulk; None: not known
     fit_error: SmallShare  # largest relative deviation of any property from its source
     provenance: Mapping[str, Provenance] = Field(default_factory=dict, repr=False)
 

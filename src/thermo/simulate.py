@@ -742,7 +742,7 @@ def assemble(scenario: Scenario, watts: list[DevicePower]) -> Assembly:
     earlier = scenario.initial
     in_room = isinstance(earlier, xr.Dataset) and "room" in earlier.coords.get("shared_node", xr.DataArray([])).values
     site = Site(kinds, scenario.ambient, _over_time(scenario), scenario.timeline, rated_power(scenario.rack),
-                _stage_laws(scenario), isinstance(earlier, str), in_room)
+                _stage_laws(scenario), isinstance(earlier, str), float(earlier) if isinstance(earlier, int | float) else None, in_room)
     _warn_of_peaks(scenario, watts, site)
     site.warnings += [*scenario.doubts, *scenario.power.doubts(scenario.rack)]
     cooled = scenario.cooling.add_to(network, site)
@@ -817,7 +817,7 @@ def _start(scenario: Scenario, network: Network, engine: Any) -> None:
 def _at_ends(network: Network, engine: Any) -> None:
     """Controllers where they are without heat: fans and valves at their least, clocks full."""
     for g in network.groups:
-        ends = [c.high if c.kind == FIRMWARE else c.low for c in g.controls]
+        ends = [c.high if c.kind == FIRMWARE else c.low if c.at_end is None else c.at_end for c in g.controls]
         engine.set_control(g.number, np.array([[output] * g.n_server for output in ends]).reshape(-1, g.n_server))
 
 
@@ -829,8 +829,10 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
         other = next((f"{a!r} where this run has {b!r}" for a, b in zip(nodes, labels["node"], strict=False) if a != b),
                      f"{len(nodes) + earlier.sizes['shared_node']} nodes, this run has "
                      f"{len(labels['node']) + len(network.shared_names)}")
+        gas = [any("gas gauge" in name for name in names) for names in (nodes, labels["node"])]
+        hint = "; gas in a tank is part of one of them alone: give the lid_open event of that run again" if gas[0] != gas[1] else ""
         raise ScenarioError(f"initial: that Dataset is not a result of this rack under this cooling; its final state "
-                            f"has other nodes: {other}. Use 'steady' or a temperature")
+                            f"has other nodes: {other}{hint}. Use 'steady' or a temperature")
     state = {name: np.asarray(earlier[name].values, dtype=np.float64) for name in STATE}
 
     def block(name: str, row: int, rows: int, first: int, servers: int) -> Floats:

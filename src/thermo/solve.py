@@ -329,6 +329,8 @@ def _reach(engine: Any, g: Group) -> tuple[Floats, Floats]:
     for c, k in enumerate(g.controls):
         if k.rest_high is not None:
             high[c] = np.clip(k.rest_high.law(output[k.rest_high.of]) if isinstance(k.rest_high, Reach) else k.rest_high, k.low, k.high)
+        if k.rest is not None:
+            low[c] = high[c] = k.rest
     return low, high
 
 

@@ -26,6 +26,7 @@ from thermo.cooling.streams import COLDEST, HOTTEST
 from thermo.errors import ConvergenceError, ScenarioError, nearest, require_between, shown
 from thermo.fluids import Fluid
 from thermo.output import dataset
+from thermo.power import rated_power
 from thermo.rack import Device, Rack
 from thermo.simulate import Assembly, Scenario, assemble, checked, device_power
 from thermo.solve import Solution, integrate, refuse_beyond_reach, steady_start
@@ -35,6 +36,7 @@ __all__ = ["Bench", "Knob", "Limits", "Point", "knobs"]
 Floats = NDArray[np.float64]
 AIR_RANGE = (0.0, 60.0)  # degC, of air supplied: what the laws of air vouch for, from freezing on
 FACILITY_RANGE = (2.0, 75.0)  # degC, of facility water
+LEAST_CONDENSER_FLOW, MOST_CONDENSER_FLOW = 0.1, 2.5  # of the rated flow of a tank's condenser
 NO_REST = 1.0  # K that is said to be missing where there is no rest
 LEAVING, BEHIND = "what leaves the rack", "behind door"
 
@@ -68,7 +70,8 @@ class Knob:
 def knobs(rack: Rack, design: Any) -> dict[str, Knob]:
     """What can be turned of a design, flows first, each kind in the order in which a question would take it.
 
-    `pump_speed` of cold plates, `fan_speed` of the servers' air (of cold plates: of the part in air), `water_flow` of a rear door [kg/s];
+    `pump_speed` of cold plates, `fan_speed` of the servers' air (of cold plates: of the part in air), `water_flow` of a rear door or a tank's
+    condenser [kg/s];
     `facility_water_temperature` behind a unit, `water_temperature` of a rear door or a tank's condenser, `supply_temperature` of coolant,
     `air_temperature` of the room. All speeds are shares of the rated one.
     """
@@ -84,6 +87,10 @@ def knobs(rack: Rack, design: Any) -> dict[str, Knob]:
         rated = design.coil.rated_water_flow
         found.append(Knob("water_flow", LEAST_OPENING * rated, MOST_OPENING * rated, "kg/s", True, "water",
                           "the coil's law is not known beyond; take a coil of another rated_water_flow"))
+    if hasattr(design, "rated_water_flow"):
+        rated = design.rated_water_flow(rated_power(rack))
+        found.append(Knob("water_flow", LEAST_CONDENSER_FLOW * rated, MOST_CONDENSER_FLOW * rated, "kg/s", True, "water",
+                          "the condenser's law is not known beyond; give a condenser of another rated_water_flow"))
     if getattr(design, "cdu", None) is not None:
         found.append(Knob("facility_water_temperature", *FACILITY_RANGE, "degC", False, "coolant", "the unit's law is not known beyond"))
     if hasattr(design, "coil"):

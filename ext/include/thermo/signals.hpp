@@ -88,8 +88,11 @@ inline void evaluate_signal(const Group& g, int k, const Series& series, int int
             const Law& law = g.laws[static_cast<std::size_t>(s.first)];
             const double* in = out + static_cast<std::size_t>(s.second) * stride;
             const double* times = s.third < 0 ? nullptr : out + static_cast<std::size_t>(s.third) * stride;
-            for (int w = 0; w < n; ++w)  // equal neighbours are common: servers in step
-                o[w] = w > 0 && in[w] == in[w - 1] && !times ? o[w - 1] : law(in[w]) * (times ? times[w] : 1.0);
+            double value = 0;
+            for (int w = 0; w < n; ++w) {
+                if (w == 0 || !(in[w] == in[w - 1])) value = law(in[w]);  // equal neighbours are common: servers in step, or in one tank
+                o[w] = times ? value * times[w] : value;
+            }
             break;
         }
         case SignalKind::control:

@@ -155,6 +155,7 @@ class Site:
     rated_power: float = 0.0  # W, of the rack
     stages_in_servers: Mapping[str, Table] = field(default_factory=dict)  # loss of each [W] against what a server draws [W]
     starts_at_rest: bool = True  # whether the run begins from its steady state
+    begins_at: float | None = None  # degC of all, where it begins from a temperature
     goes_on_in_room: bool = False  # whether the state to go on from has the room in it
     warnings: list[str] = field(default_factory=list)
 

@@ -19,14 +19,19 @@ stays; where they move, its transfer units are scaled as at the design's differe
 0.3 K for half its flow.
 
 **Sampling.** Walls, condenser and vent are read each `period` and hold until the next; see `thermo.cooling.boiling_face` for why that is
-stable. A period in which a wall could warm from the pool's temperature to its critical one before it is seen is refused. Incipience overshoot (`Surface.incipience_overshoot`) is left out of runs.
+stable. A period in which a wall could warm from the pool's temperature to its critical one before it is seen is refused. A wall with an incipience overshoot
+(`Surface.incipience_overshoot`) stays on natural convection until it is that much above the onset of boiling, and falls back below the onset; at rest
+it has boiled, begun from a temperature it has not.
 
 **Vent.** It opens when the pressure is `Relief.opening_pressure` above the room's, closes at its closing pressure, and lets vapour out
 that takes its latent heat along (`vented_heat`, part of `heat_to_air`), within a period no more than cools the pool to just below where the vent
-closes; gas stays. The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
-along the air is the highest: it dries while the level passes its face, and then gives its heat to vapour at `tank_result.VAPOUR_FILM`.
+closes; gas leaves with it as it is mixed. A lid can be opened (`thermo.events.lid_open`, see `thermo.cooling.tank_air`). The level falls with the mass. Servers stand on their fronts, so that a device with the largest `position`
+along the air is the highest: it dries while the level passes its face, and then gives its heat to vapour, at `tank_result.VAPOUR_FILM` and by radiation. Hotter than
+`tank_result.DESTROYED` it is said to be destroyed.
 
-**Left out.** Flux is the mean of a plate; a warning says where its middle is beyond the critical one at full power. A lid that is opened, what
+**Plant.** Where the water's cold is a chiller's (`liquid_chiller_cop`), a loss of cooling takes the cold water too.
+
+**Left out.** Flux is the mean of a plate; a warning says where its middle is beyond the critical one at full power. What
 moisture does, and a room that warms while its cooling stands still (lid and power supplies go on as in air of the set temperature).
 
 A tank in which a face would have to go beyond its critical heat flux, or the vent to stay open, has no steady state: a run that asks for
@@ -45,11 +50,20 @@ from pydantic import BeforeValidator, Field
 
 from thermo.cooling.boiling import Surface, boiling_warnings
 from thermo.cooling.boiling_face import SPAN, Face, even_law, plate_for, spreading
-from thermo.cooling.condenser import Condenser, Relief
+from thermo.cooling.condenser import Condenser, Relief, condenser_for
 from thermo.cooling.ladder import LEAST_RESISTANCE, Part, add_device
 from thermo.cooling.site import Cooled, Kind, Places, Site, metered
-from thermo.cooling.tank_result import VAPOUR_FILM
-from thermo.cooling.two_phase_tank import BARE_AREA, LAW_POINTS, ONE_ATM, PROCESSORS, WATER_SPAN, Tank
+from thermo.cooling.tank_air import GAUGE, INRUSH, GasSignals
+from thermo.cooling.tank_result import Columns, dry_law
+from thermo.cooling.two_phase_tank import (
+    BARE_AREA,
+    LAW_POINTS,
+    ONE_ATM,
+    PROCESSORS,
+    WATER_SPAN,
+    WATER_TEMPERATURE,
+    Tank,
+)
 from thermo.network import Control, Network, Node, Reach, Signal, Table
 from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
 from thermo.refrigerants import Refrigerant, Saturation
@@ -62,7 +76,8 @@ SENSOR = 1e-6  # W/K, through which a sensor is joined to what it measures
 PORT = 1e3  # W/K, through which what is given to a server's node passes on to the pool; all of it does, whatever the number
 LEAST_LOSS = 1e-9  # W/K of a lid; less is none
 STANDING = 1e-3  # of the water's flow, that stays in the condenser's water while none comes
-READS = 1e-5  # of a span, 2 mK of a wall: a controller that sees less does not move
+READS = 1e-5, 2.5e-6  # of the fluid's range or the coil's; of a wall's span: 1 and 2 mK, a controller that sees less does not move
+STEP = Table(-1e-6, 1e-6, np.array([0.0, 1.0]), np.zeros(2), 0.0)  # of a controller that is on from its target on
 BARE = Surface(name="bare", boiling_multiplier=0.83)  # no metal: the multiplier of silicon
 
 
@@ -107,7 +122,7 @@ class TwoPhaseImmersion(Described):
     water_temperature: Any = None  # degC; None: the facility water of the surroundings
     relief: Relief | None = None  # None: opens at 30 kPa above room or design, closes at 15, takes the vapour of 1.5 times the rated power
     sealed: bool = False  # no vent at all
-    fluid_price: NotNegative = 0.0  # of a kilogram, in any currency
+    fluid_price: NotNegative | None = None  # USD for a kilogram; None: the library's, or 0 where it has none
     supplies_in_tank: bool = False  # whether what power supplies lose warms the liquid; else the room
     period: Annotated[Number, Field(ge=0.01, le=10)] = 0.5  # s, between two looks at walls, vapour and water
     facility_share: Annotated[Number, Field(ge=0, le=0.5)] = 0.05  # power of dry cooler and facility pumps over heat
@@ -117,13 +132,18 @@ class TwoPhaseImmersion(Described):
     restart_delay: NotNegative = 240.0  # s from power to water again
     provenance: Any = Field(default_factory=dict, repr=False)
 
-    takes_events: ClassVar[tuple[str, ...]] = ("cooling-loss", "water-loss", "setpoint")
+    takes_events: ClassVar[tuple[str, ...]] = ("cooling-loss", "water-loss", "lid-open", "setpoint")
     setpoints: ClassVar[tuple[str, ...]] = ("water_flow", "water_temperature", "air_temperature")
 
     @property
     def saturation_temperature(self) -> float:
         """At which the tank is designed to boil [degC]."""
         return float(self.fluid.saturation_temperature(ONE_ATM)) if self.design_temperature is None else self.design_temperature
+
+    def rated_water_flow(self, watts: float) -> float:
+        """Of the condenser, for a rack of that rated power [W]; the given one's, or of that which would be chosen. [kg/s]"""
+        coil = self.condenser or condenser_for(watts, self.fluid, self.saturation_temperature, WATER_TEMPERATURE)
+        return coil.rated_water_flow
 
     def face(self, mount: Mount) -> Face:
         """The boiling face of a device [`thermo.cooling.boiling_face.Face`], all its equal parts together."""
@@ -144,9 +164,7 @@ class TwoPhaseImmersion(Described):
         places = [_Servers(tank, kind, pool).add() for kind in site.kinds]
         state = Saturation.at(self.fluid, self.saturation_temperature)
         doubts = [m for s in (self.surface, *self.surfaces.values()) for m in boiling_warnings(s.name, s, state)]
-        doubts += [f"{s.name}: its incipience_overshoot of {s.incipience_overshoot:g} K is left out" for s in (self.surface, *self.surfaces.values())
-                   if s.incipience_overshoot]
-        return Cooled(places, tank.water.values, True, derived=tank.result.derived,
+        return Cooled(places, tank.water.values, True, derived=tank.result.derived, hottest_fluid=(np.inf, self.fluid.name),
                       attributes={"fans": "taken out of the servers; their power is not in the result", "boiling_doubts": "; ".join(doubts)})
 
     def heat_rejection_power(self, heat: Floats, liquid: Floats | None = None) -> Floats:
@@ -176,8 +194,12 @@ class _Servers:
         low, high = d.fluid.lowest_temperature, d.fluid.highest_temperature
         self.place = group.control_signal(self._reader(self.sensor, high - low, target=low))  # of the pool in the fluid's range, 0 to 1
         self.place_number = len(group.controls) - 1
-        self.room = group.boundary(tank.air.signal(self.kind, lambda T: T - tank.reference))
-        self.lost, vented = self._add_vent()
+        self.room = group.boundary(tank.room.signal(self.kind, lambda T: T - tank.reference))
+        self.zero, self.outside = group.boundary(group.series(0.0)), group.node("outside")
+        group.conductance(self.outside, self.zero, PORT)
+        self.gas = self._add_gas()
+        self.lost, gone = self._add_losses()
+        self.boils: list[int | None] = []
         walls = [self._add_device(i, face) for i, face in enumerate(self.faces)]
         self._add_condenser()
         self._add_air()
@@ -187,14 +209,26 @@ class _Servers:
             group.conductance(lid, self.room, 1 / (tank.servers / d.lid_conductance - 1 / PORT))
         self.places.keep(group)
         depths = [self._depth(i) for i in range(len(self.faces))]
-        tank.result.add(self.kind, self.faces, depths, [group.record(w) for w in walls], group.record(self.sensor), vented)
+        gas = group.record_signal(self.gas.share) if self.gas is not None else None
+        tank.result.add(Columns(self.kind, self.faces, depths, [group.record(w) for w in walls], self.boils, group.record(self.sensor), gone, gas))
         return self.places
+
+    def _gauge(self, name: str) -> Node:
+        """A node that shows a signal as kelvins, for a controller to read."""
+        node = self.kind.group.node(name)
+        self.kind.group.conductance(node, self.zero, 1.0)
+        return node
+
+    def _show(self, gauge: Node, signal: Signal, kelvins: float) -> None:
+        """Lets a gauge show so many kelvins for 1 of a signal, at no cost to the balance."""
+        self.kind.group.source(gauge, signal, kelvins)
+        self.kind.group.source(self.outside, signal, -kelvins)
 
     def _reader(self, node: Node, span: float, *, target: float = 0.0, relative: Node | None = None, rest_high: Reach | None = None,
                 beyond_rest: str = "") -> Control:
         """A controller whose output is the temperature of `node` above `target`, or above another node, over `span`."""
         straight = Table(0.0, span, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)
-        return Control(kind=1, period=self.tank.design.period, nodes=(node,), target=(target,), low=0.0, high=1.0, quantum=READS, curve=straight,
+        return Control(kind=1, period=self.tank.design.period, nodes=(node,), target=(target,), low=0.0, high=1.0, quantum=READS[span == SPAN], curve=straight,
                        relative=relative, rest_high=rest_high, beyond_rest=beyond_rest)
 
     def _add_device(self, i: int, face: Face) -> Node:
@@ -211,35 +245,88 @@ class _Servers:
             if margin < 1:
                 tank.warn(f"boiling plate of {self.kind.server.name}.{mount.names[0]}: at full power the flux under its middle is the critical one over "
                           f"{margin:.2f}, where it dries first; the run counts the mean flux. Make it thicker or larger")
-        on_excess, on_flux, both = self._pressure(face)
+        on_excess, on_flux, both, wet, dry = self._around(face, self._depth(i))
         excess = group.control_signal(self._reader(
-            part.base, SPAN, relative=self.sensor, rest_high=Reach(self._kept(("critical", face), face.critical_law), self.place_number),
+            part.base, SPAN, relative=self.sensor, rest_high=Reach(self._kept(("critical", face), lambda: face.critical_law(tank.subcooling)),
+                                                                   self.place_number),
             beyond_rest=f"it asks more of its boiling face than the critical heat flux, some {face.critical(tank.result.design_pool) / 1e3:.0f} kW/m2; "
                         "enlarge or improve the surface, ask less of it, or start from a temperature (initial=25.0) to see it happen in time"))
-        x = group.product(excess, on_excess)
-        conductance, source = self._kept(("boiling", face), face.laws)
-        if self.lost is not None:
-            wet = group.law_signal(self._kept(("wet", self._depth(i), face), lambda: tank.wet_law(self._depth(i), face)), self.lost)
-            on_flux, both = group.product(on_flux, wet), group.product(both, wet)
-            group.conductance(part.base, self.pool, group.coefficient(VAPOUR_FILM * face.area, group.complement(wet)))
-        group.conductance(part.base, self.pool, group.coefficient(1.0, group.law_signal(conductance, x, both)))
-        given = group.law_signal(source, x, on_flux)
+        group.conductance(part.base, self.pool, group.coefficient(1.0, group.law_signal(self._kept(("dry", face), lambda: dry_law(face)), excess, dry)))
+        if face.parted:
+            conductance, given = self._parted(face, excess, on_excess, on_flux, both, wet)
+        else:
+            self.boils.append(None)
+            x = group.product(excess, on_excess)
+            law, source = self._kept(("boiling", face), face.laws)
+            conductance, given = group.law_signal(law, x, both), group.law_signal(source, x, on_flux)
+        group.conductance(part.base, self.pool, group.coefficient(1.0, conductance))
         group.source(part.base, given, -1.0)
         group.source(self.port, given, 1.0)
         return part.base
+
+    def _parted(self, face: Face, excess: Signal, on_excess: Signal, on_flux: Signal, both: Signal, wet: Signal) -> tuple[Signal, Signal]:
+        """Conductance and heat given by a face's curve in two parts; see `thermo.cooling.boiling_face`."""
+        group = self.kind.group
+        natural, natural_source, more, more_source = self._kept(("parted", face), face.parted_laws)
+        if self.gas is not None:
+            also_excess, also_flux = (group.law_signal(law, self.gas.subcooling) for law in self._kept(("subcooled", face), lambda: face.subcooled_laws))
+            on_excess, on_flux = group.product(on_excess, also_excess), group.product(on_flux, also_flux)
+            both = group.product(both, group.product(also_excess, also_flux))
+            x = group.product(group.total([excess, self.gas.subcooling], [1.0, -1 / SPAN]), on_excess)
+        else:
+            x = group.product(excess, on_excess)
+        if face.surface.incipience_overshoot > 0:
+            boils = self._late(face, x)
+            on_flux, both = group.product(on_flux, boils), group.product(both, boils)
+            self.boils.append(group.record_signal(boils))
+        else:
+            self.boils.append(None)
+        beyond = group.law_signal(more, x, both)
+        given = [group.law_signal(natural_source, excess, wet), group.law_signal(more_source, x, on_flux)]
+        weights = [1.0, 1.0]
+        if self.gas is not None:
+            given.append(group.product(beyond, self.gas.subcooling))
+            weights.append(-1.0)
+        return group.total([group.law_signal(natural, excess, wet), beyond]), group.total(given, weights)
+
+    def _late(self, face: Face, x: Signal) -> Signal:
+        """1 while a wall boils that is late to: from its incipience on, until it is below the onset. At rest it has boiled."""
+        tank, group = self.tank, self.kind.group
+        gauge = self._gauge("superheat gauge")
+        self._show(gauge, x, SPAN)
+        begins, ends = face.curve.incipience_superheat, face.curve.onset_superheat
+        return group.control_signal(Control(kind=1, period=tank.design.period, nodes=(gauge,), target=(tank.reference + begins,), low=0.0, high=1.0,
+                                            deadband=begins - ends, curve=STEP, rest=1.0))
+
+    def _add_gas(self) -> GasSignals | None:
+        """What signals know of the gas in the tank; None where there is none."""
+        tank, group = self.tank, self.kind.group
+        if tank.air is None:
+            return None
+        begins = tank.air.start / tank.air.most
+        share = group.series(begins)
+        if tank.gas_moves:
+            self.gas_gauge = self._gauge("gas gauge")
+            share = group.control_signal(Control(kind=0, period=tank.design.period, nodes=(self.gas_gauge,), target=(tank.reference,), integral_gain=1.0,
+                                                 low=0.0, high=1.0, rest=begins, at_end=begins))
+        return tank.air.signals(group, self.place, share)
 
     def _depth(self, i: int) -> float:
         """Of the top of a device's face below the highest ones' [m]."""
         places = [mount.positions[k] for _, mount, k in self.kind.server.devices]
         return self.tank.design.server_depth * (max(places) - places[i]) / (max(places) + 1)
 
-    def _pressure(self, face: Face) -> tuple[Signal, Signal, Signal]:
-        """What the pool's pressure does to a face: factors on the wall's excess, on the flux, and both together."""
-        if face not in self._factors:
-            on_excess, on_flux = self._kept(("pressure", face), lambda: face.factor_laws)
-            a, b = (self.kind.group.law_signal(law, self.place) for law in (on_excess, on_flux))
-            self._factors[face] = a, b, self.kind.group.product(a, b)
-        return self._factors[face]
+    def _around(self, face: Face, depth: float) -> tuple[Signal, Signal, Signal, Signal, Signal]:
+        """What the tank does to a face so deep: the pressure's factors on the wall's excess, on the flux, and on both together, the latter two of
+        what is wet of it; what is wet, and what is dry. Alike ones share them."""
+        if (face, depth) not in self._known:
+            tank, group = self.tank, self.kind.group
+            boils = self.place if self.gas is None else self.gas.boils
+            wet = group.law_signal(self._kept(("wet", depth, face), lambda: tank.wet_law(depth, face)), self.lost)
+            on_excess, on_flux = (group.law_signal(law, boils) for law in self._kept(("pressure", face), lambda: face.factor_laws))
+            on_flux = group.product(on_flux, wet)
+            self._known[face, depth] = on_excess, on_flux, group.product(on_excess, on_flux), wet, group.complement(wet)
+        return self._known[face, depth]
 
     def _kept(self, key: Any, make: Any) -> Any:
         laws = self.tank.laws
@@ -248,7 +335,7 @@ class _Servers:
         return laws[key]
 
     @cached_property
-    def _factors(self) -> dict[Face, tuple[Signal, Signal, Signal]]:
+    def _known(self) -> dict[tuple[Face, float], tuple[Signal, Signal, Signal, Signal, Signal]]:
         return {}
 
     def _add_condenser(self) -> None:
@@ -263,11 +350,16 @@ class _Servers:
         driving = group.control_signal(self._reader(self.sensor, WATER_SPAN, relative=gauge))
         moved = tank.water.linear or tank.flow.linear
         factor = group.series(kind.own(tank.coil_factor()), linear=moved and not (tank.water.steps or tank.flow.steps))
-        units = group.law_signal(tank.coil_law, driving, factor)
+        if tank.gas_moves and tank.air is not None and self.gas is not None:
+            film = group.law_signal(tank.air.film_law, self.gas.fraction)
+            bare = group.law_of_two(self._kept("coil of two", lambda: tank.coil_of_two), driving, film)
+            units = group.product(bare, group.law_signal(self._kept("gate", lambda: tank.air.gate(WATER_SPAN)), driving, factor))
+        else:
+            units = group.law_signal(tank.coil_law, driving, factor)
         back = self._kept("effectiveness", lambda: even_law(np.linspace(0.0, 12.0, LAW_POINTS), -np.expm1(-np.linspace(0.0, 12.0, LAW_POINTS))))
         taken = group.total([group.law_signal(back, units, flow)], [WATER])
-        if (lost := tank.site.timeline.without_water()) is not None:
-            now, none = group.series(lost), group.series(0.0)
+        if tank.dry is not None:
+            now, none = group.series(tank.dry), group.series(0.0)
             flow = group.choice(flow, group.series(STANDING * tank.coil.rated_water_flow * share), now)
             taken = group.choice(taken, none, now)
         through, crosses = group.coefficient(WATER, flow), group.coefficient(1.0, taken)
@@ -282,34 +374,67 @@ class _Servers:
         self.places.coolant += [self.sensor, outlet]
         self.places.position_flow["condenser water"] = self.places.mass_flow[0]
 
-    def _add_vent(self) -> tuple[Signal | None, tuple[int, int] | None]:
-        """The server's share of the vent: what of the tank's mass has left [1], and where vapour [kg/s] and heat [W] are recorded.
+    def _add_losses(self) -> tuple[Signal, tuple[int, int] | None]:
+        """What of the tank's mass has left [1], and where this server's share of the vapour [kg/s] and its heat [W] that leave are recorded.
 
-        A controller sums the mass up: it sees as many kelvin at a gauge as kilograms a second pass."""
-        tank, group, d = self.tank, self.kind.group, self.tank.design
-        (opens, closes), relief = tank.vent_temperatures, tank.relief
-        if relief is None or opens is None or closes is None:
-            return None, None
-        period, mass = d.period, tank.result.mass
-        step = Table(-1e-6, 1e-6, np.array([0.0, 1.0]), np.zeros(2), 0.0)
-        is_open = group.control_signal(Control(
-            kind=1, period=period, nodes=(self.sensor,), target=(opens,), low=0.0, high=1.0, deadband=max(opens - closes, 0.0), curve=step,
+        A controller sums the mass up: it sees as many kelvin at a gauge as kilograms a second pass. A tank that nothing leaves has it too, so
+        that it can go on from one with a vent."""
+        tank, group = self.tank, self.kind.group
+        gauge = self._gauge("vapour's gauge")
+        lost = group.control_signal(Control(kind=0, period=tank.design.period, nodes=(gauge,), target=(tank.reference,),
+                                            integral_gain=tank.servers / tank.result.mass, low=0.0, high=1.0, deadband=1e-12, rest=0.0))
+        ways = [*self._by_vent(lost), *self._by_lid(lost)]
+        if not ways:
+            return lost, None
+        vapour, heat = (group.total(list(each)) for each in zip(*ways, strict=True))
+        group.source(self.port, heat, -1.0)
+        group.source(self.outside, heat, 1.0)
+        self._show(gauge, vapour, 1.0)
+        return lost, (group.record_signal(vapour), group.record_signal(heat))
+
+    def _by_vent(self, lost: Signal) -> list[tuple[Signal, Signal]]:
+        """Vapour and its heat that leave by the relief vent; gas leaves with it."""
+        tank, group = self.tank, self.kind.group
+        if (relief := tank.relief) is None:
+            return []
+        if self.gas is None or tank.air is None:
+            opens, closes = tank.vent_temperatures
+            if opens is None or closes is None:
+                return []
+            is_open = self._opens(self.sensor, opens, opens - closes)
+            vapour_law, heat_law, most = self._kept("vent", lambda: tank.vent_laws(relief))
+            some = group.law_signal(self._kept("left", lambda: tank.left_law(most)), lost, is_open)
+            return [(group.law_signal(vapour_law, self.place, some), group.law_signal(heat_law, self.place, some))]
+        gauge = self._gauge("pressure gauge")
+        self._show(gauge, self.gas.pressure, tank.air.unit / GAUGE)
+        above = tank.result.room_pressure + relief.opening_pressure
+        is_open = self._opens(gauge, tank.reference + above / GAUGE, (relief.opening_pressure - relief.closing_pressure) / GAUGE)
+        out, in_vapour, lighter, rate, most = self._kept("vent of two", lambda: tank.air_of_vent(relief))
+        some = group.law_signal(self._kept("left", lambda: tank.left_law(1.5 * most)), lost, is_open)
+        vapour = group.law_signal(out, self.gas.pressure, group.law_signal(in_vapour, self.gas.fraction, some))
+        gone = group.law_signal(rate, self.gas.pressure, group.law_signal(lighter, self.gas.fraction, group.product(self.gas.share, is_open)))
+        self._show(self.gas_gauge, gone, -1.0)
+        return [(vapour, group.law_signal(self._kept("latent", lambda: tank.latent_law), self.place, vapour))]
+
+    def _opens(self, node: Node, target: float, deadband: float) -> Signal:
+        """1 while the vent is open, by a node that says how high the pressure is."""
+        return self.kind.group.control_signal(Control(
+            kind=1, period=self.tank.design.period, nodes=(node,), target=(target,), low=0.0, high=1.0, deadband=max(deadband, 0.0), curve=STEP,
             rest_high=0.0, beyond_rest="at rest the relief vent would stay open, the condenser does not take this heat below the vent's pressure; "
                                        "give it more or colder water, or start from a temperature (initial=25.0)"))
-        gauge, outside = group.node("vapour's gauge"), group.node("vented vapour")
-        here = group.boundary(group.series(0.0))
-        lost = group.control_signal(Control(kind=0, period=period, nodes=(gauge,), target=(tank.reference,), integral_gain=tank.servers / mass,
-                                            low=0.0, high=1.0, deadband=1e-12))
-        vapour_law, heat_law, most = self._kept("vent", lambda: tank.vent_laws(relief))
-        some = group.law_signal(self._kept("left", lambda: tank.left_law(most)), lost, is_open)
-        vapour, heat = group.law_signal(vapour_law, self.place, some), group.law_signal(heat_law, self.place, some)
-        group.source(self.port, heat, -1.0)
-        group.source(outside, heat, 1.0)
-        group.source(outside, vapour, -1.0)
-        group.source(gauge, vapour, 1.0)
-        group.conductance(outside, here, PORT)
-        group.conductance(gauge, here, 1.0)
-        return lost, (group.record_signal(vapour), group.record_signal(heat))
+
+    def _by_lid(self, lost: Signal) -> list[tuple[Signal, Signal]]:
+        """Vapour and its heat that leave by an open lid; air comes in."""
+        tank, group = self.tank, self.kind.group
+        if tank.open is None or tank.air is None or self.gas is None:
+            return []
+        air, is_open = tank.air, group.series(tank.open)
+        loses = self._kept("by lid", lambda: air.lost_by_lid(tank))
+        some = group.law_signal(self._kept("left by lid", lambda: tank.left_law(float(np.max(loses)))), lost, is_open)
+        vapour = group.law_signal(self._kept("lid", lambda: even_law(air.place, loses / tank.servers)), self.place, some)
+        lacks = group.total([group.law_signal(self._kept("fits", lambda: air.fits_law), self.place), self.gas.share], [1.0, -1.0])
+        self._show(self.gas_gauge, group.product(lacks, is_open), 1 / max(INRUSH, 2 * tank.design.period))
+        return [(vapour, group.law_signal(self._kept("latent", lambda: tank.latent_law), self.place, vapour))]
 
     def _add_air(self) -> None:
         """What power supplies lose, in the room's air or in the liquid."""

@@ -23,15 +23,18 @@ from thermo.cooling.condenser import (
     vent_flow,
 )
 from thermo.cooling.site import SetPoint, Site
+from thermo.cooling.tank_air import TankAir
 from thermo.cooling.tank_result import TankResult
-from thermo.errors import ScenarioError
+from thermo.errors import ScenarioError, require_between
+from thermo.events import LidOpen
 from thermo.network import Network, Table
 from thermo.rack import Device, Mount
+from thermo.refrigerants import GAS_CONSTANT
 
 if TYPE_CHECKING:
     from thermo.cooling.two_phase_immersion import TwoPhaseImmersion
 
-__all__ = ["BARE_AREA", "LAW_POINTS", "PROCESSORS", "WATER_SPAN", "Tank"]
+__all__ = ["BARE_AREA", "LAW_POINTS", "PROCESSORS", "WATER_SPAN", "WATER_TEMPERATURE", "Tank"]
 
 Floats = NDArray[np.float64]
 WATER_TEMPERATURE = 30.0  # degC, for which a condenser is chosen
@@ -40,6 +43,7 @@ ONE_ATM = 101325.0  # Pa
 LIQUID, VAPOUR = 3e-6, 4e-6  # m3 for each watt of rated power, estimates(0.4): tanks hold 1 to 5 L a kW
 OPENS, CLOSES, VENT_MARGIN = 30e3, 15e3, 1.5  # Pa above the room or the design, of rated power; estimates(0.4)
 WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate(0.3)
+VOLUMES, MOST_HEAT = (1e-7, 1e-3), 2e6  # m3/W, of liquid or vapour that are believed; W/m2 off the liquid's face
 DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
 LAST_LIQUID = 0.02  # of the mass: what is left when the vent has nothing more to let out
 MOST_AT_ONCE, BELOW_CLOSING = 0.25, 0.25  # that a vent lets out in a period: of the mass; of what lies between its two temperatures
@@ -60,12 +64,15 @@ class Tank:
     servers: int
     water: SetPoint  # degC
     flow: SetPoint  # kg/s
-    air: SetPoint  # degC, of the room
+    room: SetPoint  # degC, of its air
     liquid: float  # m3
     space: VapourSpace
     coil: Condenser
     relief: Relief | None
     result: TankResult
+    dry: Floats | None  # 1 while the condenser has no cold water, (time,); None where it always has
+    open: Floats | None  # 1 while the lid is open; None where it never is
+    air: TankAir | None  # None where there is no gas and none comes
     laws: dict[Any, Any] = field(default_factory=dict)  # that are made once
 
     @classmethod
@@ -87,8 +94,10 @@ class Tank:
                                 "nothing would condense: take colder water, or a fluid or a design_temperature that boils hotter")
         flow = site.set_point(coil.rated_water_flow if design.water_flow is None else design.water_flow, "water_flow",
                               name="cooling.water_flow", low=0.01 * coil.rated_water_flow, high=10 * coil.rated_water_flow, unit="kg/s")
-        if (stands := site.timeline.without_cooling()) is not None:
-            dry = site.timeline.without_water()
+        dry, stands = site.timeline.without_water(), site.timeline.without_cooling()
+        if design.liquid_chiller_cop is not None and stands is not None:  # the water's cold is the same plant's
+            dry = stands if dry is None else np.maximum(dry, stands)
+        if stands is not None:
             flows = np.any(stands != 0) if dry is None else np.any((stands != 0) & (dry == 0))
             site.warnings.append("room: while its cooling stands still, lid and power supplies go on as in air of the set temperature" + (
                 ", and the condenser's water flows; add a water_loss where it is the same plant's" if flows else ""))
@@ -96,9 +105,13 @@ class Tank:
                              unit="degC", hint="is it in kelvin?")
         mass = float(liquid * fluid.liquid_density(T) + space.volume * fluid.vapour_density(T))
         area = liquid / DEPTH if design.liquid_area is None else design.liquid_area
-        result = TankResult(site, fluid, space, design.gas, mass, area, design.cover, p_room, design.fluid_price, T)
+        lid, opened = _lid(site)
+        gas = TankAir(fluid, space, p_room, design.gas) if design.gas or opened else None
+        price = design.fluid_price if design.fluid_price is not None else fluid.price or 0.0
+        result = TankResult(site, fluid, space, mass, area, design.cover, p_room, price, T, 0.0 if gas is None else gas.most, lid)
         return cls(design, site, network.reference, sum(kind.group.n_server for kind in site.kinds), water, flow, air, liquid, space, coil,
-                   None if design.sealed else design.relief or _relief_for(watts, design, p_room), result)
+                   None if design.sealed else design.relief or _relief_for(watts, design, p_room), result, dry, lid,
+                   gas)
 
     def warn(self, message: str) -> None:
         """Says it once."""
@@ -111,24 +124,21 @@ class Tank:
         d = self.design
         return float(space_capacity(self.space, d.fluid, d.saturation_temperature, self.result.mass, d.gas))
 
-    @cached_property
-    def subcooling(self) -> float:
-        """Of the pool by gas, at the design temperature [K]."""
-        d, T = self.design, self.design.saturation_temperature
-        if not d.gas:
-            return 0.0
-        p, most = float(space_pressure(self.space, d.fluid, T, d.gas)), float(d.fluid.saturation_pressure(d.fluid.highest_temperature))
-        if p > most:
-            raise ScenarioError(f"cooling.gas: {d.gas:g} mol in {self.space.volume:.3g} m3 of vapour make {p / 1e3:.0f} kPa at {T:.1f} degC, {d.fluid.name} is "
-                                f"known up to {most / 1e3:.0f} kPa; take less gas or a larger vapour_volume")
-        return float(d.fluid.saturation_temperature(p)) - T
+    @property
+    def gas_moves(self) -> bool:
+        """Whether gas comes or goes in this run."""
+        return self.air is not None and (self.relief is not None or self.open is not None)
+
+    def subcooling(self, T: Floats) -> Floats:
+        """Of a pool at `T` by the gas that there is at the begin [K]."""
+        return np.zeros_like(T) if self.air is None else self.air.subcooling(T, np.asarray(self.air.start))
 
     def face(self, mount: Mount) -> Face:
         """A device's face in this tank, with the gas in it; alike ones are one."""
         key = mount.device, mount.multiplicity
         if key not in self.laws:
             face = self.design.face(mount)
-            self.laws[key] = Face(face.surface, face.count, face.fluid, face.design_temperature, self.subcooling)
+            self.laws[key] = Face(face.surface, face.count, face.fluid, face.design_temperature, self.air is not None)
         found: Face = self.laws[key]
         return found
 
@@ -164,6 +174,11 @@ class Tank:
         T, m = self.usual_water()
         return even_law(u, np.append(0.0, self.transfer_units(WATER_SPAN * u[1:], np.array(T), np.array(m))))
 
+    @cached_property
+    def coil_of_two(self) -> list[tuple[Table, Table]]:
+        """Transfer units against vapour less water, and what moving gas leaves of the film; see `TankAir.coil_laws`."""
+        return [] if self.air is None else self.air.coil_laws(self, WATER_SPAN)
+
     def coil_factor(self) -> Floats:
         """On its transfer units, where water's temperature or flow moves. [1]"""
         T, m = self.usual_water()
@@ -195,6 +210,17 @@ class Tank:
             return None
         return low if excess(low) >= 0 else float(brentq(excess, low, high, xtol=1e-12))
 
+    def air_of_vent(self, relief: Relief) -> tuple[Table, Table, Table, Table, float]:
+        """See `TankAir.vent_laws`."""
+        assert self.air is not None
+        return self.air.vent_laws(relief, self)
+
+    @cached_property
+    def latent_law(self) -> Table:
+        """Heat of vaporisation [J/kg] against the pool's place in the range."""
+        fluid, u = self.design.fluid, np.linspace(0.0, 1.0, LAW_POINTS)
+        return even_law(u, fluid.latent_heat(fluid.lowest_temperature + u * (fluid.highest_temperature - fluid.lowest_temperature)))
+
     def left_law(self, most: float) -> Table:
         """Whether there is liquid to evaporate, against what of the mass has left: 1, and 0 when all but `LAST_LIQUID` has.
 
@@ -223,6 +249,19 @@ class Tank:
         return even_law(u, mine), even_law(u, mine * fluid.latent_heat(T)), float(np.max(out))
 
 
+def _lid(site: Site) -> tuple[Floats | None, bool]:
+    """1 while the lid is open, None where it never is; and whether it ever was."""
+    opened, lid = site.timeline.during(LidOpen), None
+    for event, begin, end in opened:
+        if (now := site.timeline.holds(begin, end)) is None:
+            continue
+        if now[0] and site.starts_at_rest:
+            raise ScenarioError(f"events: {event.shown}: a tank whose lid is open loses fluid and has no steady state to begin from; begin the workload "
+                                "before it, or start from a temperature (initial=25.0)")
+        lid = now if lid is None else np.maximum(lid, now)
+    return lid, bool(opened)
+
+
 def _relief_for(heat: float, design: TwoPhaseImmersion, ambient_pressure: float) -> Relief:
     """A vent that lets the vapour of `VENT_MARGIN` times a heat [W] out where it opens: above the tank's design where that is a pressure."""
     T, fluid = design.saturation_temperature, design.fluid
@@ -232,8 +271,32 @@ def _relief_for(heat: float, design: TwoPhaseImmersion, ambient_pressure: float)
     return bare.replace(area=VENT_MARGIN * heat / through)
 
 
+def _require_known(design: TwoPhaseImmersion, site: Site, T: float) -> None:
+    """Refuses a tank beyond its fluid's range, and sizes that no tank has."""
+    fluid, watts = design.fluid, site.rated_power
+    low, high = fluid.lowest_temperature, fluid.highest_temperature
+    require_between("cooling.design_temperature", T, low + 1.0, high - 1.0, "degC", f"{fluid.name} is known from {low:g} to {high:g} degC: take another fluid")
+    if site.begins_at is not None:
+        require_between("initial", site.begins_at, low, high, "degC", f"{fluid.name} is known in that range; begin from 'steady', or warmer or colder")
+    liquid = LIQUID * watts if design.liquid_volume is None else design.liquid_volume
+    area = liquid / DEPTH if design.liquid_area is None else design.liquid_area
+    vapour = VAPOUR * watts if design.vapour_volume is None else design.vapour_volume
+    for name, value, (least, most), unit, hint in (
+            ("liquid_volume", liquid, [x * watts for x in VOLUMES], "m3", f"0.1 to 1000 litres for a kilowatt of the rated {watts / 1e3:.3g} kW"),
+            ("vapour_volume", vapour, [x * watts for x in VOLUMES], "m3", f"0.1 to 1000 litres for a kilowatt of the rated {watts / 1e3:.3g} kW"),
+            ("liquid_area", area, (max(watts / MOST_HEAT, liquid / 5.0), liquid / 0.02), "m2",
+             f"liquid of {liquid:.3g} m3 stands 0.02 to 5 m deep, and gives off up to {MOST_HEAT / 1e6:g} MW/m2: vapour faster than that tears it along"),
+            ("cover", design.cover, (1e-4, liquid / area), "m", f"the liquid is {liquid / area:.3g} m deep: give more liquid_volume, or a smaller liquid_area")):
+        require_between(f"cooling.{name}", value, least, most, unit, hint)
+    p, most = float(fluid.saturation_pressure(T)) + design.gas * GAS_CONSTANT * (T + 273.15) / vapour, float(fluid.saturation_pressure(high))
+    if p > most:
+        raise ScenarioError(f"cooling.gas: {design.gas:g} mol in {vapour:.3g} m3 of vapour make {p / 1e3:.0f} kPa at {T:.1f} degC, {fluid.name} is "
+                            f"known up to {most / 1e3:.0f} kPa; take less gas or a larger vapour_volume")
+
+
 def _require_fit(design: TwoPhaseImmersion, site: Site, T: float) -> None:
     """Refuses servers that do not belong into this tank."""
+    _require_known(design, site, T)
     for kind in site.kinds:
         server = kind.server
         if server.branches:
