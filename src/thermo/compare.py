@@ -1,9 +1,10 @@
 """Cooling designs side by side: one rack, one workload, one power chain, each design sized by one rule.
 
 **The rule.** Comparing set points that happened to be written down compares their authors. So by default every flow that a design can
-turn (fans, pumps, a door's water; of a boiling tank, where neither draws power, the least of its condenser's water) is set to the cheapest constants at which, at the workload's peak and full clock, every device is
-`margin` below its limits (`thermo.design.cheapest_cooling`), boards below that of `UNKNOWN_LIMITS`; supply temperatures and sizes of
-equipment stay as given.
+turn (fans, pumps, a door's water) is set to the cheapest constants at which, at the workload's peak and full clock, every device is
+`margin` below its limits (`thermo.design.cheapest_cooling`), boards below that of `UNKNOWN_LIMITS`; of a boiling tank, where neither
+fans nor pumps draw power, the condenser's water is the least that does (`least_flow`). Supply temperatures and sizes of equipment stay
+as given.
 ``sizing="given"`` takes all as the designs have it, controllers too. Where no setting holds the limits, the design runs as given,
 `sized` is false and `sizing_error` says what is short: how much work firmware then takes away is the answer.
 
