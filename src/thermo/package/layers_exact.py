@@ -275,15 +275,17 @@ def _raster(amplitude: Array, shape: tuple[int, int]) -> Array:
 
     for axis, n in ((-1, shape[1]), (-2, shape[0])):
         modes = amplitude.shape[axis]
-        if modes == n:
-            continue
-        moved = np.moveaxis(amplitude, axis, -1)
-        short = np.zeros((*moved.shape[:-1], n))
-        index, sign = _folded(n, modes)
-        for begin in range(0, modes, n):  # within n neighbours no index comes twice, but for those of sign 0
-            part = slice(begin, min(begin + n, modes))
-            short[..., index[part]] += moved[..., part] * sign[part]
-        amplitude = np.moveaxis(short, -1, axis)
+        if modes > n:  # the raster cannot tell these modes from lower ones
+            moved = np.moveaxis(amplitude, axis, -1)
+            folded = np.zeros((*moved.shape[:-1], n))
+            index, sign = _folded(n, modes)
+            for begin in range(0, modes, n):  # within n neighbours no index comes twice, but for those of sign 0
+                part = slice(begin, min(begin + n, modes))
+                folded[..., index[part]] += moved[..., part] * sign[part]
+            amplitude = np.moveaxis(folded, -1, axis)
+    if amplitude.shape[-2:] != shape:
+        short, amplitude = amplitude, np.zeros((*amplitude.shape[:-2], *shape))
+        amplitude[..., : short.shape[-2], : short.shape[-1]] = short
     return dctn(amplitude, type=3, axes=(-2, -1), workers=1)
 
 
