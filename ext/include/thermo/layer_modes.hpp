@@ -343,6 +343,9 @@ THERMO_CLONES inline bool transient_column(const Plane& plane, const Column& col
     std::vector<double> work((rows + 6) * N * W), root(N), inverse(N);
     double *d = work.data(), *e = d + N * W, *y = e + N * W, *E = y + N * W, *Phi = E + N * W, *x = Phi + N * W, *Z = x + N * W;
     for (std::size_t k = 0; k < N; ++k) root[k] = std::sqrt(column.capacity[k]), inverse[k] = 1 / root[k];
+    // The eigenvalues are the more exact the more the fast cells come last (small to large, as EISPACK advises for QL).
+    const bool flip = N > 1 && column.up[0] / column.capacity[0] > column.up[N - 2] / column.capacity[N - 1];
+    auto cell = [&](std::size_t i) { return flip ? N - 1 - i : i; };
     std::fill_n(readings, static_cast<std::size_t>(drive.intervals) * R, 0.0);
 
     for (int line = 0; line < plane.ny; ++line)
@@ -350,19 +353,19 @@ THERMO_CLONES inline bool transient_column(const Plane& plane, const Column& col
             const int lanes = std::min(W, plane.nx - first);
             const std::size_t here = static_cast<std::size_t>(line) * static_cast<std::size_t>(plane.nx) + static_cast<std::size_t>(first);
             // C^-1/2 K C^-1/2, and the rows that its eigenvectors turn
-            for (std::size_t k = 0; k < N; ++k) {
+            for (std::size_t i = 0; i < N; ++i) {
+                const std::size_t k = cell(i);
                 const double down = k > 0 ? column.up[k - 1] : column.bottom, up = k + 1 < N ? column.up[k] : column.top;
                 THERMO_LANES(std::size_t w) {
                     const double lambda_x = plane.lambda_x[first + std::min(static_cast<int>(w), lanes - 1)];
                     const double side = column.side_x[k] * lambda_x + column.side_y[k] * plane.lambda_y[line];
-                    d[k * W + w] = (side + (down + up)) / column.capacity[k];
-                    e[k * W + w] = k + 1 < N ? -up * inverse[k] * inverse[k + 1] : 0.0;
-                    for (std::size_t s = 0; s < S; ++s) Z[(s * N + k) * W + w] = sources[s].share[k] * inverse[k];
-                    for (std::size_t o = 0; o < O; ++o) Z[((S + o) * N + k) * W + w] = static_cast<std::size_t>(cells[o]) == k ? inverse[k] : 0.0;
-                    for (std::size_t r = 0; r < R; ++r)
-                        Z[((S + O + r) * N + k) * W + w] = sensors[r].profile[k] * inverse[k];
+                    d[i * W + w] = (side + (down + up)) / column.capacity[k];
+                    e[i * W + w] = i + 1 < N ? -(flip ? down : up) * inverse[k] * inverse[cell(i + 1)] : 0.0;
+                    for (std::size_t s = 0; s < S; ++s) Z[(s * N + i) * W + w] = sources[s].share[k] * inverse[k];
+                    for (std::size_t o = 0; o < O; ++o) Z[((S + o) * N + i) * W + w] = static_cast<std::size_t>(cells[o]) == k ? inverse[k] : 0.0;
+                    for (std::size_t r = 0; r < R; ++r) Z[((S + O + r) * N + i) * W + w] = sensors[r].profile[k] * inverse[k];
                     if (initial)
-                        Z[((rows - 1) * N + k) * W + w] =
+                        Z[((rows - 1) * N + i) * W + w] =
                             static_cast<int>(w) < lanes ? root[k] * initial[k * plane.size() + here + w] : 0.0;
                 }
             }
