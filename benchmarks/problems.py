@@ -11,7 +11,17 @@ import tracemalloc
 import numpy as np
 import scipy.fft  # noqa: F401  its import is no part of a solver's time
 
-from thermo.package.layers_exact import CellSource, Layer, Plane, PowerMap, Stack, cut, steady, steady_cells, transient_cells
+from thermo.package.layers_exact import (
+    CellSource,
+    Layer,
+    Plane,
+    PowerMap,
+    Stack,
+    cut,
+    steady,
+    steady_cells,
+    transient_cells,
+)
 
 CHIP = Stack(25.6e-3, 25.6e-3, (
     Layer.isotropic(0.40e-3, 120.0, 1.63e6, name="silicon, heated"),
@@ -58,74 +68,71 @@ def measured(solve):
     return dict(seconds=min(took), peak_bytes=peak, **result)
 
 
+def solve_p1():
+    T = transient_cells(CELLS, [CellSource(0, tiles(128))], (128, 128), np.arange(1, 101) * 0.01, np.repeat(SLOTS, 10))
+    maps = T.max(axis=(1, 2, 3))
+    return dict(hottest=float(maps[-1]), maps=maps)
+
+
 def p1():
     """128 x 128 x 8 cells, ten slots of 0.1 s, a map of the heated layer every 10 ms; `hottest` at the end, `maps` of each map.
 
     Exact in time. Floor: 100 maps of 128 x 128 are 13 MB, written as modes, then transformed in place (two passes): 66 MB, 1 ms at
-    75 GB/s; 2.5 N log2 N flops a map are 0.12 GFLOP, moving 8 rates of 16,384 modes through 100 steps 0.09, eigenvalues (twice 28
-    rotations of some 30 flops in each mode) 0.03: 5 ms at 55 GFLOP/s. The transforms, scipy.fft's, are most of what is above it.
+    75 GB/s; 5 N log2 N flops a map are 0.11 GFLOP, moving 8 rates of 16,384 modes through 100 steps 0.08, eigenvalues (some 60
+    rotations of 50 flops in each mode) 0.05: 5 ms at 55 GFLOP/s. Seen: eigenvalues 3 ms, steps 8, transforms (scipy.fft) 15.
     """
-    def solve():
-        T = transient_cells(CELLS, [CellSource(0, tiles(128))], (128, 128), np.arange(1, 101) * 0.01, np.repeat(SLOTS, 10))
-        maps = T.max(axis=(1, 2, 3))
-        return dict(hottest=float(maps[-1]), maps=maps)
+    return measured(solve_p1)
 
-    return measured(solve)
+
+def solve_p2():
+    return dict(hottest=float(steady_cells(CELLS, [CellSource(0, tiles(256))], (256, 256), at=(0,)).max()))
 
 
 def p2():
     """256 x 256 x 8 cells, steady: the heated layer, where the hottest cell is.
 
-    Floor: two transforms of 65,536 (0.5 MB each) and 8 divisions a mode: about 0.5 ms.
+    Floor: two transforms of 65,536 (0.5 MB each) and 8 divisions a mode: 0.3 ms.
     """
-    def solve():
-        return dict(hottest=float(steady_cells(CELLS, [CellSource(0, tiles(256))], (256, 256), at=(0,)).max()))
+    return measured(solve_p2)
 
-    return measured(solve)
+
+def solve_p2_exact():
+    field = steady(CHIP, [SOURCE], [Plane(0)], shape=(256, 256), modes=256)
+    return dict(hottest=field.hot_spot()[0], error=float(field.truncation[0]))
 
 
 def p2_exact():
     """P2's continuum: 256 x 256 modes, no cells; the hottest point, at the die's bottom. `error` [K] is its own estimate of the map.
 
     Cells answer for the mean through the heated layer, which is 180.315 degC where it is hottest: theirs is 3.2 K above.
-    Floor: 65,536 modes of 6 layers, each an exponential and three divisions (60 flops, 8 lanes): 0.4 ms at 55 GFLOP/s; two transforms
-    (the map and what the upper half of the modes adds to it) 0.8 ms.
+    Floor: 65,536 modes of 6 layers, each an exponential and three divisions (60 flops): 0.4 ms at 55 GFLOP/s; two transforms (the
+    map and what the upper half of the modes adds to it) 0.8 ms. Seen: modes 2.5 ms, waiting for divisions; transforms 0.9.
     """
-    def solve():
-        field = steady(CHIP, [SOURCE], [Plane(0)], shape=(256, 256), modes=256)
-        return dict(hottest=field.hot_spot()[0], error=float(field.truncation[0]))
-
-    return measured(solve)
+    return measured(solve_p2_exact)
 
 
 class UniformLayers:
-    """The three above."""
+    """The three above, as asv sees them."""
 
     params = [["p1", "p2", "p2_exact"]]
     param_names = ["problem"]
-    timeout = 60
+
+    def setup(self, problem):
+        self.solve = {"p1": solve_p1, "p2": solve_p2, "p2_exact": solve_p2_exact}[problem]
 
     def time_solve(self, problem):
-        globals()[problem]()
+        self.solve()
 
     def peakmem_solve(self, problem):
-        globals()[problem]()
+        self.solve()
 
     def peakmem_reference(self, problem):
         pass
 
-    peakmem_reference.benchmark_name = "problems.UniformLayers.peakmem_empty"
-
-    def track_seconds(self, problem):
-        return globals()[problem]()["seconds"]
-
-    def track_bytes(self, problem):
-        return globals()[problem]()["peak_bytes"]
-
     def track_hottest(self, problem):
-        return globals()[problem]()["hottest"]
+        return self.solve()["hottest"]
 
-    track_seconds.unit, track_bytes.unit, track_hottest.unit = "s", "B", "degC"
+    track_hottest.unit = "degC"
 
 
 def main():

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from benchmarks import problems
 from scipy.linalg import expm
 from scipy.optimize import brentq
 from scipy.sparse import diags_array, kron
 from scipy.sparse.linalg import spsolve
 from scipy.special import erfc
 
-from benchmarks import problems
 from thermo._kernels import modes as kernel
 from thermo.errors import LimitError, ScenarioError
 from thermo.package.layers_exact import (
@@ -163,7 +163,7 @@ def test_estimate_covers_truncation():
         covered += error <= f.truncation[0] + 1e-9
         ratio.append(f.truncation[0] / max(error, 1e-12))
     assert covered >= 38, covered
-    assert np.median(ratio) < 6  # and it is not so by crying wolf
+    assert np.median(ratio) < 10  # and it is not so by crying wolf
 
 
 def test_tolerance_and_limit():
@@ -284,13 +284,13 @@ def test_few_and_many_cells(nz):
 
 
 def test_stiff_column():
-    """Heat in 2 um between millimetres: rates span 1e8, and the steady state is still met to 1e-7."""
+    """Heat in 2 um below millimetres: rates span 1e8, and the steady state is still met to 1e-9."""
     stack = Stack(W, D, (Layer.isotropic(2e-6, 120.0, 1.6e6), Layer.isotropic(0.8e-3, 120.0, 1.6e6), Layer.isotropic(5e-5, 5.0, 2e6),
                          Layer.isotropic(6e-3, 390.0, 3.4e6)), film_top=25000.0)
     cells, shape = cut(stack, (2, 4, 2, 6)), (8, 8)
     power = np.random.default_rng(2).uniform(0, 10, shape)
     late = transient_cells(cells, [CellSource(0, power)], shape, np.arange(1, 101) * 1.0, np.ones(100), at=(0,))[-1]
-    assert late == pytest.approx(steady_cells(cells, [CellSource(0, power)], shape, at=(0,)), rel=1e-7)
+    assert late == pytest.approx(steady_cells(cells, [CellSource(0, power)], shape, at=(0,)), rel=1e-9)
 
 
 def test_cells_tend_to_the_continuum():

@@ -370,6 +370,11 @@ THERMO_CLONES inline bool transient_column(const Plane& plane, const Column& col
                 }
             }
             if (!tridiagonal_eigen<W>(n, d, e, static_cast<int>(rows), Z)) return false;
+            if (here == 0 && plane.lambda_x[0] == 0 && plane.lambda_y[0] == 0 && !(column.bottom > 0) && !(column.top > 0)) {  // all faces adiabatic: the mean keeps its heat, exactly
+                std::size_t slowest = 0;
+                for (std::size_t j = 1; j < N; ++j) slowest = d[j * W] < d[slowest * W] ? j : slowest;
+                d[slowest * W] = 0;
+            }
             for (std::size_t j = 0; j < N * W; ++j) y[j] = initial ? Z[(rows - 1) * N * W + j] : 0.0;
             double before = -1;
             for (int t = 0; t < drive.intervals; ++t) {
