@@ -104,6 +104,16 @@ def test_a_ripple_of_heat(place, d, m, n):
     assert f.at(x, y, 3) == pytest.approx(mean * ripple, rel=1e-9, abs=1e-12 * (abs(A) * S + abs(B) * C) / (g * d))
 
 
+@pytest.mark.parametrize("x", [0.01, 0.0999, 0.1001, 1.0, 30.0])
+def test_mean_between_held_faces(x):
+    """Heated through, faces held: the mean is (1 - tanh(x/2) / (x/2)) / x^2 of q d / k, where x = gamma d is small by its series."""
+    d, k, q = 1e-4, 10.0, 1e6
+    stack = Stack(math.pi * d / x, D, (Layer.isotropic(d, k),), film_bottom=math.inf, film_top=math.inf)
+    half = np.longdouble(x) / 2
+    mean = steady(stack, [Ripple(0, Place.THROUGH, q, 1, 0)], [Plane(0, None)], modes=4, shape=(4, 4)).at(0.0, 0.0)
+    assert mean == pytest.approx(float(q * d / k * (1 - np.tanh(half) / half) / x**2), rel=1e-12)
+
+
 def test_thick_layers_and_high_modes_do_not_overflow():
     """cosh(gamma d) would be 1e4000; the answer is then that of a half-space, T = q / (k gamma)."""
     stack = Stack(1e-3, 1e-3, (Layer.isotropic(1.0, 50.0), Layer.isotropic(1.0, 1.0)), film_top=10.0)
