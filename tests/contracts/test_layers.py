@@ -17,7 +17,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"steady"},
     {"simulate"},
     {"solve", "output"},
-    {"cooling", "power"},
+    {"cooling", "power", "package"},
     {"firmware", "network", "hydraulics", "workload", "generators", "ambient", "traces", "events"},
     {"rack", "formulas", "_files", "fluids", "refrigerants"},
     {"library"},

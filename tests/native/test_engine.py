@@ -1,4 +1,5 @@
-"""The engine and the flow network run clean under the address and undefined-behaviour sanitizers, and its own checks hold, without Python.
+"""The engine, the flow network and the modes of layers run clean under the address and undefined-behaviour sanitizers, and their own checks hold,
+without Python.
 """
 import os
 import shutil
@@ -11,7 +12,7 @@ HERE = Path(__file__).parent
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or ""
 
 
-@pytest.mark.parametrize("name", ["engine", "flow"])
+@pytest.mark.parametrize("name", ["engine", "flow", "modes"])
 def test_under_sanitizers(name, tmp_path):
     """All steppers, series, a controller, threads, a shared tank; every kind of element, faults, slopes: exit 0 and not a word."""
     assert COMPILER, "no C++ compiler found; set CXX"

@@ -8,5 +8,6 @@ module        source                              holds
 `smoothing`   ``ext/cython/smoothing.pyx``        the energy store between grid and load (one pass)
 `network`     ``ext/bindings/network.cpp``        the thermal network engine (state, time loop)
 `flow`        ``ext/bindings/flow.cpp``           the flow network: flows and pressures (Newton)
+`modes`       ``ext/bindings/modes.cpp``          conduction in uniform layers (cosine modes)
 ============  ==================================  ====================================================
 """
