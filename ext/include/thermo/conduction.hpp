@@ -117,6 +117,13 @@ public:
     const Channels& channels() const { return channels_; }
     const Grid& grid() const { return grid_; }
 
+    // Held at the moment, but for what callers hold.
+    std::size_t bytes() const {
+        std::size_t n = cells_.material.size() * sizeof(cells_.material[0]);
+        for (const Conductances* G : {&most_, &rest_}) n += 4 * G->x.size() * sizeof(float);
+        n += (r_.size() + q_.size() + v_.size()) * sizeof(double) + (p_.size() + work_.size() + shadow_.size()) * sizeof(float);
+        return n + (multigrid_ ? multigrid_->bytes() : 0);
+    }
     // Conductances at temperatures T (or constant); forgets the hierarchy of grids.
     void assemble(const double* T, Team& team) {
         cells_.conductances(T, most_, rest_, team);
