@@ -364,7 +364,7 @@ def test_conductivity_that_depends_on_temperature():
     assert errors[-1] < 2e-3
 
 
-def plate(nx=48, n=16):
+def plate(nx=96, n=24):
     """A chip under a cold plate with fins, large enough for threads to be used."""
     ny = 2 * n + 1
     block = Block(np.full(nx, 2e-4), np.full(ny, 1e-4), np.full(14, 1e-4), k=[[0] * 3, [120.0] * 3])

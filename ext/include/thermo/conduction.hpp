@@ -9,6 +9,7 @@
 // order: the same bits for any number of threads.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -350,14 +351,22 @@ private:
         });
         return 4.0 * std::numeric_limits<double>::epsilon() * std::sqrt(sum);
     }
+    // One cycle for r. Its fields are where q is, idle meanwhile: two floats for a double. The answer holds until q is written.
+    template <class R>
+    const float* cycle(const R* r, Team& team) {
+        float* one = reinterpret_cast<float*>(q_.get());
+        as_other_type();
+        return multigrid_->cycle(r, one, one + grid_.cells(), team);
+    }
+    static void as_other_type() { std::atomic_signal_fence(std::memory_order_seq_cst); }  // nothing is moved across
+
     // Conjugate gradients on r and x until |r| <= goal, as r is carried along.
     void search(double* x, double goal, int limit, int& iterations, Team& team) {
-        const std::size_t n = grid_.cells(), slab = grid_.slab();
+        const std::size_t slab = grid_.slab();
         const auto nx = static_cast<std::size_t>(grid_.nx);
         double rz_before = 0.0;
         for (bool first = true; iterations < limit; first = false) {
-            float* one = reinterpret_cast<float*>(q_.get());  // q is idle during the cycle: room for its two fields
-            float* z = multigrid_->cycle(r_.get(), one, one + n, team);
+            const float* z = cycle(static_cast<const double*>(r_.get()), team);
             ++iterations;
             const double rz = dot(r_.get(), z, team);
             const auto beta = static_cast<float>(first ? 0.0 : rz / rz_before);
@@ -369,6 +378,7 @@ private:
                 else
                     detail::follow(slab, z + at, beta, &p_[at]);
             });
+            as_other_type();
             product(p_.get(), q_.get(), team);
             const double pq = dot(q_.get(), p_.get(), team);
             const double alpha = rz / pq;
@@ -391,9 +401,9 @@ private:
             for (Field<float>* f : {&d_, &v_, &shadow_}) f->resize(n);
         // d = a cycle for r, q = A d.
         const auto aim = [&](const auto* r) {
-            float* one = reinterpret_cast<float*>(q_.get());
-            const float* d = multigrid_->cycle(r, one, one + n, team);
+            const float* d = cycle(r, team);
             team.run(grid_.ny, grid_.small(), [&](int j, int) { std::copy_n(d + grid_.row(j, 0), slab, &d_[grid_.row(j, 0)]); });
+            as_other_type();
             product(d_.get(), q_.get(), team);
             ++iterations;
         };
