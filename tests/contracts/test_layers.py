@@ -7,22 +7,22 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "thermo"
 LAYERS = [  # upper may import lower, never the other way; neighbours on a line may not know each other unless said below
     {"cli", "accessor"},
-    {"plot", "scenario"},
+    {"plot", "plot_package", "scenario"},
     {"summary", "quantity", "store"},
     {"calibration", "again", "resilience", "design"},
     {"steady"},
     {"simulate"},
     {"solve", "output"},
-    {"cooling", "power"},
+    {"cooling", "power", "package"},
     {"firmware", "network", "hydraulics", "workload", "generators", "ambient", "traces", "events"},
     {"rack", "formulas", "_files", "fluids", "refrigerants"},
     {"library"},
-    {"_kernels", "errors"},
+    {"_kernels", "errors", "_style"},
 ]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 SAME_LEVEL = {("firmware", "network"), ("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("traces", "_files"),
               ("generators", "workload"), ("fluids", "rack"), ("workload", "generators"), ("refrigerants", "rack"),
-              ("refrigerants", "fluids")}
+              ("refrigerants", "fluids"), ("package", "cooling"), ("plot", "plot_package")}
 
 
 def imports(path):

@@ -148,15 +148,14 @@ def require_ways_out(grid: Grid, heat: Mapping[str, Heat]) -> None:
     for h, (axis, end) in zip(grid.film, ENDS, strict=True):
         held[np.unique(np.take(parts, end, axis)[h > 0])] = True
     for name in sinks:
-        layer = next(one for one in package.layers if one.name == name)
-        k = grid.planes(name)
-        beside = slice(max(k.start - 1, 0), k.stop + 1)
-        s = _outline_cells(grid, layer)
+        rows = grid.planes(name)
+        beside = slice(max(rows.start - 1, 0), rows.stop + 1)
+        s = _outline_cells(grid, next(one for one in package.layers if one.name == name))
         held[np.unique(parts[beside, s[0], s[1]])] = True
-    for place, h in heat.items():
+    for place, made in heat.items():
         part = parts[grid.spans[place].box]
-        if h.watts and not held[part].all():
-            raise ScenarioError(f"package {package.name}: block {place!r} of layer {_layer_of(package, place)!r} makes {h.watts:g} W, and no solid "
+        if made.watts and not held[part].all():
+            raise ScenarioError(f"package {package.name}: block {place!r} of layer {_layer_of(package, place)!r} makes {made.watts:g} W, and no solid "
                                 "leads from it to a film or a coolant: is there a void beside it, or is a layer missing?")
     held[0] = True
     if not held.all():
@@ -393,18 +392,19 @@ def _dataset(field: Field, parent: Field, heat: Mapping[str, Heat]) -> xr.Datase
         "heat": ("face", heats, "W", "heat that leaves through the face or with the coolant"),
         "energy_residual": ((), residual, "W", "heat made less heat that leaves"),
     }
-    coords: dict[str, Any] = _coords(package, x, y, z, grid.layer, names)
+    coords: dict[str, Any] = coordinates(package, x, y, z, grid.layer, names)
     if field.coolant is not None:
         along = "x" if field.coolant.axis == 0 else "y"
         wet = np.where(field.coolant.film > 0, field.bulk, np.nan)
         data["coolant_temperature"] = (("channel", along), wet, "degC", "bulk temperature of the coolant, mean over each cell")
         data["coolant_outlet"] = ("channel", field.outlet, "degC", "temperature at which the coolant leaves")
         coords["channel"] = ("channel", np.array(field.coolant.names, dtype=object))
-    return _labelled(package, heat, data, coords, {"method": "cells", "cells": int(np.prod(grid.shape)), **_plain(field.statistics)},
+    return labelled(package, heat, data, coords, {"method": "cells", "cells": int(np.prod(grid.shape)), **_plain(field.statistics)},
                      _warnings_of(field))
 
 
-def _coords(package: Package, x: Floats, y: Floats, z: Floats, layer: NDArray[np.intp], names: list[str]) -> dict[str, Any]:
+def coordinates(package: Package, x: Floats, y: Floats, z: Floats, layer: NDArray[np.intp], names: list[str]) -> dict[str, Any]:
+    """Coordinates of a result."""
     length = {"units": "m"}
     places = package.places
     return {
@@ -415,7 +415,7 @@ def _coords(package: Package, x: Floats, y: Floats, z: Floats, layer: NDArray[np
     }
 
 
-def _labelled(package: Package, heat: Mapping[str, Heat], data: Mapping[str, Any], coords: Mapping[str, Any], statistics: Mapping[str, Any],
+def labelled(package: Package, heat: Mapping[str, Heat], data: Mapping[str, Any], coords: Mapping[str, Any], statistics: Mapping[str, Any],
               said: list[str]) -> xr.Dataset:
     """The Dataset, with what is needed to run it again."""
     variables = {name: (dims, values, {"units": unit, "long_name": words}) for name, (dims, values, unit, words) in data.items()}
