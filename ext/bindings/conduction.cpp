@@ -252,6 +252,7 @@ PYBIND11_MODULE(conduction, m) {
         .def(py::init(&solid), py::kw_only(), "dx"_a.noconvert(), "dy"_a.noconvert(), "dz"_a.noconvert(), "material"_a.noconvert(),
              "conductivity"_a.noconvert(), "heat_capacity"_a.noconvert(), "contact"_a.noconvert(), "film"_a, "tables"_a, "channels"_a,
              "threads"_a)
+        .def_property_readonly("channels", [](const Solid& s) { return s.body->channels().n(); }, "How many there are. [1]")
         .def("apply",
              [](Solid& s, const Doubles& T, int threads, Doubles& out) {
                  const double* from = numbers(T, s.cells(), Allowed::any, "T");
