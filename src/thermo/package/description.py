@@ -44,6 +44,8 @@ def _listed(value: Any) -> Any:
 
 
 def _three(value: Any) -> Any:
+    if isinstance(value, int | float) and not value > 0:
+        raise ValueError("expected above 0 W/(m K)")
     return (value, value, value) if not isinstance(value, tuple | list | np.ndarray | str | Mapping) else _listed(value)
 
 

@@ -39,6 +39,7 @@ __all__ = ["Heat", "heat_of", "solve_steady"]
 Floats = NDArray[np.float64]
 Method = Literal["auto", "layers", "cells"]
 TOLERANCE = 1e-11  # of the residual, so that energy closes to 1e-10
+UNSETTLED = 1e-9  # of the heat, that may be left: thin cells round it no better
 STILL = 1e-6  # K: conductivities are renewed until no temperature moves by more
 MOST_ITERATIONS = 300
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # any number gives the same bits
@@ -276,7 +277,7 @@ def field_of(grid: Grid, heat: Mapping[str, Heat], *, coolant: Coolant | None = 
     outlet = np.zeros(len(inlet))
     found = solid.steady(power=power, film_temperature=grid.film_temperature, inlet=inlet, tolerance=tolerance, still=STILL,
                          iterations=MOST_ITERATIONS, threads=THREADS, out=T, coolant=bulk, outlet=outlet)
-    if not found["residual"] <= max(100 * tolerance, 2 * found["goal"]):
+    if not found["residual"] <= max(2 * found["goal"], UNSETTLED * np.abs(power).sum()):
         raise ConvergenceError(f"package {grid.package.name}: {' x '.join(map(str, grid.shape[::-1]))} cells did not settle in {found['iterations']} "
                                f"iterations (residual {found['residual']:.1e}); are conductivities or thicknesses very unlike each other?")
     return Field(grid, coolant, power, T, bulk, outlet, dict(found))
