@@ -99,7 +99,8 @@ def solve_transient(package: Package | str, power: xr.DataArray, *, times: Array
     require_ways_out(coarse, mean)
     runs = [_run(grid, powers, mean, wanted, saved, initial, tolerance) for grid in (coarse, coarse.refined())]
     before, now = runs
-    error = np.abs(now["highest"] - before["highest"])
+    error = error_between(now, before) + now["error"][:, None]
+    hot = np.nanargmax(now["highest"], axis=1)
     names = list(now["grid"].spans)
     per_place = np.zeros((len(wanted), len(names)))
     piece = np.searchsorted(powers.times, wanted, side="right") - 1
@@ -113,9 +114,8 @@ def solve_transient(package: Package | str, power: xr.DataArray, *, times: Array
         "block_mean": (("time", "block"), now["mean"], "degC", "mean temperature of the block"),
         "block_hottest": (("time", "block"), now["highest"], "degC", "highest temperature of the block"),
         "hottest": ("time", np.nanmax(now["highest"], axis=1), "degC", "highest temperature of any block"),
-        "block_error": (("time", "block"), np.fmax(error, np.abs(now["mean"] - before["mean"])) + now["error"][:, None], "K",
-                        "estimated error of the block's mean and highest temperature, in space and time"),
-        "discretisation_error": ("time", np.nanmax(error, axis=1) + now["error"], "K", "estimated error of the hottest, in space and time"),
+        "block_error": (("time", "block"), error, "K", "estimated error of the block's mean and highest temperature, in space and time"),
+        "discretisation_error": ("time", error[np.arange(len(hot)), hot], "K", "estimated error of the hottest, in space and time"),
         "energy_residual": ("time", now["residual"], "W", "heat made less heat that leaves and is stored"),
     }
     coords = coordinates(package, x, y, z, grid.layer, names) | {"time": ("time", wanted, {"units": "s", "long_name": "time"})}
