@@ -269,6 +269,7 @@ PYBIND11_MODULE(conduction, m) {
                  work(s.one_at_a_time, threads, [&](thermo::Team& team) { s.body->apply(from, to, team); });
              },
              "K T [W], films included.", "T"_a.noconvert(), py::kw_only(), "threads"_a, "out"_a.noconvert())
+        .def_property_readonly("bytes", [](const Solid& s) { return s.body->bytes(); }, "Held now for fields and grids [B].")
         .def("capacity",
              [](const Solid& s, Doubles& out) {
                  expect(out, s.cells(), "out");
