@@ -307,3 +307,56 @@ def test_pictures(tmp_path):
         figure.savefig(tmp_path / "p.png")
     with pytest.raises(ScenarioError, match="did you mean 'die'"):
         layer_map(result, "dei")
+
+
+def test_examples_in_docstrings():
+    """What docstrings show is what comes out."""
+    import doctest
+    from importlib import import_module
+
+    for name in ("description", "solve", "resistance", "over_time"):
+        done = doctest.testmod(import_module(f"thermo.package.{name}"))
+        assert done.failed == 0 and done.attempted > 0
+
+
+def test_the_error_is_told():
+    """In random stacks of layers, blocks, contacts and films the estimate covers the error (against twice halved cells) in 95 % or more.
+
+    300 stacks, drawn once, gave 95 to 99 %; here 16, of which one may miss.
+    """
+    from thermo.package.solve import block_rows, error_between, field_of, heat_of
+
+    covered = []
+    for seed in range(16):
+        package = random_stack(np.random.default_rng(1000 + seed))
+        heat = heat_of(package)
+        grids = [grid_of(package, Resolution(across=3, block=1, growth=3.0))]
+        while len(grids) < 4:
+            grids.append(grids[-1].refined())
+        if np.prod(grids[2].shape) > 4e5:
+            continue
+        rows = [block_rows(field_of(g, heat, tolerance=1e-9)) for g in grids[:3 if np.prod(grids[3].shape) > 4e5 else 4]]
+        told = error_between(rows[1], rows[0])
+        for key in ("highest", "mean"):
+            truth = rows[-1][key] + (rows[-1][key] - rows[-2][key]) / 3
+            covered += (abs(rows[1][key] - truth) <= told).tolist()
+    assert len(covered) >= 16 and np.mean(covered) >= 0.95
+
+
+def random_stack(rng: np.random.Generator) -> Package:
+    """Two to four layers of any thickness and conductivity, some smaller than others, with blocks that make heat in one of them."""
+    width, length = rng.uniform(0.01, 0.05, 2)
+    n = int(rng.integers(2, 5))
+    layers = []
+    for i in range(n):
+        k = 10 ** rng.uniform(-0.3, 2.6)
+        size = {"width": width * rng.uniform(0.6, 1), "length": length * rng.uniform(0.6, 1)} if i < n - 1 and rng.random() < 0.5 else {}
+        w, h = size.get("width", width), size.get("length", length)
+        other = Material(name=f"other{i}", conductivity=10 ** rng.uniform(0, 2.6), density=2000.0, specific_heat=800.0)
+        blocks = [Block(name=f"b{i}{c}", x=w * (c - 0.5) / 2, y=h * rng.uniform(-0.2, 0.2), width=w * rng.uniform(0.15, 0.45), length=h * rng.uniform(0.2, 0.55),
+                        material=other if rng.random() < 0.5 else None, power=float(rng.uniform(5, 100)) if i == 0 else 0.0)
+                  for c in range(2) if i == 0 or rng.random() < 0.3]
+        layers.append(Layer(name=f"l{i}", thickness=10 ** rng.uniform(-4.3, -2.5), material=Material(name=f"m{i}", conductivity=k, density=3000.0, specific_heat=700.0),
+                            blocks=tuple(blocks), contact_resistance=10 ** rng.uniform(-7, -5) if rng.random() < 0.3 else 0.0, **size))
+    return Package(name="random", width=width, length=length, layers=tuple(layers),
+                   convection=(Convection(face="top", coefficient=10 ** rng.uniform(2.5, 4.7), temperature=30.0),))

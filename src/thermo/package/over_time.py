@@ -24,6 +24,7 @@ from thermo.package.solve import (
     Heat,
     cell_power,
     coordinates,
+    error_between,
     field_of,
     heat_of,
     labelled,
@@ -79,9 +80,12 @@ def solve_transient(package: Package | str, power: xr.DataArray, *, times: Array
     Examples
     --------
     >>> import xarray as xr
-    >>> from thermo.package import solve_transient
-    >>> on = xr.DataArray([172.0, 0.0], dims="time", coords={"time": [0.0, 1.0]})
-    >>> result = solve_transient("tpu-v4", on, times=[0.5, 1.0, 3.0])
+    >>> from thermo.package import Block, Convection, Layer, Package, Resolution, solve_transient
+    >>> die = Layer(name="die", thickness=0.7e-3, material="silicon", blocks=(Block(name="core", width=0.01, length=0.01),))
+    >>> chip = Package(name="chip", width=0.02, length=0.02, layers=(die,),
+    ...                convection=(Convection(face="top", coefficient=2e4, temperature=40.0),))
+    >>> on = xr.DataArray([[100.0], [0.0]], dims=("time", "block"), coords={"time": [0.0, 1.0], "block": ["core"]})
+    >>> result = solve_transient(chip, on, times=[0.01, 1.0, 3.0], resolution=Resolution(across=8))
     >>> bool(result.hottest[1] > result.hottest[0] > result.hottest[2])
     True
     """
