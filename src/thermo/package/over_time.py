@@ -19,12 +19,13 @@ from thermo.errors import ScenarioError, shown
 from thermo.package.description import Package, as_package
 from thermo.package.grid import Grid, Resolution, grid_of
 from thermo.package.solve import (
+    SAFETY,
     THREADS,
     Field,
     Heat,
     cell_power,
     coordinates,
-    error_between,
+    difference_of,
     field_of,
     heat_of,
     labelled,
@@ -103,7 +104,7 @@ def solve_transient(package: Package | str, power: xr.DataArray, *, times: Array
     require_ways_out(coarse, mean)
     runs = [_run(grid, powers, mean, wanted, saved, initial, tolerance) for grid in (coarse, coarse.refined())]
     before, now = runs
-    error = error_between(now, before) + now["error"][:, None]
+    error = difference_of(now, before)
     hot = np.nanargmax(now["highest"], axis=1)
     names = list(now["grid"].spans)
     per_place = np.zeros((len(wanted), len(names)))
@@ -118,8 +119,8 @@ def solve_transient(package: Package | str, power: xr.DataArray, *, times: Array
         "block_mean": (("time", "block"), now["mean"], "degC", "mean temperature of the block"),
         "block_hottest": (("time", "block"), now["highest"], "degC", "highest temperature of the block"),
         "hottest": ("time", np.nanmax(now["highest"], axis=1), "degC", "highest temperature of any block"),
-        "block_error": (("time", "block"), error, "K", "estimated error of the block's mean and highest temperature, in space and time"),
-        "discretisation_error": ("time", error[np.arange(len(hot)), hot], "K", "estimated error of the hottest, in space and time"),
+        "block_error": (("time", "block"), SAFETY * error + now["error"][:, None], "K", "estimated error of the block's mean and highest temperature, in space and time"),
+        "discretisation_error": ("time", error[np.arange(len(hot)), hot] + now["error"], "K", "estimated error of the hottest, in space and time"),
         "energy_residual": ("time", now["residual"], "W", "heat made less heat that leaves and is stored"),
     }
     coords = coordinates(package, x, y, z, grid.layer, names) | {"time": ("time", wanted, {"units": "s", "long_name": "time"})}
