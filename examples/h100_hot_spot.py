@@ -22,28 +22,18 @@ def power_map(watts: float = 630.0) -> np.ndarray:
     return watts * density / density.sum()
 
 
-def answer(resolution: Resolution = RESOLUTION):
-    """Resistances with that map and with even heat, by name."""
-    package = Package.from_library("h100-sxm")
-    return {"map": resistance(package, {"gpu": power_map(), "hbm": 70.0}, block="gpu", influence=False, resolution=resolution),
-            "even": resistance(package, {"gpu": 630.0, "hbm": 70.0}, block="gpu", influence=False, resolution=resolution)}
-
-
 def main(resolution: Resolution = RESOLUTION) -> dict[str, float]:
     """Prints the hot spot, and what it consists of."""
-    found = answer(resolution)
-    hot = found["map"]["junction_to_coolant"].sel(junction="hot_spot")
-    mean = found["map"]["junction_to_coolant"].sel(junction="mean")
-    P, spreading = found["map"].attrs["power"], float(found["map"]["spreading_resistance"])
-    told = {"hot_spot": float(found["map"]["coolant"] + P * hot), "mean": float(found["map"]["coolant"] + P * mean),
-            "hot_spot_even": float(found["even"]["coolant"] + P * found["even"]["junction_to_coolant"].sel(junction="hot_spot")),
-            "resistance": float(hot), "spreading": P * spreading, "spreading_factor": float(found["map"]["spreading_factor"]),
-            "hot_spot_factor": float(found["map"]["hot_spot_factor"])}
-    print(f"hot spot {told['hot_spot']:.1f} degC, die {told['mean']:.1f} degC in the mean ({told['hot_spot_even']:.1f} degC at most with even heat), "
-          f"{told['resistance']:.4f} K/W over {P:.0f} W")
-    print(f"{told['spreading']:.1f} K of the mean rise is spreading (factor {told['spreading_factor']:.2f}), and the hot spot is "
+    package = Package.from_library("h100-sxm")
+    found = resistance(package, {"gpu": power_map(), "hbm": 70.0}, block="gpu", influence=False, resolution=resolution)
+    P, mean, hot = found.attrs["power"], *(float(r) for r in found["junction_to_coolant"])
+    told = {"hot_spot": float(found["coolant"]) + P * hot, "mean": float(found["coolant"]) + P * mean, "resistance": hot,
+            "spreading": P * float(found["spreading_resistance"]), "spreading_factor": float(found["spreading_factor"]),
+            "hot_spot_factor": float(found["hot_spot_factor"])}
+    print(f"hot spot {told['hot_spot']:.1f} degC, die {told['mean']:.1f} degC in the mean; {hot:.4f} K/W over {P:.0f} W")
+    print(f"{told['spreading']:.1f} K of the mean rise is spreading (factor {told['spreading_factor']:.2f}); the hot spot is "
           f"{told['hot_spot_factor']:.2f} times as far above the coolant as the die's mean")
-    for part, whole, even in zip(found["map"]["part"].values, found["map"]["part_resistance"].values, found["map"]["part_even"].values, strict=True):
+    for part, whole, even in zip(found["part"].values, found["part_resistance"].values, found["part_even"].values, strict=True):
         print(f"  {part:16s} {P * whole:6.2f} K, {P * even:6.2f} K with even flux")
     return told
 

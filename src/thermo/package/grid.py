@@ -28,6 +28,7 @@ from thermo.rack import Count, Described, Number
 __all__ = ["Coolant", "Grid", "Resolution", "grid_of", "overlap"]
 
 Floats = NDArray[np.float64]
+Six = tuple[Floats, Floats, Floats, Floats, Floats, Floats]  # of the faces
 MOST_CELLS = 100_000_000
 BYTES_PER_CELL = 116  # the solver's, and the result's two arrays
 SAMPLES = 129  # of the integral within an interval: a cell's place is good to 1e-4 of its size
@@ -82,8 +83,8 @@ class Grid:
     material: NDArray[np.uint16]  # [nz, ny, nx]
     layer: NDArray[np.intp]  # [nz], of the package's layers
     contact: Floats  # K m2/W [nz - 1]
-    film: tuple[Floats, ...]  # W/(m2 K), six, in the order of FACES
-    film_temperature: tuple[Floats, ...]  # degC
+    film: Six  # W/(m2 K), in the order of FACES
+    film_temperature: Six  # degC
     spans: Mapping[str, Span]  # of every place of every block
 
     @property
@@ -301,7 +302,11 @@ def _on(package: Package, x: Floats, y: Floats, z: Floats) -> Grid:
                 spans[name] = _span(r, x, y, k)
                 cells[spans[name].box] = 0 if material is None else number[material]
     faces = [_face(package.film(face), axis, x, y, z) for axis, face in zip((0, 0, 1, 1, 2, 2), FACES, strict=True)]
-    return Grid(package, x, y, z, materials, cells, layer_of, contact, tuple(h for h, _ in faces), tuple(T for _, T in faces), spans)
+    return Grid(package, x, y, z, materials, cells, layer_of, contact, _six([h for h, _ in faces]), _six([T for _, T in faces]), spans)
+
+
+def _six(a: list[Floats]) -> Six:
+    return (a[0], a[1], a[2], a[3], a[4], a[5])
 
 
 def _cut(cells: NDArray[np.uint16], row: Channels, r: Rectangle, x: Floats, y: Floats, k: slice) -> None:
