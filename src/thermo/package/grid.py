@@ -25,7 +25,7 @@ from thermo.errors import LimitError, ScenarioError
 from thermo.package.description import CLOSE, FACES, Channels, Convection, Material, Package, Rectangle
 from thermo.rack import Count, Described, Number
 
-__all__ = ["Coolant", "Grid", "Resolution", "grid_of", "overlap"]
+__all__ = ["Coolant", "Grid", "Resolution", "grid_of", "overlap", "six"]
 
 Floats = NDArray[np.float64]
 Six = tuple[Floats, Floats, Floats, Floats, Floats, Floats]  # of the faces
@@ -302,10 +302,11 @@ def _on(package: Package, x: Floats, y: Floats, z: Floats) -> Grid:
                 spans[name] = _span(r, x, y, k)
                 cells[spans[name].box] = 0 if material is None else number[material]
     faces = [_face(package.film(face), axis, x, y, z) for axis, face in zip((0, 0, 1, 1, 2, 2), FACES, strict=True)]
-    return Grid(package, x, y, z, materials, cells, layer_of, contact, _six([h for h, _ in faces]), _six([T for _, T in faces]), spans)
+    return Grid(package, x, y, z, materials, cells, layer_of, contact, six([h for h, _ in faces]), six([T for _, T in faces]), spans)
 
 
-def _six(a: list[Floats]) -> Six:
+def six(a: list[Floats]) -> Six:
+    """One array for each face."""
     return (a[0], a[1], a[2], a[3], a[4], a[5])
 
 

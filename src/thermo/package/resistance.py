@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 import thermo
 from thermo.errors import ScenarioError, nearest
 from thermo.package.description import Package, as_package, package_json
-from thermo.package.grid import Resolution, grid_of
+from thermo.package.grid import Resolution, grid_of, six
 from thermo.package.solve import ENDS, Field, Heat, block_rows, field_of, heat_of, require_ways_out, solid_of
 
 __all__ = ["resistance"]
@@ -173,7 +173,7 @@ def _influence(heat: Mapping[str, Heat], field: Field, blocks: list[str]) -> Flo
     """Mean rise of every block for one watt in each, with conductivities held at the mean temperature found."""
     mean = float(np.nanmean(field.T))
     grid = replace(field.grid, materials=tuple(m.at(mean) if m.varies else m for m in field.grid.materials),
-                   film_temperature=tuple(np.zeros_like(T) for T in field.grid.film_temperature))
+                   film_temperature=six([np.zeros_like(T) for T in field.grid.film_temperature]))
     coolant = None if field.coolant is None else replace(field.coolant, inlet=np.zeros_like(field.coolant.inlet))
     solid, names = solid_of(grid, coolant), list(grid.spans)
     out = np.empty((len(blocks), len(blocks)))
