@@ -107,6 +107,15 @@ def test_power_step_in_a_boiling_tank():
     assert rows.loc["water lost", "lost [kg]"] == pytest.approx(13.3, abs=0.3) and 131 < rows.loc["water lost", "pressure [kPa]"] < 132
 
 
+def test_hot_spot_of_a_gpu():
+    """Hot spot of the map above the die's mean by a fifth or so; a third of the mean rise is spreading."""
+    from thermo.package import Resolution
+
+    found = load("h100_hot_spot").main(Resolution(across=6, block=1, growth=4.0))
+    assert 68 < found["mean"] < found["hot_spot"] - 3 and found["hot_spot"] < 82
+    assert 1.2 < found["spreading_factor"] < 1.8 and 1.1 < found["hot_spot_factor"] < 1.5
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
 def test_every_example_asks_and_can_be_imported(path):
     """A docstring that asks a question, and nothing computed on import."""

@@ -43,7 +43,7 @@ def numbers_of(thing: object, place: str = "") -> list[str]:
     for key in sorted(thing.model_fields_set):  # type: ignore[attr-defined]
         value, at = getattr(thing, key), f"{place}{key}"
         parts = value if isinstance(value, tuple) else (value,)
-        if key in ("provenance", "device", "server", "stages", "generator", "fluid", "cdu", "surface"):
+        if key in ("provenance", "device", "server", "stages", "generator", "fluid", "cdu", "surface", "material"):
             continue
         if any(isinstance(v, int | float) and not isinstance(v, bool) for v in parts):
             out.append(at)

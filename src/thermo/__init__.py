@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what type checkers and editors see
         generators,
         hydraulics,
         library,
+        package,
         plot,
         power,
         scenario,
@@ -45,17 +46,18 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.calibration import Calibration, calibrate
     from thermo.compare import compare_cooling
     from thermo.fluids import Fluid
+    from thermo.package import Package
     from thermo.power import PowerChain
     from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
     from thermo.resilience import ride_through, time_to_limits
     from thermo.simulate import simulate_rack
     from thermo.sweeps import sweep
 else:
-    _MODULES = ("compare", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
-                "scenario", "store", "summary", "traces", "workload")
+    _MODULES = ("compare", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "package", "plot",
+                "power", "scenario", "store", "summary", "traces", "workload")
     _NAMES = {
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "compare_cooling": "compare", "CurveSink": "rack", "Device": "rack",
-        "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
+        "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "Package": "package", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
         "Server": "rack", "Slot": "rack", "rerun": "again",
         "ride_through": "resilience", "simulate_rack": "simulate", "sweep": "sweeps", "time_to_limits": "resilience",
     }
@@ -77,7 +79,7 @@ else:
         return sorted({*globals(), *_MODULES, *_NAMES})
 
 __all__ = [
-    "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "compare", "compare_cooling", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
-    "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "sweep", "time_to_limits", "traces", "workload",
+    "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "Package", "PlateFinSink", "PowerChain", "Rack", "Server",
+    "Slot", "calibrate", "compare", "compare_cooling", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "package",
+    "plot", "power", "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "sweep", "time_to_limits", "traces", "workload",
 ]

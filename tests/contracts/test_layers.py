@@ -11,7 +11,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"sweeps"},
     {"compare"},
     {"plot_compare", "plot_flows", "plot_rack"},
-    {"plot", "scenario"},
+    {"plot", "plot_package", "scenario"},
     {"summary", "quantity", "store"},
     {"calibration", "again", "resilience", "design"},
     {"steady"},
@@ -21,12 +21,12 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"firmware", "network", "hydraulics", "workload", "generators", "ambient", "traces", "events"},
     {"rack", "formulas", "_files", "fluids", "refrigerants"},
     {"library"},
-    {"_kernels", "errors"},
+    {"_kernels", "errors", "_style"},
 ]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 SAME_LEVEL = {("firmware", "network"), ("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("traces", "_files"),
               ("generators", "workload"), ("fluids", "rack"), ("workload", "generators"), ("refrigerants", "rack"),
-              ("refrigerants", "fluids")}
+              ("refrigerants", "fluids"), ("package", "cooling"), ("plot", "plot_package")}
 
 
 def imports(path):
