@@ -70,10 +70,10 @@ def spectrum(time: ArrayLike, Z: ArrayLike, *, per_decade: int = 10, iterations:
 
 @dataclass(frozen=True)
 class StructureFunction:
-    """Capacity summed up over resistance summed up, from the junction outwards, through the middle of each resistance."""
+    """Capacity summed up over resistance summed up, from the junction outwards."""
 
-    resistance: Floats = field(repr=False)  # K/W, at each node
-    capacity: Floats = field(repr=False)  # J/K, up to and with each node
+    resistance: Floats = field(repr=False)  # K/W, from the junction to each node
+    capacity: Floats = field(repr=False)  # J/K, up to each node and with half of its own
 
     @property
     def slope(self) -> Floats:
@@ -84,4 +84,5 @@ class StructureFunction:
 def structure_function(ladder: Cauer | Foster) -> StructureFunction:
     """Structure function of a ladder: a spectrum's, for a curve; a ladder's of a few nodes is a few steps."""
     chain = cauer(ladder) if isinstance(ladder, Foster) else ladder
-    return StructureFunction(np.concatenate(([0.0], np.cumsum(chain.resistance)[:-1])), np.cumsum(chain.capacity))
+    C = np.array(chain.capacity)
+    return StructureFunction(np.concatenate(([0.0], np.cumsum(chain.resistance)[:-1])), np.cumsum(C) - C / 2)
