@@ -1,0 +1,315 @@
+r"""A package as a ladder: its step response, what stands for it, and how far that is off.
+
+Three ladders of one response. *Foster* is fitted to it and *Cauer* is the same in another form (`thermo.package.ladder`). The third,
+`NodeModel`, is not fitted: a node for each layer from the junction to the coolant, with the temperatures that the layers have at rest.
+With :math:`\theta` the rise at rest per watt and :math:`\theta_l` that of the junction's column in the middle of layer `l`,
+
+.. math:: R_l = \theta_l - \theta_{l+1}, \qquad C_l = \int_l \rho c_p\, \theta^2 \, dV \big/ \theta_l^2 ,
+
+so that its resistance at rest is that of the cells, and, where the junction is what is heated, its mean delay
+:math:`\int (1 - Z/R)\, dt = \sum C_l \theta_l^2 / R` too. What lies on the far side of the junction (a substrate) is a branch of its own.
+
+Where conductivity changes with temperature, it is taken at one temperature: a ladder is linear.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from thermo.errors import ScenarioError, nearest, shown
+from thermo.package.description import Channels, Convection, Package, as_package
+from thermo.package.grid import Grid, Resolution, grid_of
+from thermo.package.ladder import Cauer, Foster, cauer, fit_error, foster_fit, trace_error
+from thermo.package.response import Response, respond
+from thermo.package.solve import cell_power, heat_of, solid_of
+
+__all__ = ["Coupling", "Ladder", "NodeModel", "coupling", "junction_to_case", "reduce"]
+
+Floats = NDArray[np.float64]
+Spot = Literal["mean", "hottest"]
+SPAN = (1e-3, 1e3)  # s, in which ladders are fitted and their errors stated
+PER_DECADE = 40  # samples of a response
+SHARP = 1e-9  # residual of each solution
+MOST_ITERATIONS = 300
+PERFECT = 1e7  # W/(m2 K), of a case that is held at one temperature
+
+
+@dataclass(frozen=True)
+class NodeModel:
+    """Nodes that stand for layers. `links` are resistances [K/W] between two of them, or from one to the coolant (-1)."""
+
+    names: tuple[str, ...]
+    capacity: tuple[float, ...]  # J/K
+    links: tuple[tuple[int, int, float], ...]
+    junction: int = 0  # the node that is heated
+
+    @property
+    def foster(self) -> Foster:
+        """Its step response as a sum of terms."""
+        n = len(self.names)
+        K = np.zeros((n, n))
+        for i, j, R in self.links:
+            K[i, i] += 1 / R
+            if j >= 0:
+                K[j, j] += 1 / R
+                K[i, j] -= 1 / R
+                K[j, i] -= 1 / R
+        scale = np.sqrt(np.array(self.capacity))
+        rate, Q = np.linalg.eigh(K / np.outer(scale, scale))
+        part = (Q[self.junction] / scale[self.junction]) ** 2 / rate
+        seen = part > 1e-14 * part.sum()
+        return Foster(tuple(part[seen]), tuple(1 / rate[seen]))
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What `reduce` gives. Errors are the largest deviation in the span of time, over the rise at rest. [1]"""
+
+    package: str
+    junction: str  # what its temperature is: "mean of gpu", "hottest of gpu"
+    power: dict[str, float]  # how a watt is shared between blocks
+    foster: Foster
+    cauer: Cauer
+    physical: NodeModel
+    error: float  # of foster and of cauer
+    trace_error: float  # of both under any power between 0 and a maximum, over the rise at rest under that maximum
+    physical_error: float
+    response_error: float  # of the step response itself, over the rise at rest: estimated, on its cells
+    time: Floats = field(repr=False, compare=False)  # s
+    step: Floats = field(repr=False, compare=False)  # K/W, the step response at these
+    span: tuple[float, float] = SPAN  # s
+
+    @property
+    def resistance(self) -> float:
+        """Rise of the junction at rest per watt [K/W]."""
+        return self.foster.total
+
+    def rise(self, time: ArrayLike, power: ArrayLike) -> Floats:
+        """Rise of the junction [K] under `power` [W], which holds from its sample to the next."""
+        return self.foster.rise(time, power)
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """How blocks warm themselves and each other: ``rise[i](t) = sum over j of Z[i][j]`` under the power of block j."""
+
+    package: str
+    blocks: tuple[str, ...]
+    foster: tuple[tuple[Foster, ...], ...]  # parts of a coupling may be negative, for it sets in late
+    error: tuple[tuple[float, ...], ...]  # of each, over the rise at rest of the block that is heated
+    time: Floats = field(repr=False, compare=False)  # s
+    step: Floats = field(repr=False, compare=False)  # K/W [i, j, time]
+
+    @property
+    def resistance(self) -> Floats:
+        """Rise of each block at rest per watt in each block [K/W]; symmetric where no coolant carries heat from one to another."""
+        return np.array([[f.total for f in row] for row in self.foster])
+
+    def rise(self, time: ArrayLike, power: ArrayLike) -> Floats:
+        """Rise of every block [K] under `power` [W], shape (time, block), which holds from its sample to the next."""
+        P = np.asarray(power, dtype=np.float64)
+        if P.ndim != 2 or P.shape[1] != len(self.blocks):
+            raise ScenarioError(f"power has shape {P.shape}, expected (time, {len(self.blocks)}), a column for each of {', '.join(self.blocks)}")
+        return np.stack([np.sum([f.rise(time, P[:, j]) for j, f in enumerate(row)], axis=0) for row in self.foster], axis=1)
+
+
+# ------------------------------------------------------------------------------------------------------------- ladders
+
+def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junction: str | None = None, spot: Spot = "mean",
+           span: tuple[float, float] = SPAN, resolution: Resolution | None = None, temperature: float = 60.0) -> Ladder:
+    """The ladder of a package from its junction to what cools it.
+
+    Parameters
+    ----------
+    package : Package or str
+        What is reduced, or its name in the library.
+    nodes : int
+        Of the Foster and the Cauer ladder. Four are within 2 % of the rise at rest at every time, for packages as they are built.
+    power : optional
+        How heat is shared between blocks, as `thermo.package.solve_steady` takes it; None: as their nominal powers.
+    junction : str, optional
+        The block whose temperature is meant; None: the one with the most power.
+    spot : {"mean", "hottest"}
+        Its mean temperature, or that of the place that is hottest at rest.
+    span : (float, float)
+        Times from and to which the ladder is fitted. [s]
+    resolution : Resolution, optional
+        How fine the grid is.
+    temperature : float
+        At which conductivities that change with it are taken. [degC]
+
+    Examples
+    --------
+    >>> from thermo.package import reduce
+    >>> ladder = reduce("h100-sxm")
+    >>> ladder.error < 0.02
+    True
+    """
+    package = as_package(package)
+    _require_span(span)
+    heat = heat_of(package, power)
+    watts = sum(h.watts for h in heat.values())
+    if not watts > 0:
+        raise ScenarioError(f"power: package {package.name} is heated with {watts:g} W, expected above 0 W")
+    name = junction or max(heat, key=lambda n: heat[n].watts)
+    if name not in package.places:
+        raise ScenarioError(f"junction: package {package.name} has no block {shown(name)}{nearest(str(name), package.places)}")
+    cells = _Cells(package, resolution, temperature)
+    b = cell_power(cells.grid, heat) / watts
+    rest = cells.solve(0.0, b.ravel()).reshape(b.shape)
+    column, at = _column(cells.grid, rest, name, spot)
+    response = cells.respond(b.reshape(1, -1), at.reshape(1, -1), span)
+    time = _times(span)
+    step, total = response.step(time)[0, 0], float(response.total[0, 0])
+    fit = foster_fit(time, step, nodes, total=total)
+    physical = _node_model(cells, rest, b, name, column, total)
+    return Ladder(package.name, f"{spot} of {name}", {n: h.watts / watts for n, h in heat.items()}, fit, cauer(fit), physical,
+                  fit_error(fit, time, step, total), trace_error(fit, time, step, total), fit_error(physical.foster, time, step, total),
+                  response.error / total, time, step, span)
+
+
+def coupling(package: Package | str, nodes: int = 4, *, blocks: Sequence[str] | None = None, span: tuple[float, float] = SPAN,
+             resolution: Resolution | None = None, temperature: float = 60.0) -> Coupling:
+    """Step responses of blocks to their own and to each other's power, each block's mean temperature, and their ladders.
+
+    Parameters
+    ----------
+    package, nodes, span, resolution, temperature :
+        As of `reduce`.
+    blocks : sequence of str, optional
+        Blocks or places; None: the blocks that have a nominal power.
+    """
+    package = as_package(package)
+    _require_span(span)
+    names = tuple(package.power if blocks is None else blocks)
+    if not names:
+        raise ScenarioError(f"blocks: none of package {package.name}'s blocks has a nominal power; name some")
+    cells = _Cells(package, resolution, temperature)
+    b = np.array([cell_power(cells.grid, heat_of(package, {name: 1.0})).ravel() for name in names])
+    response = cells.respond(b, b, span)
+    time = _times(span)
+    step, total = response.step(time), response.total
+    ladders, errors = [], []
+    for i in range(len(names)):
+        ladders.append(tuple(foster_fit(time, step[i, j], nodes, total=float(total[i, j]), signed=i != j) for j in range(len(names))))
+        errors.append(tuple(fit_error(f, time, step[i, j], float(total[j, j])) for j, f in enumerate(ladders[-1])))
+    return Coupling(package.name, names, tuple(ladders), tuple(errors), time, step)
+
+
+def junction_to_case(package: Package | str, nodes: int = 3, **more: Any) -> Ladder:
+    """The ladder of a package from its junction to its case, held at one temperature: what a device in a rack stands on its sink with.
+
+    The package is cut above its layer `case`; `more` is as of `reduce`.
+    """
+    return reduce(cut_at_case(as_package(package)), nodes, **more)
+
+
+def cut_at_case(package: Package) -> Package:
+    """The package up to its case, whose face is held at one temperature."""
+    if package.case is None:
+        raise ScenarioError(f"package {package.name} does not say what its case is: give it case='name of a layer', whose upper face is meant")
+    names = [layer.name for layer in package.layers]
+    return package.replace(layers=package.layers[:names.index(package.case) + 1],
+                           convection=(Convection(face="top", coefficient=PERFECT, temperature=25.0),))
+
+
+# --------------------------------------------------------------------------------------------------------------- cells
+
+class _Cells:
+    """A package on its grid, ready to be solved. Fields are flat here."""
+
+    def __init__(self, package: Package, resolution: Resolution | None, temperature: float) -> None:
+        self.grid: Grid = grid_of(package, resolution)
+        self.materials = [m.at(temperature) for m in self.grid.materials]
+        C = np.array([0.0, *(m.heat_capacity for m in self.materials)])
+        self.capacity: Floats = (C[self.grid.material] * self.grid.volume).ravel()
+        self.solid = solid_of(self.grid, self.grid.coolant(sum(package.power.values())), self.materials)
+
+    def solve(self, shift: float, b: Floats) -> Floats:
+        x = np.zeros(self.grid.shape)
+        self.solid.solve(shift=shift, b=b.reshape(self.grid.shape), tolerance=SHARP, enough=0.0, iterations=MOST_ITERATIONS, threads=1, x=x)
+        return np.nan_to_num(x).ravel()
+
+    def apply(self, x: Floats) -> Floats:
+        out = np.zeros(self.grid.shape)
+        self.solid.apply(x.reshape(self.grid.shape), threads=1, out=out)
+        return out.ravel()
+
+    def respond(self, inputs: Floats, outputs: Floats, span: tuple[float, float]) -> Response:
+        return respond(self.solve, self.apply, self.capacity, inputs, outputs, quickest=span[0] / 10, slowest=10 * span[1])
+
+
+def _require_span(span: tuple[float, float]) -> None:
+    if not 1e-7 <= span[0] < span[1] / 10 <= 1e8:
+        raise ScenarioError(f"span is {shown(span)} s, expected two times from 1e-7 s, the second at least ten times the first")
+
+
+def _times(span: tuple[float, float]) -> Floats:
+    return np.geomspace(span[0] / 10, span[1], round(PER_DECADE * np.log10(10 * span[1] / span[0])) + 1)
+
+
+def _column(grid: Grid, rest: Floats, name: str, spot: str) -> tuple[Floats, Floats]:
+    """The junction's column, as weights of cells in the plane that sum to one, and the weights of cells that are the junction."""
+    s, area = grid.spans[name], np.diff(grid.y)[:, None] * np.diff(grid.x)
+    column, at = np.zeros(grid.shape[1:]), np.zeros(grid.shape)
+    if spot == "mean":
+        column[s.y, s.x] = area[s.y, s.x]
+        at[s.box] = grid.volume[s.box]
+    elif spot == "hottest":
+        k, j, i = np.unravel_index(int(np.argmax(rest[s.box])), rest[s.box].shape)
+        column[s.y.start + j, s.x.start + i] = 1.0
+        at[s.z.start + k, s.y.start + j, s.x.start + i] = 1.0
+    else:
+        raise ScenarioError(f"spot is {shown(spot)}, expected 'mean' or 'hottest'")
+    return column / column.sum(), at / at.sum()
+
+
+def _node_model(cells: _Cells, rest: Floats, b: Floats, name: str, column: Floats, total: float) -> NodeModel:
+    """A node for each layer on the junction's way to the coolant, and one for each on its far side."""
+    grid, package = cells.grid, cells.grid.package
+    layers = [layer.name for layer in package.layers]
+    first = layers.index(package.places[name][0].name)
+    last = next((n for n in range(first, len(layers)) if isinstance(package.layers[n], Channels)), len(layers) - 1)
+    solid, dz = grid.material > 0, np.diff(grid.z)
+    stored = (cells.capacity.reshape(grid.shape) * rest**2).sum(axis=(1, 2))  # J K/W2, of each plane of cells
+    weight = np.where(solid, column, 0.0) * dz[:, None, None]
+
+    def level(n: int) -> float:
+        k = grid.planes(layers[n])
+        return float((weight[k] * rest[k]).sum() / weight[k].sum())
+
+    names, theta, held = [layers[first]], [total], [float(stored[grid.planes(layers[first])].sum())]
+    for n in range(first + 1, len(layers)):
+        energy = float(stored[grid.planes(layers[n])].sum())
+        if n > last or not weight[grid.planes(layers[n])].any() or not 0 < level(n) < theta[-1] * (1 - 1e-9):
+            held[-1] += energy  # what heat does not pass goes with what is before it
+            continue
+        names.append(layers[n])
+        theta.append(level(n))
+        held.append(energy)
+    links = [(i, i + 1, theta[i] - theta[i + 1]) for i in range(len(theta) - 1)] + [(len(theta) - 1, -1, theta[-1])]
+    area = float((column > 0).sum() and (np.diff(grid.y)[:, None] * np.diff(grid.x))[column > 0].sum())
+    behind = 0
+    for n in range(first - 1, -1, -1):  # heat hardly flows there at rest: resistances are those of the column's material
+        k = grid.planes(layers[n])
+        if not weight[k].any():
+            break
+        R = 0.5 * (_through(cells, grid.planes(layers[n + 1]), column) + _through(cells, k, column)) + package.layers[n].contact_resistance
+        names.append(layers[n])
+        theta.append(theta[behind])
+        held.append(float(stored[k].sum()))
+        links.append((behind, len(names) - 1, R / area))
+        behind = len(names) - 1
+    return NodeModel(tuple(names), tuple(h / t**2 for h, t in zip(held, theta, strict=True)), tuple(links))
+
+
+def _through(cells: _Cells, k: slice, column: Floats) -> float:
+    """Resistance of a layer times area, under the column [K m2/W]."""
+    grid = cells.grid
+    conductivity = np.array([np.inf, *(m.conductivity[2] for m in cells.materials)])
+    each = conductivity[grid.material[k]]
+    return float(sum(dz / (column * np.where(np.isinf(e), 0.0, e)).sum() for dz, e in zip(np.diff(grid.z)[k], each, strict=True)))
