@@ -80,6 +80,9 @@ UNITS: dict[str, str] = {
     "design_temperature": "degC", "critical_margin": "1", "plate_thickness": "m", "plate_conductivity": "W/(m K)",
     "plate_heat_capacity": "J/(m3 K)", "bare_area": "m2", "liquid_volume": "m3", "vapour_volume": "m3", "liquid_area": "m2", "cover": "m", "server_depth": "m",
     "gas": "mol", "lid_conductance": "W/K", "fluid_price": "1/kg",
+    # packages
+    "x": "m", "y": "m", "thickness": "m", "contact_resistance": "K m2/W", "power": "W", "density": "kg/m3", "specific_heat": "J/(kg K)",
+    "conductivity_temperature": "degC", "conductivity_factor": "1", "coefficient": "W/(m2 K)", "inlet_temperature": "degC",
     # events
     "t": "s", "duration": "s", "change": "K", "fan": "1", "opening": "1", "flow": "m3/s", "factor": "1",
 }

@@ -1,5 +1,5 @@
 """A result on one page: power, junctions against their limits, air in and out, fans, and the energy balance below. A map of a
-design on another: headroom over supply temperature and flow, and what the flow costs."""
+design on another: headroom over supply temperature and flow, and what the flow costs. Pictures of packages are `thermo.plot_package`."""
 from __future__ import annotations
 
 import json
@@ -10,28 +10,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from thermo._style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, SLIDE, STYLE, VERMILION
 from thermo.errors import ScenarioError, one_line
+from thermo.plot_package import layer_map, section
 from thermo.summary import Facts, accelerators, duration_text, facts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Envelope", "envelope", "headroom_map", "rack_story"]
+__all__ = ["Envelope", "envelope", "headroom_map", "layer_map", "rack_story", "section"]
 
 Floats = NDArray[np.float64]
-# Okabe and Ito's palette, told apart by every common kind of colour vision, and in grey by its lightness
-BLACK, BLUE, VERMILION, GREEN, ORANGE, SKY = "#222222", "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"
-GREY = "#6B6B6B"
 POINTS = 1000  # intervals across a panel: finer than a slide shows
 FOOTER, TITLE = 140, 68  # characters that fit under the panels, and above them
-SLIDE = (13.333, 7.5)  # inch, 16:9
-STYLE: Any = {
-    "font.size": 13, "axes.titlesize": 14, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 11.5, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD", "grid.linewidth": 0.8,
-    "axes.axisbelow": True, "lines.linewidth": 2.0, "figure.facecolor": "white", "savefig.facecolor": "white", "text.parse_math": False,
-}
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,8 @@ def _asked(value: Any, ends: Mapping[str, float], unit: str) -> str:
     high = ends.get("le", ends.get("lt", math.inf))
     if not unit and high <= 1 < value <= 100:
         return "; is it in percent?"
+    if unit == " m" and value > high:
+        return "; is it in mm?"
     return "; is it in kelvin?" if unit == " degC" and 200 < value < 500 else ""
 
 

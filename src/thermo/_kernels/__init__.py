@@ -8,5 +8,6 @@ module        source                              holds
 `smoothing`   ``ext/cython/smoothing.pyx``        the energy store between grid and load (one pass)
 `network`     ``ext/bindings/network.cpp``        the thermal network engine (state, time loop)
 `flow`        ``ext/bindings/flow.cpp``           the flow network: flows and pressures (Newton)
+`conduction`  ``ext/bindings/conduction.cpp``     heat conduction in blocks of cells (multigrid)
 ============  ==================================  ====================================================
 """

@@ -67,6 +67,8 @@ KINDS: dict[str, Kind] = {  # a new kind is a folder of files and a line here
     "generators": Kind("thermo.power:Generator"),
     "pumps": Kind("thermo.hydraulics:Pump"),
     "power": Kind("thermo.power:PowerChain", {"stages": "stages", "generator": "generators"}),
+    "materials": Kind("thermo.package:Material"),
+    "packages": Kind("thermo.package:Package", {"material": "materials", "fluid": "fluids"}),
 }
 
 

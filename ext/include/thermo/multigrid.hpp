@@ -1,0 +1,450 @@
+// Multigrid for columns of cells: the preconditioner of thermo::Conduction. One V-cycle, in float, symmetric and positive.
+//
+// Package layers are thin, so cells are flat: coupling is strongest in z. Columns in z are therefore solved exactly (Thomas)
+// within the smoother, and grids are coarsened in x and y alone, down to one column.
+//
+//   smoother      x <- x + a (x - x_before) + b D^-1 (r - A x), D = A without its couplings in x and y, with the Chebyshev
+//                 numbers a, b for eigenvalues of D^-1 A in [2 / kSmoothed, 2]; 2 is a bound, as D + (D - A) is an M-matrix's
+//                 sum of squares like A = D - (D - A) itself. All cells of a row at once: x is innermost in memory
+//   coarse cells  pairs of neighbours in y, then in x; where the grid is graded, narrow cells first, so that they become
+//                 alike. Conductances again in parallel and in series: from middle to middle of two pairs ab | cd
+//                 R = R_ab / 2 + R_bc + R_cd / 2. No products of matrices
+//   prolongation  straight line in the same resistances: b takes w = (R_ab / 2) / R from the cell beyond and 1 - w from its
+//                 own, 1/4 and 3/4 where all is even, and nothing through a void. Restriction is its transpose
+//
+// Rediscretised, the coarse operator is no Galerkin product; the cycle is symmetric and positive all the same, since smoother
+// and coarse solve are, and it is only used within conjugate gradients.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "thermo/cells.hpp"
+
+namespace thermo {
+
+namespace detail {
+
+// The seven-point row of A: where its neighbours begin, for one row of a slab.
+struct RowOf {
+    std::size_t own, north, south, up, down;
+    RowOf(const Grid& g, int j, int k)
+        : own(g.row(j, k)), north(g.row(g.after(j, g.ny), k)), south(g.row(g.before(j, g.ny), k)),
+          up(g.row(j, g.after(k, g.nz))), down(g.row(j, g.before(k, g.nz))) {}
+};
+struct Coefficients {
+    const float *x, *y, *z, *extra, *inverse;
+};
+
+// r - A x, one row.
+template <class R>
+THERMO_INLINE void residual_row(const Coefficients& A, const RowOf& at, int n, const R* __restrict r, const float* __restrict v,
+                                float* __restrict out) {
+    const float *gx = A.x + at.own, *gw = gx - 1, *gy = A.y + at.own, *gs = A.y + at.south, *gz = A.z + at.own,
+                *gd = A.z + at.down, *extra = A.extra + at.own;
+    const float *c = v + at.own, *w = c - 1, *e = c + 1, *N = v + at.north, *S = v + at.south, *U = v + at.up, *D = v + at.down;
+    const R* rr = r + at.own;
+    for (int i = 0; i < n; ++i) {
+        const float o = c[i];
+        out[i] = static_cast<float>(rr[i]) -
+                 (((extra[i] * o + gx[i] * (o - e[i])) + (gw[i] * (o - w[i]) + gy[i] * (o - N[i]))) +
+                  ((gs[i] * (o - S[i]) + gz[i] * (o - U[i])) + gd[i] * (o - D[i])));
+    }
+}
+// y <- x + a (x - y) + b D^-1 (r - A x) for columns first .. first + n - 1 of slab j; `work` holds nz + 2 rows of n.
+// Without x (the start from zero): y <- b D^-1 r.
+template <bool kStart, class R>
+THERMO_INLINE void smooth_columns(const Grid& g, const Coefficients& A, int j, int first, int n, float a, float b, const R* r,
+                                  const float* x, float* y, float* work) {
+    float* const row = work + n;  // a row of zeros before and after
+    for (int i = 0; i < n; ++i) work[i] = row[static_cast<std::size_t>(g.nz) * n + i] = 0.0f;
+    for (int k = 0; k < g.nz; ++k) {
+        RowOf at(g, j, k);
+        for (std::size_t* p : {&at.own, &at.north, &at.south, &at.up, &at.down}) *p += static_cast<std::size_t>(first);
+        float* __restrict to = row + static_cast<std::size_t>(k) * n;
+        const float* __restrict below = row + (static_cast<std::ptrdiff_t>(k) - 1) * n;
+        if (kStart)
+            for (int i = 0; i < n; ++i) to[i] = static_cast<float>(r[at.own + i]);
+        else
+            residual_row(A, at, n, r, x, to);
+        const float *__restrict inverse = A.inverse + at.own, *__restrict gd = A.z + at.down;
+        for (int i = 0; i < n; ++i) to[i] = inverse[i] * (to[i] + gd[i] * below[i]);
+    }
+    for (int k = g.nz - 1; k >= 0; --k) {
+        const std::size_t own = g.row(j, k) + static_cast<std::size_t>(first);
+        float* __restrict to = row + static_cast<std::size_t>(k) * n;
+        const float* __restrict above = row + (static_cast<std::size_t>(k) + 1) * n;
+        const float *__restrict inverse = A.inverse + own, *__restrict gz = A.z + own;
+        float* __restrict out = y + own;
+        if (kStart) {
+            for (int i = 0; i < n; ++i) {
+                to[i] += inverse[i] * gz[i] * above[i];
+                out[i] = b * to[i];
+            }
+        } else {
+            const float* __restrict in = x + own;
+            for (int i = 0; i < n; ++i) {
+                to[i] += inverse[i] * gz[i] * above[i];
+                out[i] = (in[i] + a * (in[i] - out[i])) + b * to[i];
+            }
+        }
+    }
+}
+#define THERMO_SMOOTH(name, start, real)                                                                                     \
+    THERMO_CLONES inline void name(const Grid& g, const Coefficients& A, int j, int first, int n, float a, float b,         \
+                                   const real* r, const float* x, float* y, float* work) {                                  \
+        smooth_columns<start>(g, A, j, first, n, a, b, r, x, y, work);                                                       \
+    }
+THERMO_SMOOTH(smooth, false, float)
+THERMO_SMOOTH(smooth, false, double)
+THERMO_SMOOTH(smooth_start, true, float)
+THERMO_SMOOTH(smooth_start, true, double)
+#undef THERMO_SMOOTH
+
+THERMO_CLONES inline void residual(const Coefficients& A, const RowOf& at, int n, const float* r, const float* v, float* out) {
+    residual_row(A, at, n, r, v, out + at.own);
+}
+THERMO_CLONES inline void residual(const Coefficients& A, const RowOf& at, int n, const double* r, const float* v, float* out) {
+    residual_row(A, at, n, r, v, out + at.own);
+}
+
+// Factors of the columns of slab j without cancellation: s is the conductance from a cell to the outside (x, y and extra)
+// through itself and all below, 1 / inverse = s + z. `s` holds n numbers.
+THERMO_CLONES inline void factor_columns(const Grid& g, const float* gx, const float* gy, const float* gz, const float* extra,
+                                         int j, float* __restrict inverse, float* __restrict s) {
+    for (int i = 0; i < g.nx; ++i) s[i] = 0.0f;
+    for (int k = 0; k < g.nz; ++k) {
+        const RowOf at(g, j, k);
+        for (int i = 0; i < g.nx; ++i) {
+            const std::size_t o = at.own + static_cast<std::size_t>(i);
+            const float below = k > 0 ? gz[at.down + i] * inverse[at.down + i] : 0.0f;
+            s[i] = (((gx[o] + gx[o - 1]) + (gy[o] + gy[at.south + i])) + extra[o]) + below * s[i];
+            const float pivot = s[i] + gz[o];
+            inverse[o] = pivot > 0.0f ? 1.0f / pivot : 0.0f;
+        }
+    }
+}
+
+constexpr float kWeight = 1.0f / 256.0f;  // weights are kept in bytes; both ways use the same, so that they are transposes
+
+THERMO_CLONES inline void add_weighted(int n, const std::uint8_t* __restrict w, const float* __restrict r, bool beyond,
+                                       float* __restrict sum) {
+    if (beyond)
+        for (int i = 0; i < n; ++i) sum[i] += kWeight * static_cast<float>(w[i]) * r[i];
+    else
+        for (int i = 0; i < n; ++i) sum[i] += (1.0f - kWeight * static_cast<float>(w[i])) * r[i];
+}
+THERMO_CLONES inline void correct(int n, const std::uint8_t* __restrict w, const float* __restrict own,
+                                  const float* __restrict beyond, float* __restrict e) {
+    for (int i = 0; i < n; ++i) e[i] += own[i] + kWeight * static_cast<float>(w[i]) * (beyond[i] - own[i]);
+}
+
+}  // namespace detail
+
+// Which neighbours on one axis become one: coarse cell I holds cells start[I] .. start[I + 1] - 1, one or two.
+struct Pairing {
+    std::vector<int> start, own, beyond;  // of each fine cell: its coarse cell, and the one its line of interpolation runs to
+    int coarse() const { return static_cast<int>(start.size()) - 1; }
+    bool pair(int I) const { return start[static_cast<std::size_t>(I) + 1] - start[static_cast<std::size_t>(I)] == 2; }
+
+    // Pairs no wider than `widest`.
+    Pairing(const std::vector<double>& width, double widest) {
+        const auto n = static_cast<int>(width.size());
+        for (int i = 0; i < n;) {
+            start.push_back(i);
+            i += i + 1 < n && width[i] + width[i + 1] <= widest ? 2 : 1;
+        }
+        start.push_back(n);
+        for (int I = 0; I < coarse(); ++I) {
+            own.push_back(I);
+            beyond.push_back(pair(I) ? std::max(I - 1, 0) : I);
+            if (pair(I)) {
+                own.push_back(I);
+                beyond.push_back(std::min(I + 1, coarse() - 1));
+            }
+        }
+    }
+    std::vector<double> coarsened(const std::vector<double>& width) const {
+        std::vector<double> out(static_cast<std::size_t>(coarse()), 0.0);
+        for (std::size_t i = 0; i < width.size(); ++i) out[static_cast<std::size_t>(own[i])] += width[i];
+        return out;
+    }
+};
+
+class Multigrid {
+public:
+    // `fine` outlives this; `wide_x`, `wide_y` are widths of the cells, scaled such that alike means coupled alike.
+    Multigrid(const Grid& grid, const Conductances& fine, std::vector<double> wide_x, std::vector<double> wide_y, Team& team);
+    // After a change of fine.extra.
+    void renew(Team& team);
+    // One cycle for residual r; the answer is in one of the two fields of work [cells], which is returned.
+    template <class R>
+    float* cycle(const R* r, float* one, float* other, Team& team) {
+        make_room(team);
+        return cycle(0, r, one, other, team);
+    }
+    std::size_t levels() const { return levels_.size(); }
+
+private:
+    static constexpr int kDegree = 2;         // of the Chebyshev smoother, before and after
+    static constexpr double kSmoothed = 4.0;  // eigenvalues of D^-1 A down to 2 / kSmoothed
+
+    struct Level {
+        Grid grid;
+        Conductances own;                   // but for the finest
+        const Conductances* A = nullptr;
+        Field<float> inverse;               // of the pivots of the columns
+        Field<float> r, one, other;         // but for the finest
+        std::vector<Pairing> pairing;       // to the next level: in x, in y
+        std::vector<std::uint8_t> weight_y, weight_x;  // [ny][nz][nx] and, after pairing in y, [coarse ny][nz][nx]
+        detail::Coefficients coefficients() const {
+            return {A->x.get(), A->y.get(), A->z.get(), A->extra.get(), inverse.get()};
+        }
+    };
+
+    // Columns that are smoothed at once: so many that their work stays close to the core.
+    static std::size_t tile(const Grid& g) { return static_cast<std::size_t>(std::min(g.nx, std::max(64, 16384 / g.nz / 16 * 16))); }
+    void make_room(const Team& team);
+    void coarsen(Level& fine, Level& coarse, Team& team);
+    void factor(Level& level, Team& team);
+    template <class R>
+    float* cycle(std::size_t depth, const R* r, float* x, float* y, Team& team);
+    template <class R>
+    void smooth(const Level& level, bool start, double a, double b, const R* r, const float* x, float* y, Team& team);
+    void restrict_to(const Level& fine, Level& coarse, const float* residual, Team& team);
+    void prolong(const Level& fine, const Level& coarse, const float* E, float* expanded, float* e, Team& team);
+
+    std::vector<Level> levels_;
+    std::array<double, kDegree> a_{}, b_{};
+    std::vector<std::vector<float>> work_;  // of each thread
+};
+
+inline Multigrid::Multigrid(const Grid& grid, const Conductances& fine, std::vector<double> wide_x, std::vector<double> wide_y,
+                            Team& team) {
+    const double middle = 1.0 + 1.0 / kSmoothed, reach = 1.0 - 1.0 / kSmoothed, sigma = middle / reach;
+    double rho = 1.0 / sigma;
+    for (std::size_t m = 0; m < kDegree; ++m) {
+        const double next = 1.0 / (2.0 * sigma - rho);
+        a_[m] = m == 0 ? 0.0 : next * rho;
+        b_[m] = m == 0 ? 1.0 / middle : 2.0 * next / reach;
+        if (m > 0) rho = next;
+    }
+    const int most = grid.nx + grid.ny + 2;  // each level has at least one pair
+    levels_.reserve(static_cast<std::size_t>(most));
+    levels_.emplace_back();
+    levels_[0].grid = grid;
+    levels_[0].A = &fine;
+    while (levels_.back().grid.nx > 1 || levels_.back().grid.ny > 1) {
+        Level& from = levels_.back();
+        double widest = std::numeric_limits<double>::infinity();  // twice the narrowest, or what the narrowest pair needs
+        for (const auto* w : {&wide_x, &wide_y})
+            for (std::size_t i = 0; i + 1 < w->size(); ++i) widest = std::min(widest, (*w)[i] + (*w)[i + 1]);
+        widest *= 1.5;
+        from.pairing = {Pairing(wide_x, widest), Pairing(wide_y, widest)};
+        levels_.emplace_back();
+        Level& to = levels_.back();
+        to.grid = {from.pairing[0].coarse(), from.pairing[1].coarse(), grid.nz};
+        coarsen(from, to, team);
+        to.A = &to.own;
+        for (Field<float>* f : {&to.r, &to.one, &to.other}) f->resize(to.grid.cells());
+        wide_x = from.pairing[0].coarsened(wide_x);
+        wide_y = from.pairing[1].coarsened(wide_y);
+    }
+    for (Level& level : levels_) level.inverse.resize(level.grid.cells());
+}
+
+// Room for each thread: a tile of columns, or a row.
+inline void Multigrid::make_room(const Team& team) {
+    const Grid g = levels_[0].grid;
+    work_.resize(static_cast<std::size_t>(team.threads()));
+    for (auto& w : work_) w.resize(std::max(static_cast<std::size_t>(g.nx), tile(g) * (static_cast<std::size_t>(g.nz) + 2)));
+}
+
+// Two steps: pairs of rows (y), then pairs within rows (x).
+inline void Multigrid::coarsen(Level& fine, Level& coarse, Team& team) {
+    const Grid g = fine.grid, c = coarse.grid;
+    const Pairing &px = fine.pairing[0], &py = fine.pairing[1];
+    const Conductances& A = *fine.A;
+    const auto n = static_cast<std::size_t>(g.nx);
+    fine.weight_y.resize(g.cells());
+    fine.weight_x.resize(n * g.nz * static_cast<std::size_t>(c.ny));
+    coarse.own.resize(c.cells());
+    // Half the resistance within a pair, none where it is a single cell or cut in two.
+    const auto within = [](bool pair, float G) { return pair && G > 0.0f ? 0.5f / G : 0.0f; };
+    const auto share = [](float own, float R) { return static_cast<std::uint8_t>(std::min(255.0f, 256.0f * (own / R) + 0.5f)); };
+    std::vector<float> rows(3 * n * static_cast<std::size_t>(team.threads()));
+    team.run(c.ny, g.small(), [&](int J, int worker) {
+        float *X = rows.data() + 3 * n * static_cast<std::size_t>(worker), *Y = X + n, *Z = Y + n;
+        const int first = py.start[J], last = py.start[J + 1] - 1;
+        const bool open = J + 1 < c.ny, pair = py.pair(J), next_pair = open && py.pair(J + 1);
+        const bool south = J > 0, south_pair = south && py.pair(J - 1);
+        for (int k = 0; k < g.nz; ++k) {
+            const std::size_t a = g.row(first, k), b = g.row(last, k);
+            const float* inner = &A.y[a];  // first to last, if a pair
+            const float* beyond = &A.y[open ? g.row(py.start[J + 1], k) : a];
+            const float* before = &A.y[south ? g.row(py.start[J - 1], k) : a];
+            const float* gate = &A.y[south ? g.row(first - 1, k) : a];
+            std::uint8_t *wa = &fine.weight_y[a], *wb = &fine.weight_y[b];
+            for (std::size_t i = 0; i < n; ++i) {
+                X[i] = A.x[a + i] + (pair ? A.x[b + i] : 0.0f);
+                Z[i] = A.z[a + i] + (pair ? A.z[b + i] : 0.0f);
+                const float own = within(pair, inner[i]);
+                const float R = own + 1.0f / A.y[b + i] + within(next_pair, beyond[i]);
+                const float R_south = south ? within(south_pair, before[i]) + 1.0f / gate[i] + own : 1.0f;
+                Y[i] = open ? 1.0f / R : 0.0f;  // 1 / infinity where no heat passes
+                wa[i] = south && pair ? share(own, R_south) : 0;
+                if (pair) wb[i] = open ? share(own, R) : 0;
+            }
+            std::uint8_t* w = &fine.weight_x[(static_cast<std::size_t>(J) * g.nz + k) * n];
+            const std::size_t to = c.row(J, k);
+            float before_R = 0.0f;
+            for (int I = 0; I < c.nx; ++I) {
+                const int p = px.start[I], q = px.start[I + 1] - 1;
+                const bool two = px.pair(I), more = I + 1 < c.nx;
+                const float own = within(two, X[p]);
+                const float R = more ? own + 1.0f / X[q] + within(px.pair(I + 1), X[q + 1]) : 0.0f;
+                coarse.own.x[to + I] = more ? 1.0f / R : 0.0f;
+                coarse.own.y[to + I] = Y[p] + (two ? Y[q] : 0.0f);
+                coarse.own.z[to + I] = Z[p] + (two ? Z[q] : 0.0f);
+                w[p] = two && I > 0 ? share(own, before_R) : 0;
+                if (two) w[q] = more ? share(own, R) : 0;
+                before_R = R;
+            }
+        }
+    });
+}
+
+inline void Multigrid::factor(Level& level, Team& team) {
+    const Grid g = level.grid;
+    const Conductances& A = *level.A;
+    team.run(g.ny, g.small(), [&](int j, int worker) {
+        detail::factor_columns(g, A.x.get(), A.y.get(), A.z.get(), A.extra.get(), j, level.inverse.get(),
+                               work_[static_cast<std::size_t>(worker)].data());
+    });
+}
+
+inline void Multigrid::renew(Team& team) {
+    make_room(team);
+    for (std::size_t l = 0; l < levels_.size(); ++l) {
+        if (l > 0) {
+            const Level& fine = levels_[l - 1];
+            Level& coarse = levels_[l];
+            const Pairing &px = fine.pairing[0], &py = fine.pairing[1];
+            const Field<float>& from = fine.A->extra;
+            team.run(coarse.grid.ny, coarse.grid.small(), [&](int J, int) {
+                for (int k = 0; k < coarse.grid.nz; ++k) {
+                    float* to = &coarse.own.extra[coarse.grid.row(J, k)];
+                    const float *a = &from[fine.grid.row(py.start[J], k)], *b = &from[fine.grid.row(py.start[J + 1] - 1, k)];
+                    for (int I = 0; I < coarse.grid.nx; ++I) {
+                        const int p = px.start[I], q = px.start[I + 1] - 1;
+                        float sum = a[p];
+                        if (px.pair(I)) sum += a[q];
+                        if (py.pair(J)) sum += b[p];
+                        if (px.pair(I) && py.pair(J)) sum += b[q];
+                        to[I] = sum;
+                    }
+                }
+            });
+        }
+        factor(levels_[l], team);
+    }
+}
+
+template <class R>
+void Multigrid::smooth(const Level& level, bool start, double a, double b, const R* r, const float* x, float* y, Team& team) {
+    const Grid g = level.grid;
+    const detail::Coefficients A = level.coefficients();
+    const auto tile = static_cast<int>(Multigrid::tile(g));
+    team.run(g.ny, g.small(), [&](int j, int worker) {
+        float* work = work_[static_cast<std::size_t>(worker)].data();
+        for (int i = 0; i < g.nx; i += tile) {
+            const int n = std::min(tile, g.nx - i);
+            if (start)
+                detail::smooth_start(g, A, j, i, n, static_cast<float>(a), static_cast<float>(b), r, x, y, work);
+            else
+                detail::smooth(g, A, j, i, n, static_cast<float>(a), static_cast<float>(b), r, x, y, work);
+        }
+    });
+}
+
+inline void Multigrid::restrict_to(const Level& fine, Level& coarse, const float* residual, Team& team) {
+    const Grid g = fine.grid, c = coarse.grid;
+    const Pairing &px = fine.pairing[0], &py = fine.pairing[1];
+    const auto n = static_cast<std::size_t>(g.nx);
+    team.run(c.ny, g.small(), [&](int J, int worker) {
+        float* sum = work_[static_cast<std::size_t>(worker)].data();
+        const int first = py.start[J], end = py.start[J + 1];
+        for (int k = 0; k < g.nz; ++k) {
+            std::fill_n(sum, n, 0.0f);
+            const auto add = [&](int j, bool beyond) {
+                detail::add_weighted(g.nx, &fine.weight_y[g.row(j, k)], residual + g.row(j, k), beyond, sum);
+            };
+            if (J > 0 && py.pair(J - 1)) add(first - 1, true);
+            for (int j = first; j < end; ++j) add(j, false);
+            if (J + 1 < c.ny && py.pair(J + 1)) add(end, true);
+            const std::uint8_t* w = &fine.weight_x[(static_cast<std::size_t>(J) * g.nz + k) * n];
+            float* to = coarse.r.get() + c.row(J, k);
+            float passed = 0.0f;  // from the last cell of the pair before
+            for (int I = 0; I < c.nx; ++I) {
+                const int p = px.start[I], q = px.start[I + 1] - 1;
+                const float wq = detail::kWeight * static_cast<float>(w[q]) * sum[q];
+                float total = passed + (sum[q] - wq);
+                if (q > p) total += sum[p] - detail::kWeight * static_cast<float>(w[p]) * sum[p];
+                if (I + 1 < c.nx && px.pair(I + 1)) total += detail::kWeight * static_cast<float>(w[q + 1]) * sum[q + 1];
+                passed = q > p ? wq : 0.0f;
+                to[I] = total;
+            }
+        }
+    });
+}
+
+inline void Multigrid::prolong(const Level& fine, const Level& coarse, const float* E, float* expanded, float* e, Team& team) {
+    const Grid g = fine.grid, c = coarse.grid, half{g.nx, c.ny, g.nz};
+    const Pairing &px = fine.pairing[0], &py = fine.pairing[1];
+    team.run(c.ny, g.small(), [&](int J, int) {
+        for (int k = 0; k < g.nz; ++k) {
+            const float* from = E + c.row(J, k);
+            const std::uint8_t* w = &fine.weight_x[half.row(J, k)];
+            float* to = expanded + half.row(J, k);
+            for (int i = 0; i < g.nx; ++i) {
+                const float own = from[px.own[static_cast<std::size_t>(i)]];
+                to[i] = own + detail::kWeight * static_cast<float>(w[i]) * (from[px.beyond[static_cast<std::size_t>(i)]] - own);
+            }
+        }
+    });
+    team.run(g.ny, g.small(), [&](int j, int) {
+        for (int k = 0; k < g.nz; ++k)
+            detail::correct(g.nx, &fine.weight_y[g.row(j, k)], expanded + half.row(py.own[j], k),
+                            expanded + half.row(py.beyond[j], k), e + g.row(j, k));
+    });
+}
+
+template <class R>
+float* Multigrid::cycle(std::size_t depth, const R* r, float* x, float* y, Team& team) {
+    Level& level = levels_[depth];
+    const bool last = depth + 1 == levels_.size();
+    smooth(level, true, 0.0, last ? 1.0 : b_[0], r, x, x, team);  // one column is solved, not smoothed
+    if (last) return x;
+    std::fill_n(y, level.grid.cells(), 0.0f);
+    for (std::size_t m = 1; m < kDegree; ++m) {
+        smooth(level, false, a_[m], b_[m], r, x, y, team);
+        std::swap(x, y);
+    }
+    Level& next = levels_[depth + 1];
+    const Grid g = level.grid;
+    const detail::Coefficients A = level.coefficients();
+    team.run(g.ny, g.small(), [&](int j, int) {
+        for (int k = 0; k < g.nz; ++k) detail::residual(A, detail::RowOf(g, j, k), g.nx, r, x, y);
+    });
+    restrict_to(level, next, y, team);
+    const float* E = cycle(depth + 1, static_cast<const float*>(next.r.get()), next.one.get(), next.other.get(), team);
+    prolong(level, next, E, y, x, team);
+    for (std::size_t m = 0; m < kDegree; ++m) {
+        smooth(level, false, m == 0 ? 0.0 : a_[m], b_[m], r, x, y, team);
+        std::swap(x, y);
+    }
+    return x;
+}
+
+}  // namespace thermo

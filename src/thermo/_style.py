@@ -1,0 +1,17 @@
+"""How pictures look: colours, sizes, a slide."""
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "SKY", "SLIDE", "STYLE", "VERMILION"]
+
+# Okabe and Ito's palette, told apart by every common kind of colour vision, and in grey by its lightness
+BLACK, BLUE, VERMILION, GREEN, ORANGE, SKY = "#222222", "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"
+GREY = "#6B6B6B"
+SLIDE = (13.333, 7.5)  # inch, 16:9
+STYLE: Any = {
+    "font.size": 13, "axes.titlesize": 14, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 11.5, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD", "grid.linewidth": 0.8,
+    "axes.axisbelow": True, "lines.linewidth": 2.0, "figure.facecolor": "white", "savefig.facecolor": "white", "text.parse_math": False,
+}
