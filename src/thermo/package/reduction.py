@@ -14,7 +14,7 @@ Where conductivity changes with temperature, it is taken at one temperature: a l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -166,7 +166,7 @@ def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junctio
     time = _times(span)
     step, total = response.step(time)[0, 0], float(response.total[0, 0])
     fit = foster_fit(time, step, nodes, total=total)
-    physical = _node_model(cells, rest, b, name, column, total)
+    physical = _node_model(cells, rest, name, column, total)
     return Ladder(package.name, f"{spot} of {name}", {n: h.watts / watts for n, h in heat.items()}, fit, cauer(fit), physical,
                   fit_error(fit, time, step, total), trace_error(fit, time, step, total), fit_error(physical.foster, time, step, total),
                   response.error / total, time, step, span)
@@ -223,11 +223,11 @@ class _Cells:
     """A package on its grid, ready to be solved. Fields are flat here."""
 
     def __init__(self, package: Package, resolution: Resolution | None, temperature: float) -> None:
-        self.grid: Grid = grid_of(package, resolution)
-        self.materials = [m.at(temperature) for m in self.grid.materials]
-        C = np.array([0.0, *(m.heat_capacity for m in self.materials)])
+        grid = grid_of(package, resolution)
+        self.grid: Grid = replace(grid, materials=tuple(m.at(temperature) for m in grid.materials))
+        C = np.array([0.0, *(m.heat_capacity for m in self.grid.materials)])
         self.capacity: Floats = (C[self.grid.material] * self.grid.volume).ravel()
-        self.solid = solid_of(self.grid, self.grid.coolant(sum(package.power.values())), self.materials)
+        self.solid = solid_of(self.grid, self.grid.coolant(sum(package.power.values())))
 
     def solve(self, shift: float, b: Floats) -> Floats:
         x = np.zeros(self.grid.shape)
@@ -240,7 +240,7 @@ class _Cells:
         return out.ravel()
 
     def respond(self, inputs: Floats, outputs: Floats, span: tuple[float, float]) -> Response:
-        return respond(self.solve, self.apply, self.capacity, inputs, outputs, quickest=span[0] / 10, slowest=10 * span[1])
+        return respond(self.solve, self.apply, self.capacity, inputs, outputs, quickest=span[0] / 10, slowest=span[1])
 
 
 def _require_span(span: tuple[float, float]) -> None:
@@ -268,48 +268,52 @@ def _column(grid: Grid, rest: Floats, name: str, spot: str) -> tuple[Floats, Flo
     return column / column.sum(), at / at.sum()
 
 
-def _node_model(cells: _Cells, rest: Floats, b: Floats, name: str, column: Floats, total: float) -> NodeModel:
-    """A node for each layer on the junction's way to the coolant, and one for each on its far side."""
-    grid, package = cells.grid, cells.grid.package
-    layers = [layer.name for layer in package.layers]
-    first = layers.index(package.places[name][0].name)
-    last = next((n for n in range(first, len(layers)) if isinstance(package.layers[n], Channels)), len(layers) - 1)
-    solid, dz = grid.material > 0, np.diff(grid.z)
-    stored = (cells.capacity.reshape(grid.shape) * rest**2).sum(axis=(1, 2))  # J K/W2, of each plane of cells
-    weight = np.where(solid, column, 0.0) * dz[:, None, None]
-
-    def level(n: int) -> float:
-        k = grid.planes(layers[n])
-        return float((weight[k] * rest[k]).sum() / weight[k].sum())
-
-    names, theta, held = [layers[first]], [total], [float(stored[grid.planes(layers[first])].sum())]
-    for n in range(first + 1, len(layers)):
-        energy = float(stored[grid.planes(layers[n])].sum())
-        if n > last or not weight[grid.planes(layers[n])].any() or not 0 < level(n) < theta[-1] * (1 - 1e-9):
-            held[-1] += energy  # what heat does not pass goes with what is before it
-            continue
-        names.append(layers[n])
-        theta.append(level(n))
-        held.append(energy)
-    links = [(i, i + 1, theta[i] - theta[i + 1]) for i in range(len(theta) - 1)] + [(len(theta) - 1, -1, theta[-1])]
-    area = float((column > 0).sum() and (np.diff(grid.y)[:, None] * np.diff(grid.x))[column > 0].sum())
-    behind = 0
-    for n in range(first - 1, -1, -1):  # heat hardly flows there at rest: resistances are those of the column's material
-        k = grid.planes(layers[n])
-        if not weight[k].any():
-            break
-        R = 0.5 * (_through(cells, grid.planes(layers[n + 1]), column) + _through(cells, k, column)) + package.layers[n].contact_resistance
-        names.append(layers[n])
-        theta.append(theta[behind])
-        held.append(float(stored[k].sum()))
-        links.append((behind, len(names) - 1, R / area))
-        behind = len(names) - 1
-    return NodeModel(tuple(names), tuple(h / t**2 for h, t in zip(held, theta, strict=True)), tuple(links))
-
-
-def _through(cells: _Cells, k: slice, column: Floats) -> float:
-    """Resistance of a layer times area, under the column [K m2/W]."""
+def _node_model(cells: _Cells, rest: Floats, name: str, column: Floats, total: float) -> NodeModel:
+    """A node for each layer on the junction's way to the coolant, one for what lies around the last of them, and one for each layer behind."""
     grid = cells.grid
-    conductivity = np.array([np.inf, *(m.conductivity[2] for m in cells.materials)])
-    each = conductivity[grid.material[k]]
-    return float(sum(dz / (column * np.where(np.isinf(e), 0.0, e)).sum() for dz, e in zip(np.diff(grid.z)[k], each, strict=True)))
+    layers = grid.package.layers
+    first = next(n for n, layer in enumerate(layers) if layer is grid.package.places[name][0])
+    last = next((n for n in range(first, len(layers)) if isinstance(layers[n], Channels)), len(layers) - 1)
+    dz, stored = np.diff(grid.z)[:, None, None], cells.capacity.reshape(grid.shape) * rest**2  # J K/W2
+    inside = np.where(grid.material > 0, column, 0.0) * dz
+    names, theta, held, links = [layers[first].name], [total], [float(stored[grid.planes(layers[first].name)].sum())], []
+    for n in range(first + 1, len(layers)):
+        k = grid.planes(layers[n].name)
+        weight = float(inside[k].sum())
+        level = float((inside[k] * rest[k]).sum()) / weight if weight else 0.0
+        if n > last or not 0 < level < theta[-1] * (1 - 1e-9):
+            held[-1] += float(stored[k].sum())  # what heat does not pass goes with what is before it
+            continue
+        links.append((len(names) - 1, len(names), theta[-1] - level))
+        names.append(layers[n].name)
+        theta.append(level)
+        held.append(float(stored[k].sum()))
+    end, s, k = len(names) - 1, grid.spans[name], grid.planes(names[-1])
+    area = np.diff(grid.y)[:, None] * np.diff(grid.x)
+    below = np.zeros(grid.shape[1:], dtype=bool)
+    below[s.y, s.x] = True
+    heat = (np.where(grid.material[k] > 0, rest[k], 0.0) * dz[k]).sum(axis=0) * area  # goes out as temperatures are: films are taken as even
+    beside = float(heat[~below].sum() / heat.sum())
+    around = float(stored[k][:, ~below].sum() / max((cells.capacity.reshape(grid.shape)[k] * rest[k])[:, ~below].sum(), 1e-300))
+    if end > 0 and beside > 0.02 and around < theta[-1]:
+        links += [(end, -1, theta[-1] / (1 - beside)), (end, end + 1, (theta[-1] - around) / beside), (end + 1, -1, around / beside)]
+        names.append(f"around {names[-1]}")
+        theta.append(around)
+        held.append(float(stored[k][:, ~below].sum()))
+        held[end] -= held[-1]
+    else:
+        links.append((end, -1, theta[-1]))
+    conductivity, own = np.array([0.0, *(m.conductivity[2] for m in grid.materials)]), area[s.y, s.x]
+    conducts = [float((own * conductivity[m[s.y, s.x]]).sum()) for m in grid.material]  # W m/K
+    behind = 0
+    for n in range(first - 1, -1, -1):  # at rest heat hardly flows there: resistances are those of the material, from middle to middle
+        k, above = grid.planes(layers[n].name), grid.planes(layers[n + 1].name)
+        if not all(conducts[i] > 0 for i in range(k.start, k.stop)):
+            break
+        R = sum(0.5 * float(dz[i, 0, 0]) / conducts[i] for i in range(k.start, above.stop)) + layers[n].contact_resistance / float(own.sum())
+        links.append((behind, len(names), R))
+        behind = len(names)
+        names.append(layers[n].name)
+        theta.append(total)
+        held.append(float(stored[k].sum()))
+    return NodeModel(tuple(names), tuple(h / t**2 for h, t in zip(held, theta, strict=True)), tuple(links))

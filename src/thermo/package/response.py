@@ -28,7 +28,7 @@ from thermo.errors import ConvergenceError
 __all__ = ["Response", "respond"]
 
 Floats = NDArray[np.float64]
-PER_DECADE = 2.5  # shifts
+PER_DECADE = 2  # shifts
 DEPENDENT = 1e-9  # what is left of a field, over its size, where it says nothing new
 
 
@@ -89,14 +89,16 @@ def _step(rate: NDArray[np.complex128], part: NDArray[np.complex128], t: Floats)
 def _projected(fields: Floats, apply: Callable[[Floats], Floats], capacity: Floats, inputs: Floats,
                outputs: Floats) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """Rates, and each one's part in the value at rest of every output and input."""
-    V = np.empty((0, capacity.size))
-    for x in fields.reshape(-1, capacity.size):  # what is new of each, orthogonal in C; twice is enough
+    X, n = fields.reshape(-1, capacity.size), 0
+    V = np.empty_like(X)
+    for x in X:  # what is new of each, orthogonal in C; twice is enough
         x = x / np.sqrt((capacity * x * x).sum())
         for _ in range(2):
-            x = x - (V @ (capacity * x)) @ V
+            x = x - (V[:n] @ (capacity * x)) @ V[:n]
         left = float(np.sqrt((capacity * x * x).sum()))
         if left > DEPENDENT:
-            V = np.vstack((V, x / left))
+            V[n], n = x / left, n + 1
+    V = V[:n]
     H, B, L = V @ np.array([apply(v) for v in V]).T, V @ inputs.T, outputs @ V.T
     rate, Q = np.linalg.eig(H) if np.abs(H - H.T).max() > 1e-6 * np.abs(H).max() else np.linalg.eigh((H + H.T) / 2)
     return rate.astype(complex), (L @ Q)[:, None, :] * np.linalg.solve(Q, B).T[None] / rate
