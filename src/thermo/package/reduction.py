@@ -40,27 +40,54 @@ PERFECT = 1e7  # W/(m2 K), of a case that is held at one temperature
 
 @dataclass(frozen=True)
 class NodeModel:
-    """Nodes that stand for layers. `links` are resistances [K/W] between two of them, or from one to the coolant (-1)."""
+    """Nodes that stand for layers; the first is the junction. `links` are resistances [K/W] between two of them, or from one to the coolant (-1)."""
 
     names: tuple[str, ...]
     capacity: tuple[float, ...]  # J/K
     links: tuple[tuple[int, int, float], ...]
-    junction: int = 0  # the node that is heated
+
+    def lumped(self, nodes: int) -> NodeModel:
+        """The same with so many nodes, or as few as it has: the quickest ones but the junction are left out one by one.
+
+        A node that is left out gives its neighbours its capacity and links them, as the conductances to them are to each other: what is
+        at rest stays as it was, and what is slow nearly so [1]_.
+
+        .. [1] B. N. Sheehan, TICER: realizable reduction of extracted RC circuits, Proc. IEEE/ACM ICCAD, 1999, 200-203.
+        """
+        if nodes < 1:
+            raise ScenarioError(f"nodes is {nodes}, expected 1 or more")
+        G, C, names = self._conductances(), np.array(self.capacity), list(self.names)
+        while len(C) > nodes:
+            quick = C / G[:-1].sum(axis=1)
+            quick[0] = np.inf
+            i = int(np.argmin(quick))
+            share = G[i] / G[i].sum()
+            C = C + share[:-1] * C[i]
+            G = G + np.outer(share, G[i])
+            G, C = np.delete(np.delete(G, i, 0), i, 1), np.delete(C, i)
+            np.fill_diagonal(G, 0.0)
+            del names[i]
+        n = len(C)
+        links = [(i, j if j < n else -1, float(1 / G[i, j])) for i in range(n) for j in range(i + 1, n + 1) if G[i, j] > 0]
+        return NodeModel(tuple(names), tuple(map(float, C)), tuple(links))
+
+    def _conductances(self) -> Floats:
+        """Between its nodes, the last of which is the coolant [W/K]."""
+        n = len(self.names)
+        G = np.zeros((n + 1, n + 1))
+        for i, j, R in self.links:
+            G[i, j] += 1 / R
+            G[j, i] += 1 / R
+        return G
 
     @property
     def foster(self) -> Foster:
         """Its step response as a sum of terms."""
-        n = len(self.names)
-        K = np.zeros((n, n))
-        for i, j, R in self.links:
-            K[i, i] += 1 / R
-            if j >= 0:
-                K[j, j] += 1 / R
-                K[i, j] -= 1 / R
-                K[j, i] -= 1 / R
+        G = self._conductances()
+        K = np.diag(G.sum(axis=1)) - G
         scale = np.sqrt(np.array(self.capacity))
-        rate, Q = np.linalg.eigh(K / np.outer(scale, scale))
-        part = (Q[self.junction] / scale[self.junction]) ** 2 / rate
+        rate, Q = np.linalg.eigh(K[:-1, :-1] / np.outer(scale, scale))
+        part = (Q[0] / scale[0]) ** 2 / rate
         seen = part > 1e-14 * part.sum()
         return Foster(tuple(part[seen]), tuple(1 / rate[seen]))
 
@@ -120,7 +147,7 @@ class Coupling:
 # ------------------------------------------------------------------------------------------------------------- ladders
 
 def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junction: str | None = None, spot: Spot = "mean",
-           span: tuple[float, float] = SPAN, resolution: Resolution | None = None, temperature: float = 60.0) -> Ladder:
+           span: tuple[float, float] = SPAN, resolution: Resolution | None = None, temperature: float = 60.0, parts: int = 3) -> Ladder:
     """The ladder of a package from its junction to what cools it.
 
     Parameters
@@ -141,6 +168,8 @@ def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junctio
         How fine the grid is.
     temperature : float
         At which conductivities that change with it are taken. [degC]
+    parts : int
+        Slabs of each layer that have a node of their own in `physical`; ``physical.lumped(4)`` has fewer.
 
     Examples
     --------
@@ -166,7 +195,7 @@ def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junctio
     time = _times(span)
     step, total = response.step(time)[0, 0], float(response.total[0, 0])
     fit = foster_fit(time, step, nodes, total=total)
-    physical = _node_model(cells, rest, name, column, total)
+    physical = _node_model(cells, rest, name, column, total, parts)
     return Ladder(package.name, f"{spot} of {name}", {n: h.watts / watts for n, h in heat.items()}, fit, cauer(fit), physical,
                   fit_error(fit, time, step, total), trace_error(fit, time, step, total), fit_error(physical.foster, time, step, total),
                   response.error / total, time, step, span)
@@ -200,15 +229,27 @@ def coupling(package: Package | str, nodes: int = 4, *, blocks: Sequence[str] | 
     return Coupling(package.name, names, tuple(ladders), tuple(errors), time, step)
 
 
-def junction_to_case(package: Package | str, nodes: int = 3, **more: Any) -> Ladder:
-    """The ladder of a package from its junction to its case, held at one temperature: what a device in a rack stands on its sink with.
+def junction_to_case(package: Package | str, nodes: int = 4, *, junction: str | None = None, **more: Any) -> Ladder:
+    """The ladder of a package from a block to the case, held at one temperature: what a device in a rack stands on its sink with.
 
-    The package is cut above its layer `case`; `more` is as of `reduce`.
+    Heat is made in the block alone. `physical` has so many nodes, one a layer and the quickest left out, so that what it stores is what is there; the
+    last nodes of the Cauer ladder need not: poor conductors behind the junction are in it as many times their capacity behind its end.
+
+    Parameters
+    ----------
+    package, nodes, junction :
+        As of `reduce`.
+    more :
+        `span`, `resolution`, `temperature` of `reduce`.
     """
-    return reduce(cut_at_case(as_package(package)), nodes, **more)
+    whole = _up_to_case(as_package(package))
+    name = junction or max(heat := heat_of(whole), key=lambda n: heat[n].watts)
+    ladder = reduce(whole, nodes, power={name: 1.0}, junction=name, parts=1, **more)
+    physical = ladder.physical.lumped(nodes)
+    return replace(ladder, physical=physical, physical_error=fit_error(physical.foster, ladder.time, ladder.step, ladder.resistance))
 
 
-def cut_at_case(package: Package) -> Package:
+def _up_to_case(package: Package) -> Package:
     """The package up to its case, whose face is held at one temperature."""
     if package.case is None:
         raise ScenarioError(f"package {package.name} does not say what its case is: give it case='name of a layer', whose upper face is meant")
@@ -268,8 +309,8 @@ def _column(grid: Grid, rest: Floats, name: str, spot: str) -> tuple[Floats, Flo
     return column / column.sum(), at / at.sum()
 
 
-def _node_model(cells: _Cells, rest: Floats, name: str, column: Floats, total: float) -> NodeModel:
-    """A node for each layer on the junction's way to the coolant, one for what lies around the last of them, and one for each layer behind."""
+def _node_model(cells: _Cells, rest: Floats, name: str, column: Floats, total: float, parts: int) -> NodeModel:
+    """Nodes on the junction's way to the coolant, one for what lies around the last of them, and nodes behind the junction."""
     grid = cells.grid
     layers = grid.package.layers
     first = next(n for n, layer in enumerate(layers) if layer is grid.package.places[name][0])
@@ -277,18 +318,20 @@ def _node_model(cells: _Cells, rest: Floats, name: str, column: Floats, total: f
     dz, stored = np.diff(grid.z)[:, None, None], cells.capacity.reshape(grid.shape) * rest**2  # J K/W2
     inside = np.where(grid.material > 0, column, 0.0) * dz
     names, theta, held, links = [layers[first].name], [total], [float(stored[grid.planes(layers[first].name)].sum())], []
+    k = grid.planes(layers[first].name)
     for n in range(first + 1, len(layers)):
-        k = grid.planes(layers[n].name)
-        weight = float(inside[k].sum())
-        level = float((inside[k] * rest[k]).sum()) / weight if weight else 0.0
-        if n > last or not 0 < level < theta[-1] * (1 - 1e-9):
-            held[-1] += float(stored[k].sum())  # what heat does not pass goes with what is before it
-            continue
-        links.append((len(names) - 1, len(names), theta[-1] - level))
-        names.append(layers[n].name)
-        theta.append(level)
-        held.append(float(stored[k].sum()))
-    end, s, k = len(names) - 1, grid.spans[name], grid.planes(names[-1])
+        for part in _slabs(grid, layers[n].name, parts):
+            weight = float(inside[part].sum())
+            level = float((inside[part] * rest[part]).sum()) / weight if weight else 0.0
+            if n > last or not 0 < level < theta[-1] * (1 - 1e-9):
+                held[-1] += float(stored[part].sum())  # what heat does not pass goes with what is before it
+                continue
+            k = part
+            links.append((len(names) - 1, len(names), theta[-1] - level))
+            names.append(layers[n].name)
+            theta.append(level)
+            held.append(float(stored[part].sum()))
+    end, s = len(names) - 1, grid.spans[name]
     area = np.diff(grid.y)[:, None] * np.diff(grid.x)
     below = np.zeros(grid.shape[1:], dtype=bool)
     below[s.y, s.x] = True
@@ -305,15 +348,27 @@ def _node_model(cells: _Cells, rest: Floats, name: str, column: Floats, total: f
         links.append((end, -1, theta[-1]))
     conductivity, own = np.array([0.0, *(m.conductivity[2] for m in grid.materials)]), area[s.y, s.x]
     conducts = [float((own * conductivity[m[s.y, s.x]]).sum()) for m in grid.material]  # W m/K
-    behind = 0
+    behind, above = 0, grid.planes(layers[first].name)
     for n in range(first - 1, -1, -1):  # at rest heat hardly flows there: resistances are those of the material, from middle to middle
-        k, above = grid.planes(layers[n].name), grid.planes(layers[n + 1].name)
-        if not all(conducts[i] > 0 for i in range(k.start, k.stop)):
-            break
-        R = sum(0.5 * float(dz[i, 0, 0]) / conducts[i] for i in range(k.start, above.stop)) + layers[n].contact_resistance / float(own.sum())
-        links.append((behind, len(names), R))
-        behind = len(names)
-        names.append(layers[n].name)
-        theta.append(total)
-        held.append(float(stored[k].sum()))
+        for part in reversed(_slabs(grid, layers[n].name, parts)):
+            if not all(conducts[i] > 0 for i in range(part.start, part.stop)):
+                return _model(names, theta, held, links)
+            R = sum(0.5 * float(dz[i, 0, 0]) / conducts[i] for i in range(part.start, above.stop)) + float(grid.contact[part.stop - 1]) / float(own.sum())
+            links.append((behind, len(names), R))
+            behind, above = len(names), part
+            names.append(layers[n].name)
+            theta.append(total)
+            held.append(float(stored[part].sum()))
+    return _model(names, theta, held, links)
+
+
+def _slabs(grid: Grid, layer: str, parts: int) -> list[slice]:
+    """A layer's planes of cells in at most so many slabs of much the same thickness."""
+    k = grid.planes(layer)
+    z = grid.z[k.start:k.stop + 1]
+    cuts = np.unique(np.abs(z[:, None] - np.linspace(z[0], z[-1], parts + 1)).argmin(axis=0)) + k.start
+    return [slice(int(a), int(b)) for a, b in zip(cuts, cuts[1:], strict=False)]
+
+
+def _model(names: list[str], theta: list[float], held: list[float], links: list[tuple[int, int, float]]) -> NodeModel:
     return NodeModel(tuple(names), tuple(h / t**2 for h, t in zip(held, theta, strict=True)), tuple(links))
