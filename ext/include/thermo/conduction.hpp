@@ -1,4 +1,7 @@
-// Conduction in a block of cells: K T, and (K + shift C) x = b by conjugate gradients with one multigrid cycle a step.
+// Conduction in a block of cells, with coolant in its channels: K T, and (K + shift C) x = b by Krylov's method with one
+// multigrid cycle a step: conjugate gradients, or stabilised bi-conjugate gradients where coolant carries heat one way.
+// The coolant's temperatures are never unknowns: they follow from the walls by one march (see channels.hpp), and the
+// cycle is that of the solid with its walls' films.
 //
 // Fields of the caller are [nz][ny][nx]. The residual is kept in double, directions in float: an answer and its residual are
 // moved along the same rounded direction, so rounding only costs conjugacy. At the end the residual is formed anew from the
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include "thermo/cells.hpp"
+#include "thermo/channels.hpp"
 #include "thermo/multigrid.hpp"
 
 namespace thermo {
@@ -28,6 +32,17 @@ struct SolveOutcome {
 struct SteadyOutcome : SolveOutcome {
     double imbalance = 0;                   // power less what leaves [W]
     std::array<double, 6> through_faces{};  // [W]
+    std::vector<double> to_channels;        // [W]
+    int passes = 1;                         // over conductivities that depend on temperature
+};
+
+// Right-hand side of the solid and what its surroundings are at; null: zero.
+struct Load {
+    const double* b;                          // W, of each cell
+    const FaceValues* film = nullptr;         // temperatures
+    const double* inlet = nullptr;            // temperature of each channel's coolant
+    const double* coolant = nullptr;          // W, of each channel's stations
+    double reference = 0.0;                   // from which b's unknowns are counted
 };
 
 namespace detail {
@@ -74,6 +89,13 @@ THERMO_CLONES inline double dot(std::size_t n, const double* a, const double* b)
 THERMO_CLONES inline void follow(std::size_t n, const float* __restrict z, float beta, float* __restrict p) {
     for (std::size_t i = 0; i < n; ++i) p[i] = z[i] + beta * p[i];
 }
+THERMO_CLONES inline void narrow(std::size_t n, const double* __restrict from, float* __restrict to) {
+    for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i]);
+}
+THERMO_CLONES inline void turn(std::size_t n, const double* __restrict r, double beta, double omega, const double* __restrict v,
+                               float* __restrict p) {
+    for (std::size_t i = 0; i < n; ++i) p[i] = static_cast<float>(r[i] + beta * (static_cast<double>(p[i]) - omega * v[i]));
+}
 template <class V>
 THERMO_INLINE void add(std::size_t n, double alpha, const V* __restrict v, double* __restrict y) {
     for (std::size_t i = 0; i < n; ++i) y[i] += alpha * static_cast<double>(v[i]);
@@ -85,43 +107,39 @@ THERMO_CLONES inline void move(std::size_t n, double alpha, const double* v, dou
 
 class Conduction {
 public:
-    Conduction(Cells cells, Team& team) : cells_(std::move(cells)), grid_(cells_.grid()) {
+    Conduction(Cells cells, Channels channels, Team& team)
+        : cells_(std::move(cells)), channels_(std::move(channels)), grid_(cells_.grid()) {
         most_.resize(grid_.cells());
         rest_.resize(grid_.cells());
         assemble(nullptr, team);
     }
     const Cells& cells() const { return cells_; }
+    const Channels& channels() const { return channels_; }
     const Grid& grid() const { return grid_; }
 
     // Conductances at temperatures T (or constant); forgets the hierarchy of grids.
     void assemble(const double* T, Team& team) {
         cells_.conductances(T, most_, rest_, team);
         films_ = cells_.films(T);
+        if (!channels_.empty()) channels_.lay(cells_, T);
         multigrid_.reset();
         set_extra(0.0, team);
     }
     // Film and half a cell in series [W/K], of each face.
     const std::array<std::vector<double>, 6>& films() const { return films_; }
 
-    // out = K T, films included; voids count for nothing and get nothing.
+    // out = K T, films included, and coolant that enters at 0; voids count for nothing and get nothing.
     void apply(const double* T, double* out, Team& team) {
-        Field<double> v(grid_.cells());
         if (shift_ != 0.0) set_extra(0.0, team);
+        Field<double> v(grid_.cells()), q(grid_.cells());
         inward(T, v.get(), team);
-        team.run(grid_.ny, grid_.small(), [&](int j, int) {
-            for (int k = 0; k < grid_.nz; ++k)
-                detail::product(most_, rest_, detail::RowOf(grid_, j, k), grid_.nx, v.get(), out + grid_.outer_row(j, k));
-        });
+        product(v.get(), q.get(), team);
+        outward(q, out, team);
     }
     // C [J/K] of each cell.
     void capacity(double* out) const {
         for (int j = 0; j < grid_.ny; ++j)
             for (int k = 0; k < grid_.nz; ++k) cells_.capacity(j, k, out + grid_.outer_row(j, k));
-    }
-    // q += films' conductance times their temperature, one for each place of a face.
-    void add_films(const FaceValues& T_film, double* q) const {
-        each_film([&](double G, double T, int i, int j, int k) { q[grid_.outer_row(j, k) + static_cast<std::size_t>(i)] += G * T; },
-                  T_film, 0.0);
     }
     // Heat that leaves through each face [W] at temperatures T.
     std::array<double, 6> through_faces(const FaceValues& T_film, const double* T) const {
@@ -136,43 +154,11 @@ public:
         return out;
     }
 
-    // (K + shift C) x = b, from the x given, until |b - A x| <= max(tolerance |b|, enough), in at most `limit` cycles.
-    // Voids of x become 0. The hierarchy is kept for the next call, and its factors as long as shift stays.
-    SolveOutcome solve(double shift, const double* b, double* x, double tolerance, double enough, int limit, Team& team) {
-        return solve(shift, Load{b, nullptr, 0.0}, x, tolerance, enough, limit, team);
-    }
-
-    // K T = power + films: T starts from what it holds, voids become NaN. It is solved for the rise above one temperature,
-    // the mean of the films', so that power and not its distance from 0 degC is what the tolerance is of.
-    SteadyOutcome steady(const double* power, const FaceValues& T_film, double* T, double tolerance, int limit, Team& team) {
-        double sum = 0.0, weighted = 0.0;
-        each_film([&](double G, double t, int, int, int) { sum += G, weighted += G * t; }, T_film, 0.0);
-        const double reference = sum > 0.0 ? weighted / sum : 0.0;
-        const std::size_t n = grid_.cells();
-        for (std::size_t i = 0; i < n; ++i) T[i] -= reference;
-        SteadyOutcome out;
-        static_cast<SolveOutcome&>(out) = solve(0.0, Load{power, &T_film, reference}, T, tolerance, 0.0, limit, team);
-        for (std::size_t i = 0; i < n; ++i) {
-            T[i] += reference;
-            if (cells_.is_void(i))
-                T[i] = std::numeric_limits<double>::quiet_NaN();
-            else
-                out.imbalance += power[i];
-        }
-        out.through_faces = through_faces(T_film, T);
-        for (double q : out.through_faces) out.imbalance -= q;
-        return out;
-    }
-
-private:
-    // Right-hand side: b and, above a reference, what the films bring.
-    struct Load {
-        const double* b;
-        const FaceValues* T_film;
-        double reference;
-    };
-
-    SolveOutcome solve(double shift, const Load& load, double* x, double tolerance, double enough, int limit, Team& team) {
+    // (K + shift C) x = load, from the x given, until |b - A x| <= max(tolerance |b|, enough), in at most `limit` cycles.
+    // Voids of x become 0; `mean` and `outlet` get the coolant's temperatures unless null. The hierarchy is kept for the next
+    // call, and its factors as long as shift stays.
+    SolveOutcome solve(double shift, const Load& load, double* x, double* mean, double* outlet, double tolerance, double enough,
+                       int limit, Team& team) {
         if (!multigrid_) build(team);
         if (shift != shift_ || stale_) {
             set_extra(shift, team);
@@ -192,14 +178,73 @@ private:
         for (;;) {
             inward(x, q_.get(), team);
             const double now = std::sqrt(residual(load, team));
-            outward(x, team);
+            outward(q_, x, team);
             outcome.residual = now;
             if (now <= outcome.goal || outcome.iterations >= limit || !(now < 0.5 * last)) break;
             last = now;
-            search(x, outcome.goal, limit, outcome.iterations, team);
+            if (channels_.empty())
+                search(x, outcome.goal, limit, outcome.iterations, team);
+            else
+                search_with_coolant(x, outcome.goal, limit, outcome.iterations, team);
+        }
+        if (!channels_.empty() && mean) {
+            std::vector<double> inlet(channels_.n(), 0.0);
+            if (load.inlet)
+                for (std::size_t c = 0; c < inlet.size(); ++c) inlet[c] = load.inlet[c] - load.reference;
+            channels_.march(shift, q_.get(), inlet.data(), load.coolant, mean, outlet);
         }
         return outcome;
     }
+    // K T = power + films + coolant: T starts from what it holds, voids become NaN. It is solved for the rise above one
+    // temperature, the mean of the surroundings', so that power and not its distance from 0 degC is what the tolerance is of.
+    // Conductivities that depend on temperature are renewed between passes, until no T moves by more than `still`.
+    SteadyOutcome steady(const double* power, const FaceValues& T_film, const double* inlet, double* T, double* mean,
+                         double* outlet, double tolerance, double still, int limit, Team& team) {
+        const std::size_t n = grid_.cells();
+        SteadyOutcome out;
+        std::vector<double> before;
+        for (int pass = 1, done = 0;; ++pass) {
+            if (cells_.varies()) {
+                assemble(T, team);
+                before.assign(T, T + n);
+            }
+            double sum = 0.0, weighted = 0.0;
+            each_film([&](double G, double t, int, int, int) { sum += G, weighted += G * t; }, T_film, 0.0);
+            for (std::size_t c = 0; c < channels_.n(); ++c) {
+                const double w = std::abs(channels_.capacity_rate[c]);
+                sum += w, weighted += w * inlet[c];
+            }
+            const double reference = sum > 0.0 ? weighted / sum : 0.0;
+            for (std::size_t i = 0; i < n; ++i) T[i] -= reference;
+            static_cast<SolveOutcome&>(out) =
+                solve(0.0, {power, &T_film, inlet, nullptr, reference}, T, mean, outlet, tolerance, 0.0, limit - done, team);
+            out.iterations = done += out.iterations;
+            out.passes = pass;
+            for (std::size_t i = 0; i < n; ++i) T[i] += reference;
+            for (std::size_t i = 0; i < channels_.n() * channels_.stations(); ++i) mean[i] += reference;
+            for (std::size_t c = 0; c < channels_.n(); ++c) outlet[c] += reference;
+            if (!cells_.varies() || !out.reached()) break;
+            double moved = 0.0;
+            for (std::size_t i = 0; i < n; ++i)
+                if (!cells_.is_void(i)) moved = std::max(moved, std::abs(T[i] - before[i]));
+            if (moved <= still) break;
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            if (cells_.is_void(i))
+                T[i] = std::numeric_limits<double>::quiet_NaN();
+            else
+                out.imbalance += power[i];
+        }
+        out.through_faces = through_faces(T_film, T);
+        for (double q : out.through_faces) out.imbalance -= q;
+        for (std::size_t c = 0; c < channels_.n(); ++c) {
+            out.to_channels.push_back(std::abs(channels_.capacity_rate[c]) * (outlet[c] - inlet[c]));
+            out.imbalance -= out.to_channels.back();
+        }
+        return out;
+    }
+
+private:
     // f(conductance, temperature above the reference, i, j, k) of each place with a film.
     template <class F>
     void each_film(const F& f, const FaceValues& T_film, double reference) const {
@@ -229,13 +274,16 @@ private:
             }
         });
     }
-    // extra = films + shift C.
+    // extra = films + walls of channels + shift C.
     void set_extra(double shift, Team& team) {
         stale_ = true;
         shift_ = std::numeric_limits<double>::quiet_NaN();  // until it is whole
         const auto set = [&](std::size_t at, double extra) {
             most_.extra[at] = static_cast<float>(extra);
             rest_.extra[at] = static_cast<float>(extra - static_cast<double>(most_.extra[at]));
+        };
+        const auto add = [&](std::size_t at, double G) {
+            set(at, static_cast<double>(most_.extra[at]) + static_cast<double>(rest_.extra[at]) + G);
         };
         std::vector<double> rows(static_cast<std::size_t>(grid_.nx) * static_cast<std::size_t>(team.threads()));
         team.run(grid_.ny, grid_.small(), [&](int j, int worker) {
@@ -249,8 +297,9 @@ private:
             Cells::on_face(grid_, face, [&](std::size_t place, int i, int j, int k) {
                 const std::size_t at = grid_.row(j, k) + static_cast<std::size_t>(i);
                 const double G = films_[static_cast<std::size_t>(face)][place];
-                if (G > 0.0) set(at, static_cast<double>(most_.extra[at]) + static_cast<double>(rest_.extra[at]) + G);
+                if (G > 0.0) add(at, G);
             });
+        channels_.each_face(add);
         shift_ = shift;
     }
     // The hierarchy. Widths are scaled by the mean conductivity on their axis.
@@ -267,31 +316,48 @@ private:
         multigrid_ = std::make_unique<Multigrid>(grid_, most_, std::move(x), std::move(y), team);
         stale_ = true;
     }
-    void outward(double* x, Team& team) const {
+    void outward(const Field<double>& q, double* x, Team& team) const {
         team.run(grid_.ny, grid_.small(), [&](int j, int) {
             for (int k = 0; k < grid_.nz; ++k)
-                std::copy_n(&q_[grid_.row(j, k)], static_cast<std::size_t>(grid_.nx), x + grid_.outer_row(j, k));
+                std::copy_n(&q[grid_.row(j, k)], static_cast<std::size_t>(grid_.nx), x + grid_.outer_row(j, k));
         });
     }
-    // r = b - A q; its square.
-    double residual(const Load& load, Team& team) {
-        const auto n = static_cast<std::size_t>(grid_.nx);
+    // q = A v.
+    template <class V>
+    void product(const V* v, double* q, Team& team) {
         team.run(grid_.ny, grid_.small(), [&](int j, int) {
             for (int k = 0; k < grid_.nz; ++k) {
                 const detail::RowOf at(grid_, j, k);
-                const std::size_t o = grid_.outer_row(j, k);
-                double* row = &r_[at.own];
-                detail::product(most_, rest_, at, grid_.nx, q_.get(), row);
-                for (std::size_t i = 0; i < n; ++i) row[i] = cells_.is_void(o + i) ? 0.0 : load.b[o + i] - row[i];
+                detail::product(most_, rest_, at, grid_.nx, v, q + at.own);
             }
         });
-        if (load.T_film)
-            each_film([&](double G, double T, int i, int j, int k) { r_[grid_.row(j, k) + static_cast<std::size_t>(i)] += G * T; },
-                      *load.T_film, load.reference);
-        return total(team, [&](int j) {
-            const double* r = &r_[grid_.row(j, 0)];
-            return detail::dot(grid_.slab(), r, r);
+        if (!channels_.empty()) channels_.complete(shift_, v, q);
+    }
+    template <class A, class B>
+    double dot(const A* a, const B* b, Team& team) {
+        return total(team, [&](int j) { return detail::dot(grid_.slab(), a + grid_.row(j, 0), b + grid_.row(j, 0)); });
+    }
+    // r = b - A q; its square.
+    double residual(const Load& load, Team& team) {
+        product(q_.get(), r_.get(), team);
+        team.run(grid_.ny, grid_.small(), [&](int j, int) {
+            for (int k = 0; k < grid_.nz; ++k) {
+                const std::size_t o = grid_.outer_row(j, k);
+                double* row = &r_[grid_.row(j, k)];
+                for (int i = 0; i < grid_.nx; ++i)
+                    row[i] = cells_.is_void(o + static_cast<std::size_t>(i)) ? 0.0 : load.b[o + static_cast<std::size_t>(i)] - row[i];
+            }
         });
+        if (load.film)
+            each_film([&](double G, double T, int i, int j, int k) { r_[grid_.row(j, k) + static_cast<std::size_t>(i)] += G * T; },
+                      *load.film, load.reference);
+        if (load.inlet || load.coolant) {  // what coolant brings along that no wall has warmed
+            std::vector<double> inlet(channels_.n(), 0.0), mean(channels_.n() * channels_.stations());
+            for (std::size_t c = 0; load.inlet && c < inlet.size(); ++c) inlet[c] = load.inlet[c] - load.reference;
+            channels_.march(shift_, static_cast<const double*>(nullptr), inlet.data(), load.coolant, mean.data(), nullptr);
+            channels_.warm(1.0, mean.data(), r_.get());
+        }
+        return dot(r_.get(), r_.get(), team);
     }
     // Conjugate gradients on r and x until |r| <= goal, as r is carried along.
     void search(double* x, double goal, int limit, int& iterations, Team& team) {
@@ -302,7 +368,7 @@ private:
             float* one = reinterpret_cast<float*>(q_.get());  // q is idle during the cycle: room for its two fields
             float* z = multigrid_->cycle(r_.get(), one, one + n, team);
             ++iterations;
-            const double rz = total(team, [&](int j) { return detail::dot(slab, &r_[grid_.row(j, 0)], z + grid_.row(j, 0)); });
+            const double rz = dot(r_.get(), z, team);
             const auto beta = static_cast<float>(first ? 0.0 : rz / rz_before);
             rz_before = rz;
             team.run(grid_.ny, grid_.small(), [&](int j, int) {
@@ -312,13 +378,8 @@ private:
                 else
                     detail::follow(slab, z + at, beta, &p_[at]);
             });
-            const double pq = total(team, [&](int j) {
-                for (int k = 0; k < grid_.nz; ++k) {
-                    const detail::RowOf at(grid_, j, k);
-                    detail::product(most_, rest_, at, grid_.nx, p_.get(), &q_[at.own]);
-                }
-                return detail::dot(slab, &q_[grid_.row(j, 0)], &p_[grid_.row(j, 0)]);
-            });
+            product(p_.get(), q_.get(), team);
+            const double pq = dot(q_.get(), p_.get(), team);
             const double alpha = rz / pq;
             if (!std::isfinite(alpha)) return;
             const double rr = total(team, [&](int j) {
@@ -331,15 +392,62 @@ private:
         }
     }
 
+    // The same where coolant makes A one-sided. x and r move along one rounded direction here, too.
+    void search_with_coolant(double* x, double goal, int limit, int& iterations, Team& team) {
+        const std::size_t n = grid_.cells(), slab = grid_.slab();
+        const auto nx = static_cast<std::size_t>(grid_.nx);
+        if (v_.size() != n) {
+            v_.resize(n);
+            work_.resize(2 * n);
+            shadow_.resize(n);
+        }
+        // x += step d, r -= step q; the square of r.
+        const auto move = [&](double step, const float* d, const double* q) {
+            return total(team, [&](int j) {
+                const std::size_t at = grid_.row(j, 0);
+                for (int k = 0; k < grid_.nz; ++k) detail::move(nx, step, d + grid_.row(j, k), x + grid_.outer_row(j, k));
+                detail::move(slab, -step, q + at, &r_[at]);
+                return detail::dot(slab, &r_[at], &r_[at]);
+            });
+        };
+        double rho = 1.0, alpha = 1.0, omega = 1.0;
+        for (bool first = true; iterations < limit; first = false) {
+            const double before = rho;
+            if (first) detail::narrow(n, r_.get(), shadow_.get());
+            rho = dot(r_.get(), shadow_.get(), team);
+            const double beta = first ? 0.0 : rho / before * (alpha / omega);
+            team.run(grid_.ny, grid_.small(), [&](int j, int) {
+                const std::size_t at = grid_.row(j, 0);
+                if (first)
+                    detail::narrow(slab, &r_[at], &p_[at]);
+                else
+                    detail::turn(slab, &r_[at], beta, omega, &v_[at], &p_[at]);
+            });
+            const float* d = multigrid_->cycle(static_cast<const float*>(p_.get()), work_.get(), work_.get() + n, team);
+            ++iterations;
+            product(d, v_.get(), team);
+            alpha = rho / dot(v_.get(), shadow_.get(), team);
+            if (!std::isfinite(alpha)) return;
+            if (std::sqrt(move(alpha, d, v_.get())) <= goal || iterations >= limit) return;
+            d = multigrid_->cycle(static_cast<const double*>(r_.get()), work_.get(), work_.get() + n, team);
+            ++iterations;
+            product(d, q_.get(), team);
+            omega = dot(q_.get(), r_.get(), team) / dot(q_.get(), q_.get(), team);
+            if (!std::isfinite(omega) || omega == 0.0) return;
+            if (std::sqrt(move(omega, d, q_.get())) <= goal) return;
+        }
+    }
+
     Cells cells_;
+    Channels channels_;
     Grid grid_;
     Conductances most_, rest_;
     std::array<std::vector<double>, 6> films_;
     double shift_ = 0.0;
     bool stale_ = true;
     std::unique_ptr<Multigrid> multigrid_;
-    Field<double> r_, q_;
-    Field<float> p_;
+    Field<double> r_, q_, v_;          // v, work and shadow only where there is coolant
+    Field<float> p_, work_, shadow_;
     std::vector<double> sums_;
 };
 
