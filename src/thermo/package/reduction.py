@@ -26,8 +26,9 @@ from thermo.package.grid import Grid, Resolution, grid_of
 from thermo.package.ladder import Cauer, Foster, cauer, fit_error, foster_fit, trace_error
 from thermo.package.response import Response, respond
 from thermo.package.solve import cell_power, heat_of, solid_of
+from thermo.rack import Device
 
-__all__ = ["Coupling", "Ladder", "NodeModel", "coupling", "junction_to_case", "reduce"]
+__all__ = ["Coupling", "Ladder", "NodeModel", "coupling", "junction_to_case", "on_package", "reduce"]
 
 Floats = NDArray[np.float64]
 Spot = Literal["mean", "hottest"]
@@ -35,6 +36,7 @@ SPAN = (1e-3, 1e3)  # s, in which ladders are fitted and their errors stated
 PER_DECADE = 40  # samples of a response
 SHARP = 1e-9  # residual of each solution
 MOST_ITERATIONS = 300
+LEAST_CASE = 1e-3  # J/K, of a case that nothing is known of: next to nothing
 PERFECT = 1e7  # W/(m2 K), of a case that is held at one temperature
 
 
@@ -247,6 +249,34 @@ def junction_to_case(package: Package | str, nodes: int = 4, *, junction: str | 
     ladder = reduce(whole, nodes, power={name: 1.0}, junction=name, parts=1, **more)
     physical = ladder.physical.lumped(nodes)
     return replace(ladder, physical=physical, physical_error=fit_error(physical.foster, ladder.time, ladder.step, ladder.resistance))
+
+
+def on_package(device: Device | str, package: Package | str, nodes: int = 4, **more: Any) -> Device:
+    """A device whose ladder from junction to case is that of a package: die and what lies behind it.
+
+    What the device says of its case, its memory and its interface to the sink stays.
+
+    Parameters
+    ----------
+    device : Device or str
+        The device, or its name in the library.
+    package, nodes, more :
+        As of `junction_to_case`.
+
+    Examples
+    --------
+    >>> from thermo.package import on_package
+    >>> on_package("h100-sxm5", "h100-sxm").package
+    'h100-sxm'
+    """
+    device = Device.from_library(device) if isinstance(device, str) else device
+    package = as_package(package)
+    found = junction_to_case(package, nodes, **more)
+    model = found.physical
+    tail, head, resistance = zip(*model.links, strict=True)
+    return device.replace(package=package.name, junction_capacity=model.capacity[0], junction_resistance=found.resistance,
+                          case_capacity=device.case_capacity or LEAST_CASE, ladder_capacity=model.capacity, ladder_from=tail, ladder_to=head,
+                          ladder_resistance=resistance)
 
 
 def _up_to_case(package: Package) -> Package:
