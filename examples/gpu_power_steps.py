@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import thermo
-from thermo.package import Material, Package, Resolution
-from thermo.package.reduction import reduce
+from thermo.package import Material, Package, Resolution, reduce
 
 WINDOW = 0.1  # s, over which a reading of power is a mean
 SECONDS = 2.0

@@ -2,12 +2,13 @@ r"""A package as a ladder: its step response, what stands for it, and how far th
 
 Three ladders of one response. *Foster* is fitted to it and *Cauer* is the same in another form (`thermo.package.ladder`). The third,
 `NodeModel`, is not fitted: a node for each layer from the junction to the coolant, with the temperatures that the layers have at rest.
-With :math:`\theta` the rise at rest per watt and :math:`\theta_l` that of the junction's column in the middle of layer `l`,
+With :math:`\theta` the rise at rest per watt, :math:`\theta^*` that per watt in the junction alone with all coolant flowing backwards, and
+:math:`\theta_l` the rise of the junction's column in the middle of layer `l`,
 
-.. math:: R_l = \theta_l - \theta_{l+1}, \qquad C_l = \int_l \rho c_p\, \theta^2 \, dV \big/ \theta_l^2 ,
+.. math:: R_l = \theta_l - \theta_{l+1}, \qquad C_l = \int_l \rho c_p\, \theta\, \theta^* \, dV \big/ \theta_l^2 ,
 
-so that its resistance at rest is that of the cells, and, where the junction is what is heated, its mean delay
-:math:`\int (1 - Z/R)\, dt = \sum C_l \theta_l^2 / R` too. What lies on the far side of the junction (a substrate) is a branch of its own.
+so that its resistance at rest is that of the cells, and so is its mean delay :math:`\int (1 - Z/R)\, dt = \sum C_l \theta_l^2 / R`: with the
+transpose of `K`, :math:`\int (R - Z)\, dt = l^T K^{-1} C K^{-1} b`, and :math:`\theta^* = K^{-T} l`. What lies on the far side of the junction (a substrate) is a branch of its own.
 
 Where conductivity changes with temperature, it is taken at one temperature: a ladder is linear.
 """
@@ -25,7 +26,7 @@ from thermo.package.description import Channels, Convection, Package, as_package
 from thermo.package.grid import Grid, Resolution, grid_of
 from thermo.package.ladder import Cauer, Foster, cauer, fit_error, foster_fit, trace_error
 from thermo.package.response import Response, respond
-from thermo.package.solve import cell_power, heat_of, solid_of
+from thermo.package.solve import THREADS, cell_power, heat_of, solid_of
 from thermo.rack import Device
 
 __all__ = ["Coupling", "Ladder", "NodeModel", "coupling", "junction_to_case", "on_package", "reduce"]
@@ -149,7 +150,7 @@ class Coupling:
 # ------------------------------------------------------------------------------------------------------------- ladders
 
 def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junction: str | None = None, spot: Spot = "mean",
-           span: tuple[float, float] = SPAN, resolution: Resolution | None = None, temperature: float = 60.0, parts: int = 3) -> Ladder:
+           span: tuple[float, float] = SPAN, resolution: Resolution | None = None, temperature: float = 60.0, parts: int = 1) -> Ladder:
     """The ladder of a package from its junction to what cools it.
 
     Parameters
@@ -171,7 +172,7 @@ def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junctio
     temperature : float
         At which conductivities that change with it are taken. [degC]
     parts : int
-        Slabs of each layer that have a node of their own in `physical`; ``physical.lumped(4)`` has fewer.
+        Slabs of each layer that have a node of their own in `physical`; ``physical.lumped(4)`` has as few as that.
 
     Examples
     --------
@@ -197,7 +198,8 @@ def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junctio
     time = _times(span)
     step, total = response.step(time)[0, 0], float(response.total[0, 0])
     fit = foster_fit(time, step, nodes, total=total)
-    physical = _node_model(cells, rest, name, column, total, parts)
+    stored = cells.capacity.reshape(b.shape) * rest * cells.backwards(at.ravel()).reshape(b.shape)
+    physical = _node_model(cells.grid, rest, stored, name, column, total, parts)
     return Ladder(package.name, f"{spot} of {name}", {n: h.watts / watts for n, h in heat.items()}, fit, cauer(fit), physical,
                   fit_error(fit, time, step, total), trace_error(fit, time, step, total), fit_error(physical.foster, time, step, total),
                   response.error / total, time, step, span)
@@ -246,7 +248,7 @@ def junction_to_case(package: Package | str, nodes: int = 4, *, junction: str | 
     """
     whole = _up_to_case(as_package(package))
     name = junction or max(heat := heat_of(whole), key=lambda n: heat[n].watts)
-    ladder = reduce(whole, nodes, power={name: 1.0}, junction=name, parts=1, **more)
+    ladder = reduce(whole, nodes, power={name: 1.0}, junction=name, **more)
     physical = ladder.physical.lumped(nodes)
     return replace(ladder, physical=physical, physical_error=fit_error(physical.foster, ladder.time, ladder.step, ladder.resistance))
 
@@ -298,16 +300,26 @@ class _Cells:
         self.grid: Grid = replace(grid, materials=tuple(m.at(temperature) for m in grid.materials))
         C = np.array([0.0, *(m.heat_capacity for m in self.grid.materials)])
         self.capacity: Floats = (C[self.grid.material] * self.grid.volume).ravel()
-        self.solid = solid_of(self.grid, self.grid.coolant(sum(package.power.values())))
+        self.coolant = self.grid.coolant(sum(package.power.values()))
+        self.solid = solid_of(self.grid, self.coolant)
 
     def solve(self, shift: float, b: Floats) -> Floats:
+        return self._solved(self.solid, shift, b)
+
+    def backwards(self, b: Floats) -> Floats:
+        """At rest, with all coolant flowing the other way: the transpose of `K`."""
+        if self.coolant is None:
+            return self.solve(0.0, b)
+        return self._solved(solid_of(self.grid, replace(self.coolant, capacity_rate=-self.coolant.capacity_rate)), 0.0, b)
+
+    def _solved(self, solid: Any, shift: float, b: Floats) -> Floats:
         x = np.zeros(self.grid.shape)
-        self.solid.solve(shift=shift, b=b.reshape(self.grid.shape), tolerance=SHARP, enough=0.0, iterations=MOST_ITERATIONS, threads=1, x=x)
+        solid.solve(shift=shift, b=b.reshape(self.grid.shape), tolerance=SHARP, enough=0.0, iterations=MOST_ITERATIONS, threads=THREADS, x=x)
         return np.nan_to_num(x).ravel()
 
     def apply(self, x: Floats) -> Floats:
         out = np.zeros(self.grid.shape)
-        self.solid.apply(x.reshape(self.grid.shape), threads=1, out=out)
+        self.solid.apply(x.reshape(self.grid.shape), threads=THREADS, out=out)
         return out.ravel()
 
     def respond(self, inputs: Floats, outputs: Floats, span: tuple[float, float]) -> Response:
@@ -339,13 +351,12 @@ def _column(grid: Grid, rest: Floats, name: str, spot: str) -> tuple[Floats, Flo
     return column / column.sum(), at / at.sum()
 
 
-def _node_model(cells: _Cells, rest: Floats, name: str, column: Floats, total: float, parts: int) -> NodeModel:
-    """Nodes on the junction's way to the coolant, one for what lies around the last of them, and nodes behind the junction."""
-    grid = cells.grid
+def _node_model(grid: Grid, rest: Floats, stored: Floats, name: str, column: Floats, total: float, parts: int) -> NodeModel:
+    """Nodes on the junction's way to the coolant, one for what lies around the last of them, and nodes behind the junction. `stored`: C theta theta*."""
     layers = grid.package.layers
     first = next(n for n, layer in enumerate(layers) if layer is grid.package.places[name][0])
     last = next((n for n in range(first, len(layers)) if isinstance(layers[n], Channels)), len(layers) - 1)
-    dz, stored = np.diff(grid.z)[:, None, None], cells.capacity.reshape(grid.shape) * rest**2  # J K/W2
+    dz = np.diff(grid.z)[:, None, None]
     inside = np.where(grid.material > 0, column, 0.0) * dz
     names, theta, held, links = [layers[first].name], [total], [float(stored[grid.planes(layers[first].name)].sum())], []
     k = grid.planes(layers[first].name)
@@ -367,7 +378,8 @@ def _node_model(cells: _Cells, rest: Floats, name: str, column: Floats, total: f
     below[s.y, s.x] = True
     heat = (np.where(grid.material[k] > 0, rest[k], 0.0) * dz[k]).sum(axis=0) * area  # goes out as temperatures are: films are taken as even
     beside = float(heat[~below].sum() / heat.sum())
-    around = float(stored[k][:, ~below].sum() / max((cells.capacity.reshape(grid.shape)[k] * rest[k])[:, ~below].sum(), 1e-300))
+    weighed = stored[k][:, ~below] / np.where(rest[k][:, ~below] > 0, rest[k][:, ~below], np.inf)
+    around = float(stored[k][:, ~below].sum() / max(weighed.sum(), 1e-300))  # weighed by what is stored: most of it is near
     if end > 0 and beside > 0.02 and around < theta[-1]:
         links += [(end, -1, theta[-1] / (1 - beside)), (end, end + 1, (theta[-1] - around) / beside), (end + 1, -1, around / beside)]
         names.append(f"around {names[-1]}")

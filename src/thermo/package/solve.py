@@ -255,14 +255,13 @@ def solid_of(grid: Grid, coolant: Coolant | None) -> Any:
 
     k = np.array([(0.0, 0.0, 0.0), *(m.conductivity for m in grid.materials)])
     c = np.array([0.0, *(m.heat_capacity for m in grid.materials)])
-    more: dict[str, Any] = {}
-    if coolant is not None:
-        more["channels"] = (coolant.axis, coolant.boxes, coolant.film, coolant.capacity_rate, coolant.capacity)
+    channels = None if coolant is None else (coolant.axis, coolant.boxes, coolant.film, coolant.capacity_rate, coolant.capacity)
+    tables = None
     if any(m.varies for m in grid.materials):
-        more["table"] = [None, *((np.array(m.conductivity_temperature), np.outer(m.conductivity_factor, m.conductivity)) if m.varies else None
-                                 for m in grid.materials)]
+        tables = [None, *((np.array(m.conductivity_temperature), np.outer(m.conductivity_factor, m.conductivity)) if m.varies else None
+                          for m in grid.materials)]
     return Solid(dx=np.diff(grid.x), dy=np.diff(grid.y), dz=np.diff(grid.z), material=grid.material, conductivity=k, heat_capacity=c,
-                 contact=grid.contact, film=grid.film, threads=THREADS, **more)
+                 contact=grid.contact, film=grid.film, tables=tables, channels=channels, threads=THREADS)
 
 
 def field_of(grid: Grid, heat: Mapping[str, Heat], *, coolant: Coolant | None = None, solid: Any = None, tolerance: float = TOLERANCE,
