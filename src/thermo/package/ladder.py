@@ -225,7 +225,7 @@ def foster_fit(time: ArrayLike, Z: ArrayLike, nodes: int, *, total: float | None
     nodes : int
         Number of terms.
     total : float
-        Resistance at rest, which the ladder then has to rounding; None: the last of `Z`. [K/W]
+        Resistance at rest, which the ladder then has to rounding; None: the last of `Z`, which must have come to rest. [K/W]
     signed : bool
         Whether resistances may be negative, as a response that sets in late asks for: that of a block that another one heats.
 

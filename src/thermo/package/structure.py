@@ -46,7 +46,7 @@ def spectrum(time: ArrayLike, Z: ArrayLike, *, per_decade: int = 10, iterations:
     iterations : int
         More of them tell neighbouring layers apart, and draw noise; 2000 is for a computed response, 200 for a measured one.
     total : float
-        Resistance at rest, that terms are scaled to; None: the last of `Z`. [K/W]
+        Resistance at rest, where it is known, that terms are scaled to. [K/W]
     """
     t, z = _response(time, Z)
     if not 1 <= iterations <= 1_000_000 or not 2 <= per_decade <= 100:
@@ -63,9 +63,9 @@ def spectrum(time: ArrayLike, Z: ArrayLike, *, per_decade: int = 10, iterations:
     R = np.full(n, moved.sum() / n)
     for _ in range(iterations):
         R *= (K.T @ (moved / np.maximum(K @ R, 1e-300))) / seen
-    end = float(z[-1] if total is None else total)
     kept = R > NOTHING * R.sum()
-    return Foster(tuple(R[kept] * end / R[kept].sum()), tuple(tau[kept]))
+    scale = 1.0 if total is None else total / R[kept].sum()
+    return Foster(tuple(scale * R[kept]), tuple(tau[kept]))
 
 
 @dataclass(frozen=True)
