@@ -69,10 +69,6 @@ class Coolant:
     names: tuple[str, ...]
     reynolds: float  # the largest
 
-    def outlet_index(self, channel: int) -> int:
-        """Station at which a channel ends."""
-        return -1 if self.capacity_rate[channel] > 0 else 0
-
 
 @dataclass(frozen=True)
 class Grid:

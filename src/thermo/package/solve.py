@@ -39,6 +39,7 @@ __all__ = ["Heat", "heat_of", "solve_steady"]
 Floats = NDArray[np.float64]
 Method = Literal["auto", "layers", "cells"]
 TOLERANCE = 1e-11  # of the residual, so that energy closes to 1e-10
+STILL = 1e-6  # K: conductivities are renewed until no temperature moves by more
 MOST_ITERATIONS = 300
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # any number gives the same bits
 FACE_NAMES = (*FACES, "coolant")
@@ -184,7 +185,8 @@ class Field:
     coolant: Coolant | None
     power: Floats  # W [nz, ny, nx]
     T: Floats  # degC [nz, ny, nx], NaN in voids
-    bulk: Floats  # degC [channels, stations]
+    bulk: Floats  # degC [channels, stations], the mean over each station
+    outlet: Floats  # degC [channels]
     statistics: dict[str, Any]
 
     def conductivity(self, axis: int, cells: Any = slice(None)) -> Floats:
@@ -245,8 +247,7 @@ class Field:
         """Heat that each channel takes up [W]."""
         if self.coolant is None:
             return np.zeros(0)
-        out = np.where(self.coolant.capacity_rate > 0, self.bulk[:, -1], self.bulk[:, 0])
-        return np.asarray(np.abs(self.coolant.capacity_rate) * (out - self.coolant.inlet))
+        return np.asarray(np.abs(self.coolant.capacity_rate) * (self.outlet - self.coolant.inlet))
 
 
 def solid_of(grid: Grid, coolant: Coolant | None) -> Any:
@@ -272,14 +273,14 @@ def field_of(grid: Grid, heat: Mapping[str, Heat], *, coolant: Coolant | None = 
         solid = solid_of(grid, coolant)
     power = cell_power(grid, heat)
     T = np.zeros(grid.shape) if start is None else start
-    bulk = np.zeros((0, 0)) if coolant is None else np.zeros(coolant.film.shape)
-    more = {} if coolant is None else {"inlet": coolant.inlet, "coolant": bulk}
-    found = solid.steady(power=power, film_temperature=grid.film_temperature, tolerance=tolerance, iterations=MOST_ITERATIONS, threads=THREADS, out=T,
-                         **more)
-    if not found["residual"] <= 100 * tolerance:
+    inlet, bulk = (np.zeros(0), np.zeros((0, 0))) if coolant is None else (coolant.inlet, np.zeros(coolant.film.shape))
+    outlet = np.zeros(len(inlet))
+    found = solid.steady(power=power, film_temperature=grid.film_temperature, inlet=inlet, tolerance=tolerance, still=STILL,
+                         iterations=MOST_ITERATIONS, threads=THREADS, out=T, coolant=bulk, outlet=outlet)
+    if not found["residual"] <= max(100 * tolerance, 2 * found["goal"]):
         raise ConvergenceError(f"package {grid.package.name}: {' x '.join(map(str, grid.shape[::-1]))} cells did not settle in {found['iterations']} "
                                f"iterations (residual {found['residual']:.1e}); are conductivities or thicknesses very unlike each other?")
-    return Field(grid, coolant, power, T, bulk, dict(found))
+    return Field(grid, coolant, power, T, bulk, outlet, dict(found))
 
 
 def solve_steady(package: Package | str, power: Any = None, *, method: Method = "auto", resolution: Resolution | None = None,
@@ -396,7 +397,8 @@ def _dataset(field: Field, parent: Field, heat: Mapping[str, Heat]) -> xr.Datase
     if field.coolant is not None:
         along = "x" if field.coolant.axis == 0 else "y"
         wet = np.where(field.coolant.film > 0, field.bulk, np.nan)
-        data["coolant_temperature"] = (("channel", along), wet, "degC", "bulk temperature of the coolant where it leaves each cell")
+        data["coolant_temperature"] = (("channel", along), wet, "degC", "bulk temperature of the coolant, mean over each cell")
+        data["coolant_outlet"] = ("channel", field.outlet, "degC", "temperature at which the coolant leaves")
         coords["channel"] = ("channel", np.array(field.coolant.names, dtype=object))
     return _labelled(package, heat, data, coords, {"method": "cells", "cells": int(np.prod(grid.shape)), **_plain(field.statistics)},
                      _warnings_of(field))
@@ -440,7 +442,7 @@ def _warnings_of(field: Field) -> list[str]:
     for layer in field.grid.package.layers:
         if not isinstance(layer, Channels) or field.coolant is None:
             continue
-        hottest = float(np.nanmax(field.bulk))
+        hottest = float(np.nanmax(field.outlet))
         if hottest > layer.fluid.highest_temperature:
             said.append(f"layer {layer.name!r}: the coolant reaches {hottest:.4g} degC, {layer.fluid.name} is known up to {layer.fluid.highest_temperature:g} degC")
         a, b = layer.channel_width, layer.thickness
