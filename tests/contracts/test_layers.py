@@ -7,13 +7,13 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "thermo"
 LAYERS = [  # upper may import lower, never the other way; neighbours on a line may not know each other unless said below
     {"cli", "accessor"},
-    {"plot", "scenario"},
+    {"plot", "plot_ladder", "scenario"},
     {"summary", "quantity", "store"},
     {"calibration", "again", "resilience", "design"},
     {"steady"},
     {"simulate"},
     {"solve", "output"},
-    {"cooling", "power"},
+    {"cooling", "power", "package"},
     {"firmware", "network", "hydraulics", "workload", "generators", "ambient", "traces", "events"},
     {"rack", "formulas", "_files", "fluids", "refrigerants"},
     {"library"},
@@ -22,7 +22,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 SAME_LEVEL = {("firmware", "network"), ("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("traces", "_files"),
               ("generators", "workload"), ("fluids", "rack"), ("workload", "generators"), ("refrigerants", "rack"),
-              ("refrigerants", "fluids")}
+              ("refrigerants", "fluids"), ("package", "cooling"), ("plot_ladder", "plot")}
 
 
 def imports(path):

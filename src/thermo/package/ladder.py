@@ -121,8 +121,8 @@ def cauer(ladder: Foster) -> Cauer:
     terms: dict[float, float] = {}  # equal time constants are one term
     for R, tau in zip(ladder.resistance, ladder.time_constant, strict=True):
         terms[tau] = terms.get(tau, 0.0) + R
-    C, R = _settled(lambda: _continued_fraction(terms), len(terms))
-    return Cauer(tuple(C), tuple(R))
+    capacity, resistance = _settled(lambda: _continued_fraction(terms), len(terms))
+    return Cauer(tuple(capacity), tuple(resistance))
 
 
 def _settled(convert: Callable[[], tuple[list[Decimal], list[Decimal]]], nodes: int) -> tuple[list[float], list[float]]:
@@ -280,10 +280,10 @@ class _Fit:
         rising = np.maximum.accumulate(self.z) + 1e-12 * np.arange(self.z.size)
         log_t = np.log(self.t)
 
-        def when(part: ArrayLike) -> Floats:
+        def when(part: Floats) -> Floats:
             return np.asarray(np.interp(part, rising, log_t))
 
-        low, high = when([0.01, 0.97])
+        low, high = when(np.array([0.01, 0.97]))
         even = low + (high - low) * (np.arange(n) + 0.5) / n
         parts = when((np.arange(n) + 0.63) / n)
         wide = low + (high - low) * np.arange(n) / max(n - 1, 1)

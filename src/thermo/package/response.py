@@ -7,8 +7,12 @@ rational Krylov space [1]_); on a basis `V` of it with :math:`V^T C V = 1` the p
 .. math:: \dot y + V^T K V y = V^T b P(t),
 
 a few dozen numbers. Where no coolant carries heat along, :math:`V^T K V` is symmetric: the step response is then a sum of decaying
-terms with positive parts, as of the package itself, and its value at rest is that of the cells, for zero is one of the shifts. The
-answer with every second shift left out says how good it is.
+terms with positive parts, as of the package itself, and its value at rest is that of the cells, for zero is one of the shifts. How good it
+is, the answer with every second shift left out says; and how far :math:`s Z(s)` of the few numbers is from that of the cells at the
+shifts, where they are one and the same, but for the heat that coolant holds: `solve` knows of it, and `C` does not.
+
+`thermo.package.transient` makes whole fields in this way; here a few means are wanted, for very short and very long times at once, and coolant
+may carry heat from one place to another, so that `K` is not symmetric.
 
 References
 ----------
@@ -76,7 +80,9 @@ def respond(solve: Callable[[float, Floats], Floats], apply: Callable[[Floats], 
     found = _projected(fields, apply, capacity, inputs, outputs)
     fewer = _projected(fields[::2], apply, capacity, inputs, outputs)
     t = np.geomspace(quickest, slowest, 8 * n)
-    error = float(np.abs(_step(*found, t) - _step(*fewer, t)).max())
+    told = np.einsum("oc,sic->ois", outputs, fields)
+    small = found[1] @ (found[0][:, None] / (shifts + found[0][:, None]))
+    error = max(float(np.abs(_step(*found, t) - _step(*fewer, t)).max()), float(np.abs(small - told).max()))
     if not np.all(found[0].real > 0):
         raise ConvergenceError("the package's step response does not settle: its reduced model has a rate that is not positive; is all of it cooled?")
     return Response(*found, error)
