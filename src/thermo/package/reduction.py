@@ -37,6 +37,7 @@ SPAN = (1e-3, 1e3)  # s, in which ladders are fitted and their errors stated
 PER_DECADE = 40  # samples of a response
 SHARP = 1e-9  # residual of each solution
 MOST_ITERATIONS = 300
+LEAST_BESIDE = 0.02  # of the heat that leaves beside the junction's column, from which on what lies around is a node of its own
 LEAST_CASE = 1e-3  # J/K, of a case that nothing is known of: next to nothing
 PERFECT = 1e7  # W/(m2 K), of a case that is held at one temperature
 
@@ -150,7 +151,7 @@ class Coupling:
 # ------------------------------------------------------------------------------------------------------------- ladders
 
 def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junction: str | None = None, spot: Spot = "mean",
-           span: tuple[float, float] = SPAN, resolution: Resolution | None = None, temperature: float = 60.0, parts: int = 1) -> Ladder:
+           span: tuple[float, float] = SPAN, resolution: Resolution | None = None, temperature: float = 60.0, parts: int = 1, weighed: bool = True) -> Ladder:
     """The ladder of a package from its junction to what cools it.
 
     Parameters
@@ -173,6 +174,9 @@ def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junctio
         At which conductivities that change with it are taken. [degC]
     parts : int
         Slabs of each layer that have a node of their own in `physical`; ``physical.lumped(4)`` has as few as that.
+    weighed : bool
+        Whether capacities of `physical` are weighed with temperatures as above, which keeps the mean delay, or those of the material above
+        and below the junction's block, which keeps what is stored where all of it is as warm.
 
     Examples
     --------
@@ -198,8 +202,8 @@ def reduce(package: Package | str, nodes: int = 4, *, power: Any = None, junctio
     time = _times(span)
     step, total = response.step(time)[0, 0], float(response.total[0, 0])
     fit = foster_fit(time, step, nodes, total=total)
-    stored = cells.capacity.reshape(b.shape) * rest * cells.backwards(at.ravel()).reshape(b.shape)
-    physical = _node_model(cells.grid, rest, stored, name, column, total, parts)
+    weights = cells.backwards(at.ravel()).reshape(b.shape) if weighed else None
+    physical = _node_model(cells.grid, rest, cells.capacity.reshape(b.shape), weights, name, column, total, parts)
     return Ladder(package.name, f"{spot} of {name}", {n: h.watts / watts for n, h in heat.items()}, fit, cauer(fit), physical,
                   fit_error(fit, time, step, total), trace_error(fit, time, step, total), fit_error(physical.foster, time, step, total),
                   response.error / total, time, step, span)
@@ -236,8 +240,9 @@ def coupling(package: Package | str, nodes: int = 4, *, blocks: Sequence[str] | 
 def junction_to_case(package: Package | str, nodes: int = 4, *, junction: str | None = None, **more: Any) -> Ladder:
     """The ladder of a package from a block to the case, held at one temperature: what a device in a rack stands on its sink with.
 
-    Heat is made in the block alone. `physical` has so many nodes, one a layer and the quickest left out, so that what it stores is what is there; the
-    last nodes of the Cauer ladder need not: poor conductors behind the junction are in it as many times their capacity behind its end.
+    Heat is made in the block alone. `physical` has so many nodes, one a layer and the quickest left out, with the capacities of the block's column: as
+    the case warms, they take up what is there. The last nodes of the Cauer ladder would not: poor conductors behind the junction are in it as
+    many times their capacity behind its end.
 
     Parameters
     ----------
@@ -248,7 +253,7 @@ def junction_to_case(package: Package | str, nodes: int = 4, *, junction: str | 
     """
     whole = _up_to_case(as_package(package))
     name = junction or max(heat := heat_of(whole), key=lambda n: heat[n].watts)
-    ladder = reduce(whole, nodes, power={name: 1.0}, junction=name, **more)
+    ladder = reduce(whole, nodes, power={name: 1.0}, junction=name, weighed=False, **more)
     physical = ladder.physical.lumped(nodes)
     return replace(ladder, physical=physical, physical_error=fit_error(physical.foster, ladder.time, ladder.step, ladder.resistance))
 
@@ -351,57 +356,66 @@ def _column(grid: Grid, rest: Floats, name: str, spot: str) -> tuple[Floats, Flo
     return column / column.sum(), at / at.sum()
 
 
-def _node_model(grid: Grid, rest: Floats, stored: Floats, name: str, column: Floats, total: float, parts: int) -> NodeModel:
-    """Nodes on the junction's way to the coolant, one for what lies around the last of them, and nodes behind the junction. `stored`: C theta theta*."""
+def _node_model(grid: Grid, rest: Floats, capacity: Floats, backwards: Floats | None, name: str, column: Floats, total: float, parts: int) -> NodeModel:
+    """Nodes on the junction's way to the coolant, one for what lies around the last of them, and nodes behind the junction.
+
+    `backwards`: theta*, by which capacities are weighed; None: they are those of the material above and below the junction's block.
+    """
     layers = grid.package.layers
     first = next(n for n, layer in enumerate(layers) if layer is grid.package.places[name][0])
     last = next((n for n in range(first, len(layers)) if isinstance(layers[n], Channels)), len(layers) - 1)
-    dz = np.diff(grid.z)[:, None, None]
+    dz, s = np.diff(grid.z)[:, None, None], grid.spans[name]
+    own = np.zeros(grid.shape[1:], dtype=bool)
+    own[s.y, s.x] = True
+
+    def held(k: slice, level: float, where: Any = ...) -> float:
+        if backwards is None:
+            return float(capacity[k][:, own].sum())
+        return float((capacity[k] * rest[k] * backwards[k])[:, where].sum()) / level**2
+
     inside = np.where(grid.material > 0, column, 0.0) * dz
-    names, theta, held, links = [layers[first].name], [total], [float(stored[grid.planes(layers[first].name)].sum())], []
     k = grid.planes(layers[first].name)
+    names, theta, C, links = [layers[first].name], [total], [held(k, total)], []
     for n in range(first + 1, len(layers)):
         for part in _slabs(grid, layers[n].name, parts):
             weight = float(inside[part].sum())
             level = float((inside[part] * rest[part]).sum()) / weight if weight else 0.0
             if n > last or not 0 < level < theta[-1] * (1 - 1e-9):
-                held[-1] += float(stored[part].sum())  # what heat does not pass goes with what is before it
+                C[-1] += held(part, theta[-1])  # what heat does not pass goes with what is before it
                 continue
             k = part
             links.append((len(names) - 1, len(names), theta[-1] - level))
             names.append(layers[n].name)
             theta.append(level)
-            held.append(float(stored[part].sum()))
-    end, s = len(names) - 1, grid.spans[name]
+            C.append(held(part, level))
+    end = len(names) - 1
     area = np.diff(grid.y)[:, None] * np.diff(grid.x)
-    below = np.zeros(grid.shape[1:], dtype=bool)
-    below[s.y, s.x] = True
     heat = (np.where(grid.material[k] > 0, rest[k], 0.0) * dz[k]).sum(axis=0) * area  # goes out as temperatures are: films are taken as even
-    beside = float(heat[~below].sum() / heat.sum())
-    weighed = stored[k][:, ~below] / np.where(rest[k][:, ~below] > 0, rest[k][:, ~below], np.inf)
-    around = float(stored[k][:, ~below].sum() / max(weighed.sum(), 1e-300))  # weighed by what is stored: most of it is near
-    if end > 0 and beside > 0.02 and around < theta[-1]:
+    beside = float(heat[~own].sum() / heat.sum())
+    around = 0.0
+    if backwards is not None and end > 0 and beside > LEAST_BESIDE:
+        weighed = (capacity[k] * backwards[k])[:, ~own]  # by what is stored: most of it is near
+        around = float((weighed * rest[k][:, ~own]).sum() / max(weighed.sum(), 1e-300))
+    if 0 < around < theta[-1]:
         links += [(end, -1, theta[-1] / (1 - beside)), (end, end + 1, (theta[-1] - around) / beside), (end + 1, -1, around / beside)]
         names.append(f"around {names[-1]}")
-        theta.append(around)
-        held.append(float(stored[k][:, ~below].sum()))
-        held[end] -= held[-1]
+        C.append(held(k, around, ~own))
+        C[end] -= C[-1] * around**2 / theta[-1] ** 2
     else:
         links.append((end, -1, theta[-1]))
-    conductivity, own = np.array([0.0, *(m.conductivity[2] for m in grid.materials)]), area[s.y, s.x]
-    conducts = [float((own * conductivity[m[s.y, s.x]]).sum()) for m in grid.material]  # W m/K
+    conductivity = np.array([0.0, *(m.conductivity[2] for m in grid.materials)])
+    conducts = [float((area * conductivity[m])[own].sum()) for m in grid.material]  # W m/K
     behind, above = 0, grid.planes(layers[first].name)
     for n in range(first - 1, -1, -1):  # at rest heat hardly flows there: resistances are those of the material, from middle to middle
         for part in reversed(_slabs(grid, layers[n].name, parts)):
             if not all(conducts[i] > 0 for i in range(part.start, part.stop)):
-                return _model(names, theta, held, links)
-            R = sum(0.5 * float(dz[i, 0, 0]) / conducts[i] for i in range(part.start, above.stop)) + float(grid.contact[part.stop - 1]) / float(own.sum())
+                return NodeModel(tuple(names), tuple(C), tuple(links))
+            R = sum(0.5 * float(dz[i, 0, 0]) / conducts[i] for i in range(part.start, above.stop)) + float(grid.contact[part.stop - 1]) / float(area[own].sum())
             links.append((behind, len(names), R))
             behind, above = len(names), part
             names.append(layers[n].name)
-            theta.append(total)
-            held.append(float(stored[part].sum()))
-    return _model(names, theta, held, links)
+            C.append(held(part, total))
+    return NodeModel(tuple(names), tuple(C), tuple(links))
 
 
 def _slabs(grid: Grid, layer: str, parts: int) -> list[slice]:
@@ -410,7 +424,3 @@ def _slabs(grid: Grid, layer: str, parts: int) -> list[slice]:
     z = grid.z[k.start:k.stop + 1]
     cuts = np.unique(np.abs(z[:, None] - np.linspace(z[0], z[-1], parts + 1)).argmin(axis=0)) + k.start
     return [slice(int(a), int(b)) for a, b in zip(cuts, cuts[1:], strict=False)]
-
-
-def _model(names: list[str], theta: list[float], held: list[float], links: list[tuple[int, int, float]]) -> NodeModel:
-    return NodeModel(tuple(names), tuple(h / t**2 for h, t in zip(held, theta, strict=True)), tuple(links))
