@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 Spot = Literal["mean", "hottest"]
 SPAN = (1e-3, 1e3)  # s, in which ladders are fitted and their errors stated
 PER_DECADE = 40  # samples of a response
-SHARP = 1e-9  # residual of each solution
+SHARP, ROUGH = 1e-9, 1e-6  # residual of the solution at rest, and of those that only span a space
 MOST_ITERATIONS = 300
 LEAST_BESIDE = 0.02  # of the heat that leaves beside the junction's column, from which on what lies around is a node of its own
 LEAST_CASE = 1e-3  # J/K, of a case that nothing is known of: next to nothing
@@ -319,7 +319,7 @@ class _Cells:
 
     def _solved(self, solid: Any, shift: float, b: Floats) -> Floats:
         x = np.zeros(self.grid.shape)
-        solid.solve(shift=shift, b=b.reshape(self.grid.shape), tolerance=SHARP, enough=0.0, iterations=MOST_ITERATIONS, threads=THREADS, x=x)
+        solid.solve(shift=shift, b=b.reshape(self.grid.shape), tolerance=ROUGH if shift else SHARP, enough=0.0, iterations=MOST_ITERATIONS, threads=THREADS, x=x)
         return np.nan_to_num(x).ravel()
 
     def apply(self, x: Floats) -> Floats:
