@@ -13,6 +13,7 @@ from thermo.errors import ConvergenceError, ScenarioError
 from thermo.package import (
     Block,
     Cauer,
+    Channels,
     Convection,
     Foster,
     Layer,
@@ -259,6 +260,31 @@ def test_node_model_keeps_rest_and_mean_delay(twin):
     assert ladder.physical.names == ("die", "tim", "lid", "around lid", "substrate")
     few = ladder.physical.lumped(3)
     assert few.foster.total == pytest.approx(nodes.total, rel=1e-12) and few.names[0] == "die" and len(few.capacity) == 3
+
+
+def cooled_by_channels():
+    """A die at the warm end of a plate whose coolant carries heat along."""
+    die = Layer(name="die", thickness=0.7e-3, material="silicon", width=0.008, length=0.01, x=0.005,
+                blocks=(Block(name="core", x=0.005, width=0.008, length=0.01, power=100.0),))
+    channels = Channels(name="fins", thickness=2e-3, material="copper", channel_count=8, channel_width=5e-4, fin_thickness=5e-4, fluid="water", flow=2e-6,
+                        inlet_temperature=30.0)
+    return Package(name="plate", width=0.02, length=0.012, layers=(die, Layer(name="base", thickness=1e-3, material="copper"), channels))
+
+
+def test_mean_delay_where_coolant_carries_heat():
+    """K is not symmetric then: the backwards solution, with coolant flowing the other way, still gives the mean delay of the cells."""
+    package = cooled_by_channels()
+    ladder = reduce(package, resolution=COARSE)
+    cells = _Cells(package, COARSE, 60.0)
+    b = mean_of(cells, "core").reshape(1, -1)
+    found = cells.respond(b, b, (1e-3, 1e3))
+    delay = (found.part[0, 0] / found.rate).sum().real
+    nodes = ladder.physical.foster
+    assert sum(r * tau for r, tau in zip(nodes.resistance, nodes.time_constant, strict=True)) == pytest.approx(delay, rel=1e-3)
+    assert ladder.error < 0.02 and ladder.response_error < 0.05
+    upstream = cells.backwards(b[0])
+    assert upstream @ b[0] == pytest.approx(ladder.resistance, rel=1e-6)  # l K^-1 b is b K^-T l
+    assert np.abs(upstream - cells.solve(0.0, b[0])).max() > 0.01 * ladder.resistance
 
 
 def test_node_model_is_a_chain():
