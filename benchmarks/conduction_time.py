@@ -29,7 +29,8 @@ def stack(n=128, stiff=False):
     power[0] = np.kron(weight, np.ones((n // 8, n // 8)))
     power *= 700.0 / power.sum()
     solid = dict(dx=np.full(n, SIDE / n), dy=np.full(n, SIDE / n), dz=dz, material=material, conductivity=np.repeat(k[:, None], 3, 1),
-                 heat_capacity=np.array([0, 1.63e6, 1.80e6, 3.42e6, 2.20e6]), contact=np.zeros(7), film=film)
+                 heat_capacity=np.array([0, 1.63e6, 1.80e6, 3.42e6, 2.20e6]), contact=np.zeros(7), film=film,
+                 tables=None, channels=None)
     return solid, power
 
 

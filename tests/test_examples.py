@@ -99,6 +99,13 @@ def test_power_step_in_a_boiling_tank():
     assert rows.loc["water lost", "lost [kg]"] == pytest.approx(13.3, abs=0.3) and 131 < rows.loc["water lost", "pressure [kPa]"] < 132
 
 
+def test_hot_spot_of_a_gpu():
+    """The map's hot spot is above the even one's, spreading is a third of the mean rise, and the parts are printed."""
+    found = load("h100_hot_spot").main()
+    assert found["hot_spot"] > found["hot_spot_even"] > found["mean"]
+    assert 65 < found["hot_spot"] < 85 and 1.2 < found["spreading_factor"] < 1.8
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
 def test_every_example_asks_and_can_be_imported(path):
     """A docstring that asks a question, and nothing computed on import."""

@@ -252,6 +252,15 @@ PYBIND11_MODULE(conduction, m) {
         .def(py::init(&solid), py::kw_only(), "dx"_a.noconvert(), "dy"_a.noconvert(), "dz"_a.noconvert(), "material"_a.noconvert(),
              "conductivity"_a.noconvert(), "heat_capacity"_a.noconvert(), "contact"_a.noconvert(), "film"_a, "tables"_a, "channels"_a,
              "threads"_a)
+        .def_property_readonly("channels", [](const Solid& s) { return s.body->channels().n(); }, "How many there are. [1]")
+        .def_property_readonly("varies", [](const Solid& s) { return s.body->cells().varies(); }, "Does a conductivity depend on temperature?")
+        .def("renew",
+             [](Solid& s, const Doubles& T, int threads) {
+                 expect(T, s.cells(), "T");
+                 const double* at = T.data();
+                 work(s.one_at_a_time, threads, [&](thermo::Team& team) { s.body->assemble(at, team); });
+             },
+             "Conductivities at temperatures T [degC]; K stays there.", py::kw_only(), "T"_a.noconvert(), "threads"_a)
         .def("apply",
              [](Solid& s, const Doubles& T, int threads, Doubles& out) {
                  const double* from = numbers(T, s.cells(), Allowed::any, "T");
@@ -260,6 +269,7 @@ PYBIND11_MODULE(conduction, m) {
                  work(s.one_at_a_time, threads, [&](thermo::Team& team) { s.body->apply(from, to, team); });
              },
              "K T [W], films included.", "T"_a.noconvert(), py::kw_only(), "threads"_a, "out"_a.noconvert())
+        .def_property_readonly("bytes", [](const Solid& s) { return s.body->bytes(); }, "Held now for fields and grids [B].")
         .def("capacity",
              [](const Solid& s, Doubles& out) {
                  expect(out, s.cells(), "out");

@@ -62,10 +62,12 @@ void steady_layers(const Doubles& lambda_x, const Doubles& lambda_y, const Doubl
     shape(flux, {n_source, plane.ny, plane.nx}, "flux");
     shape(output_height, {n_output}, "output_height");
     shape(out, {n_output, plane.ny, plane.nx}, "out");
-    std::vector<thermo::LayerSource> sources;
-    for (py::ssize_t s = 0; s < n_source; ++s)
-        sources.push_back({index(source_layer.data()[s], n, "source_layer"), static_cast<thermo::Place>(index(source_place.data()[s], 3, "source_place")),
-                           flux.data() + s * plane.ny * plane.nx});
+    std::vector<const double*> sources(static_cast<std::size_t>(3 * n));
+    for (py::ssize_t s = 0; s < n_source; ++s) {
+        const auto at = static_cast<std::size_t>(index(source_place.data()[s], 3, "source_place") * n + index(source_layer.data()[s], n, "source_layer"));
+        if (sources[at]) throw py::value_error("two sources in one place");
+        sources[at] = flux.data() + s * plane.ny * plane.nx;
+    }
     std::vector<thermo::LayerOutput> outputs;
     for (py::ssize_t o = 0; o < n_output; ++o) outputs.push_back({index(output_layer.data()[o], n, "output_layer"), output_height.data()[o]});
     double* T = out.mutable_data();

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what type checkers and editors see
         generators,
         hydraulics,
         library,
+        package,
         plot,
         power,
         scenario,
@@ -43,17 +44,18 @@ if TYPE_CHECKING:  # what type checkers and editors see
     from thermo.ambient import Ambient
     from thermo.calibration import Calibration, calibrate
     from thermo.fluids import Fluid
+    from thermo.package import Package
     from thermo.power import PowerChain
     from thermo.rack import CurveSink, Device, Fans, Lane, Mount, PlateFinSink, Rack, Server, Slot
     from thermo.resilience import ride_through, time_to_limits
     from thermo.simulate import simulate_rack
 else:
-    _MODULES = ("cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
-                "scenario", "store", "summary", "traces", "workload")
+    _MODULES = ("cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "package", "plot",
+                "power", "scenario", "store", "summary", "traces", "workload")
     _NAMES = {
         "Ambient": "ambient", "Calibration": "calibration", "calibrate": "calibration", "CurveSink": "rack", "Device": "rack",
-        "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "PlateFinSink": "rack", "PowerChain": "power", "Rack": "rack",
-        "Server": "rack", "Slot": "rack", "rerun": "again",
+        "Fans": "rack", "Fluid": "fluids", "Lane": "rack", "Mount": "rack", "Package": "package", "PlateFinSink": "rack", "PowerChain": "power",
+        "Rack": "rack", "Server": "rack", "Slot": "rack", "rerun": "again",
         "ride_through": "resilience", "simulate_rack": "simulate", "time_to_limits": "resilience",
     }
 
@@ -74,7 +76,7 @@ else:
         return sorted({*globals(), *_MODULES, *_NAMES})
 
 __all__ = [
-    "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "PlateFinSink", "PowerChain", "Rack", "Server",
-    "Slot", "calibrate", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "plot", "power",
-    "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "time_to_limits", "traces", "workload",
+    "Ambient", "Calibration", "CurveSink", "Device", "Fans", "Fluid", "Lane", "Mount", "Package", "PlateFinSink", "PowerChain", "Rack",
+    "Server", "Slot", "calibrate", "cooling", "design", "errors", "events", "fluids", "formulas", "generators", "hydraulics", "library", "package",
+    "plot", "power", "rerun", "ride_through", "scenario", "simulate_rack", "store", "summary", "time_to_limits", "traces", "workload",
 ]

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thermo._style import BLACK, BLUE, GREEN, GREY, SLIDE, STYLE, VERMILION
 from thermo.errors import one_line
 from thermo.package import Ladder, spectrum, structure_function
-from thermo.plot import BLACK, BLUE, GREEN, GREY, SLIDE, STYLE, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,6 +24,7 @@ MM, UM = 1e3, 1e6
 COLOURS = "inferno"  # rises in lightness all the way: for every colour vision, and in grey
 SMALL = 0.035  # of the picture's width: names of smaller blocks are left out
 SQUEEZE = 0.4  # a layer is drawn as high as this power of its thickness
+LABEL = 0.036  # of the picture's height, from the name of one layer to the next
 TITLE = 68  # characters above a picture
 
 
@@ -91,11 +92,11 @@ def section(result: xr.Dataset, *, y: float | None = None) -> Figure:
     cut = np.ma.masked_invalid(T[:, j])
     ax.set_facecolor("#E8E8E8")
     drawn = ax.pcolormesh(MM * x, z, cut, cmap=COLOURS, rasterized=True)
-    for n, layer in enumerate(package.layers):
+    middles = 0.5 * (low[1:] + low[:-1])
+    for n, (layer, middle, label) in enumerate(zip(package.layers, middles, _apart(middles), strict=True)):
         ax.axhline(low[n + 1], color="white", linewidth=0.8, alpha=0.8)
-        middle = 0.5 * (low[n] + low[n + 1])
-        ax.annotate(f"{layer.name}  {_thick(layer.thickness)}", (1.0, middle), (1.012, middle), xycoords=ax.get_yaxis_transform(),
-                    fontsize=12, va="center", annotation_clip=False)
+        ax.annotate(f"{layer.name}  {_thick(layer.thickness)}", (1.0, middle), (1.012, label), xycoords=ax.get_yaxis_transform(),
+                    textcoords=ax.get_yaxis_transform(), fontsize=12, va="center", annotation_clip=False)
         if isinstance(layer, Channels) and layer.along_x:
             ax.text(0.0, middle, f"{layer.fluid.name}  {'→' if layer.direction == '+x' else '←'}", ha="center", va="center", color=BLACK, fontsize=12,
                     bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.85})
@@ -120,6 +121,17 @@ def _edges(middles: Floats, first: float) -> Floats:
     for i, m in enumerate(middles):
         edges[i + 1] = 2 * m - edges[i]
     return edges
+
+
+def _apart(at: Floats) -> Floats:
+    """Places of labels, moved so that none covers another."""
+    out, least = at.copy(), min(LABEL, 0.98 / len(at))
+    for i in range(1, len(out)):
+        out[i] = max(out[i], out[i - 1] + least)
+    out -= max(out[-1] - (1 - 0.5 * least), 0.0)
+    for i in range(len(out) - 2, -1, -1):
+        out[i] = min(max(out[i], at[i]), out[i + 1] - least)
+    return out
 
 
 def _thick(t: float) -> str:

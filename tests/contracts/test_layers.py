@@ -22,7 +22,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 SAME_LEVEL = {("firmware", "network"), ("output", "solve"), ("traces", "workload"), ("workload", "ambient"), ("traces", "_files"),
               ("generators", "workload"), ("fluids", "rack"), ("workload", "generators"), ("refrigerants", "rack"),
-              ("refrigerants", "fluids"), ("package", "cooling"), ("plot", "plot_package"), ("plot_ladder", "plot")}
+              ("refrigerants", "fluids"), ("package", "cooling"), ("plot", "plot_package")}
 
 
 def imports(path):

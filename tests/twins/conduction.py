@@ -71,15 +71,15 @@ def steady(dx, dy, dz, material, conductivity, contact, film, power, film_temper
             for s in order:
                 walls = []
                 for k in range(k0, k1):
-                    walls += [(l, k, True) for l in (l0 - 1, l1)]
-                for l in range(l0, l1):
-                    walls += [(l, k, False) for k in (k0 - 1, k1)]
+                    walls += [(m, k, True) for m in (l0 - 1, l1)]
+                for m in range(l0, l1):
+                    walls += [(m, k, False) for k in (k0 - 1, k1)]
                 wet = []
-                for l, k, side in walls:
-                    i, j = (s, l) if axis == 0 else (l, s)
+                for m, k, side in walls:
+                    i, j = (s, m) if axis == 0 else (m, s)
                     if not (0 <= i < dx.size and 0 <= j < dy.size and 0 <= k < dz.size) or material[k, j, i] == 0 or h[c, s] == 0:
                         continue
-                    along, across = (dx[s], dy[l]) if axis == 0 else (dy[s], dx[l])
+                    along, across = (dx[s], dy[m]) if axis == 0 else (dy[s], dx[m])
                     d, width = (across, dz[k]) if side else (dz[k], across)
                     conducts = conductivity[material[k, j, i], (1 - axis) if side else 2]
                     wet.append(((k * dy.size + j) * dx.size + i, along * width / (1 / h[c, s] + d / (2 * conducts))))

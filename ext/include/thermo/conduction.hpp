@@ -25,7 +25,7 @@ using FaceValues = std::array<const double*, 6>;  // in the order and shape of t
 struct SolveOutcome {
     int iterations = 0;
     double residual = 0;  // |b - A x| [W], Euclidean
-    double goal = 0;      // what it had to reach
+    double goal = 0;      // what it had to reach: what was asked for, or what rounding leaves
     bool reached() const { return residual <= goal; }
 };
 
@@ -117,6 +117,13 @@ public:
     const Channels& channels() const { return channels_; }
     const Grid& grid() const { return grid_; }
 
+    // Held at the moment, but for what callers hold.
+    std::size_t bytes() const {
+        std::size_t n = cells_.material.size() * sizeof(cells_.material[0]);
+        for (const Conductances* G : {&most_, &rest_}) n += 4 * G->x.size() * sizeof(float);
+        n += (r_.size() + q_.size() + v_.size()) * sizeof(double) + (p_.size() + work_.size() + shadow_.size()) * sizeof(float);
+        return n + (multigrid_ ? multigrid_->bytes() : 0);
+    }
     // Conductances at temperatures T (or constant); forgets the hierarchy of grids.
     void assemble(const double* T, Team& team) {
         cells_.conductances(T, most_, rest_, team);
@@ -173,14 +180,18 @@ public:
         }
         SolveOutcome outcome;
         std::fill_n(q_.get(), n, 0.0);
-        outcome.goal = std::max(tolerance * std::sqrt(residual(load, team)), enough);
+        const double size = std::sqrt(residual(load, team));
+        outcome.goal = std::max(tolerance * size, enough);
+        if (outcome.goal == 0.0) std::fill_n(x, n, 0.0);  // nothing drives it
         double last = std::numeric_limits<double>::infinity();
         for (;;) {
             inward(x, q_.get(), team);
             const double now = std::sqrt(residual(load, team));
             outward(q_, x, team);
             outcome.residual = now;
-            if (now <= outcome.goal || outcome.iterations >= limit || !(now < 0.5 * last)) break;
+            const bool stuck = !(now < 0.5 * last);
+            if (stuck && now > outcome.goal) outcome.goal = std::max(outcome.goal, std::min(rounding(team), kRounding * size));
+            if (now <= outcome.goal || outcome.iterations >= limit || stuck) break;
             last = now;
             if (channels_.empty())
                 search(x, outcome.goal, limit, outcome.iterations, team);
@@ -190,7 +201,7 @@ public:
         if (!channels_.empty() && mean) {
             std::vector<double> inlet(channels_.n(), 0.0);
             if (load.inlet)
-                for (std::size_t c = 0; c < inlet.size(); ++c) inlet[c] = load.inlet[c] - load.reference;
+                for (std::size_t c = 0; c < inlet.size(); ++c) inlet[c] = above(load.inlet[c], load.reference);
             channels_.march(shift, q_.get(), inlet.data(), load.coolant, mean, outlet);
         }
         return outcome;
@@ -245,13 +256,19 @@ public:
     }
 
 private:
+    static constexpr double kRounding = 1e-6;  // of the load: rounding that leaves more is no excuse
+
+    // T - reference, and nothing where only the last bits differ.
+    static double above(double T, double reference) {
+        return std::abs(T - reference) > 8.0 * std::numeric_limits<double>::epsilon() * std::abs(reference) ? T - reference : 0.0;
+    }
     // f(conductance, temperature above the reference, i, j, k) of each place with a film.
     template <class F>
     void each_film(const F& f, const FaceValues& T_film, double reference) const {
         for (int face = 0; face < 6; ++face) {
             const auto at_face = static_cast<std::size_t>(face);
             Cells::on_face(grid_, face, [&](std::size_t at, int i, int j, int k) {
-                if (films_[at_face][at] > 0.0) f(films_[at_face][at], T_film[at_face][at] - reference, i, j, k);
+                if (films_[at_face][at] > 0.0) f(films_[at_face][at], above(T_film[at_face][at], reference), i, j, k);
             });
         }
     }
@@ -353,11 +370,29 @@ private:
                       *load.film, load.reference);
         if (load.inlet || load.coolant) {  // what coolant brings along that no wall has warmed
             std::vector<double> inlet(channels_.n(), 0.0), mean(channels_.n() * channels_.stations());
-            for (std::size_t c = 0; load.inlet && c < inlet.size(); ++c) inlet[c] = load.inlet[c] - load.reference;
+            for (std::size_t c = 0; load.inlet && c < inlet.size(); ++c) inlet[c] = above(load.inlet[c], load.reference);
             channels_.march(shift_, static_cast<const double*>(nullptr), inlet.data(), load.coolant, mean.data(), nullptr);
             channels_.warm(1.0, mean.data(), r_.get());
         }
         return dot(r_.get(), r_.get(), team);
+    }
+    // What is left of r when q is right but for the last bit of each number: |q_i| sum G_ij, a few times over.
+    double rounding(Team& team) {
+        const std::array<const Field<float>*, 3> G = {&most_.x, &most_.y, &most_.z};
+        const double sum = total(team, [&](int j) {
+            double square = 0.0;
+            for (int k = 0; k < grid_.nz; ++k) {
+                const detail::RowOf at(grid_, j, k);
+                for (std::size_t i = 0; i < static_cast<std::size_t>(grid_.nx); ++i) {
+                    const std::size_t o = at.own + i;
+                    const float all = ((*G[0])[o] + *(&(*G[0])[o] - 1)) + ((*G[1])[o] + (*G[1])[at.south + i]) +
+                                      ((*G[2])[o] + (*G[2])[at.down + i]) + most_.extra[o];
+                    square += (all * q_[o]) * (all * q_[o]);
+                }
+            }
+            return square;
+        });
+        return 4.0 * std::numeric_limits<double>::epsilon() * std::sqrt(sum);
     }
     // Conjugate gradients on r and x until |r| <= goal, as r is carried along.
     void search(double* x, double goal, int limit, int& iterations, Team& team) {

@@ -20,6 +20,13 @@
 
 #include "thermo/lanes.hpp"
 
+// A loop over lanes. Left alone, the compiler unrolls eight turns into scalars before it looks for vectors; and lanes never touch.
+#if defined(__GNUC__) && !defined(__clang__)
+#define THERMO_LANES(index) _Pragma("GCC ivdep") _Pragma("GCC unroll 1") for (index = 0; w < W; ++w)
+#else
+#define THERMO_LANES(index) for (index = 0; w < W; ++w)
+#endif
+
 namespace thermo {
 
 struct Plane {  // modes: nx innermost
@@ -35,12 +42,15 @@ THERMO_INLINE void decay(const double* x, double* e, double* rest) noexcept {
     constexpr double kLn2High = 6.93147180369123816490e-01, kLn2Low = 1.90821492927058770002e-10;
     std::int64_t magic;
     std::memcpy(&magic, &kMagic, 8);
-    for (int w = 0; w < W; ++w) {
+    THERMO_LANES(int w) {
         const double y = x[w] < 700.0 ? x[w] : 700.0, t = y * 1.4426950408889634 + kMagic, n = t - kMagic;
         const double r = (n * kLn2High - y) + n * kLn2Low;  // exp(-y) = 2^-n exp(r), |r| <= ln 2 / 2
-        double p = r / 13 + 1;                               // Taylor: r^13 / 14! = 1e-17 is left out
-        for (int k = 12; k >= 2; --k) p = p * r * (1.0 / k) + 1;
-        p *= r;  // exp(r) - 1
+        // exp(r) - 1 = r + r^2 (1/2! + r/3! + ...) in pairs, so that no long chain is waited for; r^13 / 15! < 1e-18 is left out
+        const double r2 = r * r, r4 = r2 * r2, r8 = r4 * r4;
+        const double low = (1.0 / 2 + r * (1.0 / 6)) + r2 * (1.0 / 24 + r * (1.0 / 120));
+        const double middle = (1.0 / 720 + r * (1.0 / 5040)) + r2 * (1.0 / 40320 + r * (1.0 / 362880));
+        const double high = (1.0 / 3628800 + r * (1.0 / 39916800)) + r2 * (1.0 / 479001600 + r * (1.0 / 6227020800));
+        const double p = r + r2 * ((low + r4 * middle) + r8 * high);
         std::int64_t bits;
         std::memcpy(&bits, &t, 8);
         bits = (1023 - (bits - magic)) << 52;
@@ -58,10 +68,10 @@ struct Climb {
     double A[W], I[W];
 
     THERMO_INLINE void start(double film) noexcept {
-        for (int w = 0; w < W; ++w) A[w] = film, I[w] = 0;
+        THERMO_LANES(int w) A[w] = film, I[w] = 0;
     }
     THERMO_INLINE void pass(const double* G, double* u, double* r) noexcept {
-        for (int w = 0; w < W; ++w) {
+        THERMO_LANES(int w) {
             const double inverse = 1.0 / (A[w] + G[w]);
             r[w] = G[w] * inverse;
             u[w] = I[w] * inverse;
@@ -79,19 +89,14 @@ struct Layers {
     double film_bottom, film_top;             // W/(m2 K); 0 = adiabatic, infinite = isothermal
 };
 enum class Place { through = 0, bottom = 1, top = 2 };  // uniform through a layer, or on one of its faces
-struct LayerSource {
-    int layer;
-    Place place;
-    const double* flux;  // [ny][nx], W/m2
-};
 struct LayerOutput {
     int layer;
     double height;  // m above the layer's bottom; not a number: the mean through the layer
 };
 
-THERMO_CLONES inline void steady_layers(const Plane& plane, const Layers& layers, const std::vector<LayerSource>& sources,
-                                        const std::vector<LayerOutput>& outputs, double* out) {
-    constexpr int W = kWidth;
+// `sources` [place][layer]: flux [ny][nx] in W/m2, null for none.
+THERMO_CLONES inline void steady_layers(const Plane& plane, const Layers& layers, const std::vector<const double*>& sources, const std::vector<LayerOutput>& outputs, double* out) {
+    constexpr int W = 4 * kWidth;  // divisions of one vector wait while those of another go on
     constexpr double kSmallest = 1e-20;  // 1/m: stands for 0, far from underflow and far from mattering
     const auto n = static_cast<std::size_t>(layers.n);
     std::vector<double> work(n * 10 * W);
@@ -104,53 +109,61 @@ THERMO_CLONES inline void steady_layers(const Plane& plane, const Layers& layers
             const int lanes = std::min(W, plane.nx - first);
             const std::size_t here = static_cast<std::size_t>(row) * static_cast<std::size_t>(plane.nx) + static_cast<std::size_t>(first);
             double lambda_x[W];
-            for (int w = 0; w < W; ++w) lambda_x[w] = plane.lambda_x[first + std::min(w, lanes - 1)];
-            auto gather = [&](std::size_t layer, Place place, double* sum) {
-                for (int w = 0; w < W; ++w) sum[w] = 0;
-                for (const auto& s : sources)
-                    if (static_cast<std::size_t>(s.layer) == layer && s.place == place)
-                        for (int w = 0; w < lanes; ++w) sum[w] += s.flux[here + static_cast<std::size_t>(w)];
+            THERMO_LANES(int w) lambda_x[w] = plane.lambda_x[first + std::min(w, lanes - 1)];
+            double padded[3][W] = {};
+            auto flux_of = [&](std::size_t layer, Place place) {  // of these modes; null for none
+                const auto p = static_cast<std::size_t>(place);
+                const double* flux = sources[p * n + layer];
+                if (!flux || lanes == W) return flux ? flux + here : nullptr;
+                std::copy_n(flux + here, lanes, padded[p]);
+                return static_cast<const double*>(padded[p]);
             };
             Climb<W> climb;
             climb.start(held_bottom ? 0.0 : layers.film_bottom);
             for (std::size_t i = 0; i < n; ++i) {
-                const double d = layers.thickness[i], k = layers.kz[i], ax = layers.kx[i] / k, ay = layers.ky[i] / k * plane.lambda_y[row];
+                const double d = layers.thickness[i], k = layers.kz[i], ax = layers.kx[i] / k, ay = layers.ky[i] / k;
                 double *gamma = at(kGamma, i), *e = at(kE, i), *rest = at(kRest, i), *q = at(kThrough, i);
-                double x[W], series[W], shunt[W], load[W], face[W];
-                for (int w = 0; w < W; ++w) {
-                    const double g = std::sqrt(ax * lambda_x[w] + ay);
-                    gamma[w] = g > kSmallest ? g : kSmallest;
-                    x[w] = gamma[w] * d;
-                }
+                double x[W], series[W], shunt[W], load[W];
+                if (i > 0 && ax == layers.kx[i - 1] / layers.kz[i - 1] && ay == layers.ky[i - 1] / layers.kz[i - 1])
+                    std::copy_n(at(kGamma, i - 1), W, gamma);
+                else
+                    THERMO_LANES(int w) {
+                        const double g = std::sqrt(ax * lambda_x[w] + ay * plane.lambda_y[row]);
+                        gamma[w] = g > kSmallest ? g : kSmallest;
+                    }
+                THERMO_LANES(int w) x[w] = gamma[w] * d;
                 decay<W>(x, e, rest);
-                gather(i, Place::through, q);
-                gather(i, Place::bottom, face);
-                for (int w = 0; w < W; ++w) {
-                    const double Y = k * gamma[w], tanh_half = rest[w] / (1 + e[w]);
-                    series[w] = 2 * Y * e[w] / (rest[w] * (1 + e[w]));
-                    shunt[w] = Y * tanh_half;
-                    load[w] = q[w] * tanh_half / x[w];
+                THERMO_LANES(int w) {
+                    const double Y = k * gamma[w] / (rest[w] * (1 + e[w]));
+                    series[w] = 2 * e[w] * Y;           // k gamma / sinh(x)
+                    shunt[w] = rest[w] * rest[w] * Y;  // k gamma tanh(x / 2)
                     climb.A[w] += shunt[w];
-                    climb.I[w] += load[w] + face[w];
+                    q[w] = load[w] = 0;
                 }
+                if (const double* flux = flux_of(i, Place::through)) THERMO_LANES(int w) {
+                        q[w] = flux[w];
+                        load[w] = flux[w] * rest[w] / ((1 + e[w]) * x[w]);  // tanh(x / 2) / x: half of it where nothing leaves
+                        climb.I[w] += load[w];
+                    }
+                if (const double* flux = flux_of(i, Place::bottom)) THERMO_LANES(int w) climb.I[w] += flux[w];
                 climb.pass(series, at(kU, i), at(kR, i));
                 if (i == 0 && held_bottom)
-                    for (int w = 0; w < W; ++w) at(kU, i)[w] = at(kR, i)[w] = climb.I[w] = 0, climb.A[w] = series[w];
-                gather(i, Place::top, face);
-                for (int w = 0; w < W; ++w) {
+                    THERMO_LANES(int w) at(kU, i)[w] = at(kR, i)[w] = climb.I[w] = 0, climb.A[w] = series[w];
+                THERMO_LANES(int w) {
                     climb.A[w] += shunt[w];
-                    climb.I[w] += load[w] + face[w];
+                    climb.I[w] += load[w];
                 }
+                if (const double* flux = flux_of(i, Place::top)) THERMO_LANES(int w) climb.I[w] += flux[w];
                 if (i + 1 < n && layers.contact[i] > 0) {
-                    for (int w = 0; w < W; ++w) series[w] = 1 / layers.contact[i];
+                    THERMO_LANES(int w) series[w] = 1 / layers.contact[i];
                     climb.pass(series, at(kUContact, i), at(kRContact, i));
                 } else
-                    for (int w = 0; w < W; ++w) at(kUContact, i)[w] = 0, at(kRContact, i)[w] = 1;
+                    THERMO_LANES(int w) at(kUContact, i)[w] = 0, at(kRContact, i)[w] = 1;
             }
             double above[W];
-            for (int w = 0; w < W; ++w) above[w] = held_top ? 0.0 : climb.I[w] / (climb.A[w] + layers.film_top);
+            THERMO_LANES(int w) above[w] = held_top ? 0.0 : climb.I[w] / (climb.A[w] + layers.film_top);
             for (std::size_t i = n; i-- > 0;)
-                for (int w = 0; w < W; ++w) {
+                THERMO_LANES(int w) {
                     const double top = at(kUContact, i)[w] + at(kRContact, i)[w] * above[w];
                     at(kTop, i)[w] = top;
                     at(kBottom, i)[w] = above[w] = at(kU, i)[w] + at(kR, i)[w] * top;
@@ -162,21 +175,21 @@ THERMO_CLONES inline void steady_layers(const Plane& plane, const Layers& layers
                 const double *bottom = at(kBottom, i), *top = at(kTop, i);
                 double T[W];
                 if (std::isnan(z))
-                    for (int w = 0; w < W; ++w) {
+                    THERMO_LANES(int w) {
                         const double x = gamma[w] * d, share = rest[w] / (1 + e[w]) / x, x2 = x * x;  // tanh(x/2) / x
                         const double bulge = x > 0.1 ? (1 - 2 * share) / x2  // below: its series, where the difference would cancel
                                                      : 1.0 / 12 - x2 * (1.0 / 120 - x2 * (17.0 / 20160 - x2 * (31.0 / 362880 - x2 * (691.0 / 79833600))));
                         T[w] = (bottom[w] + top[w]) * share + q[w] * d / k * bulge;
                     }
                 else if (z <= 0 || z >= d)
-                    for (int w = 0; w < W; ++w) T[w] = z <= 0 ? bottom[w] : top[w];
+                    THERMO_LANES(int w) T[w] = z <= 0 ? bottom[w] : top[w];
                 else {
                     double x[W], e_up[W], rest_up[W], e_down[W], rest_down[W];
-                    for (int w = 0; w < W; ++w) x[w] = gamma[w] * z;
+                    THERMO_LANES(int w) x[w] = gamma[w] * z;
                     decay<W>(x, e_up, rest_up);
-                    for (int w = 0; w < W; ++w) x[w] = gamma[w] * (d - z);
+                    THERMO_LANES(int w) x[w] = gamma[w] * (d - z);
                     decay<W>(x, e_down, rest_down);
-                    for (int w = 0; w < W; ++w) {
+                    THERMO_LANES(int w) {
                         const double whole = 1 / (rest[w] * (1 + e[w]));  // sinh(g a) / sinh(g d) by decaying exponentials
                         const double from_bottom = e_up[w] * rest_down[w] * (1 + e_down[w]) * whole;
                         const double from_top = e_down[w] * rest_up[w] * (1 + e_up[w]) * whole;
@@ -213,11 +226,11 @@ THERMO_CLONES inline void steady_column(const Plane& plane, const Column& column
             const int lanes = std::min(W, plane.nx - first);
             const std::size_t here = static_cast<std::size_t>(row) * static_cast<std::size_t>(plane.nx) + static_cast<std::size_t>(first);
             double lambda_x[W], up[W], *u = work.data(), *r = u + n * W;
-            for (int w = 0; w < W; ++w) lambda_x[w] = plane.lambda_x[first + std::min(w, lanes - 1)];
+            THERMO_LANES(int w) lambda_x[w] = plane.lambda_x[first + std::min(w, lanes - 1)];
             Climb<W> climb;
             climb.start(column.bottom);
             for (std::size_t k = 0; k < n; ++k) {
-                for (int w = 0; w < W; ++w) {
+                THERMO_LANES(int w) {
                     climb.A[w] += column.side_x[k] * lambda_x[w] + column.side_y[k] * plane.lambda_y[row];
                     up[w] = k + 1 < n ? column.up[k] : column.top;
                 }
@@ -227,9 +240,9 @@ THERMO_CLONES inline void steady_column(const Plane& plane, const Column& column
                 climb.pass(up, u + k * W, r + k * W);
             }
             double T[W];
-            for (int w = 0; w < W; ++w) T[w] = 0;  // ambient
+            THERMO_LANES(int w) T[w] = 0;  // ambient
             for (std::size_t k = n; k-- > 0;) {
-                for (int w = 0; w < W; ++w) T[w] = u[k * W + static_cast<std::size_t>(w)] + r[k * W + static_cast<std::size_t>(w)] * T[w];
+                THERMO_LANES(int w) T[w] = u[k * W + static_cast<std::size_t>(w)] + r[k * W + static_cast<std::size_t>(w)] * T[w];
                 for (std::size_t o = 0; o < cells.size(); ++o)
                     if (static_cast<std::size_t>(cells[o]) == k) std::copy_n(T, lanes, out + o * plane.size() + here);
             }
@@ -249,30 +262,30 @@ THERMO_INLINE bool tridiagonal_eigen(int n, double* d, double* e, int rows, doub
             double end[W];  // the block that holds l ends here
             bool done = true;
             int last = l;
-            for (int w = 0; w < W; ++w) end[w] = n - 1;
+            THERMO_LANES(int w) end[w] = n - 1;
             for (int i = n - 2; i >= l; --i)
-                for (int w = 0; w < W; ++w) {
+                THERMO_LANES(int w) {
                     const bool split = std::fabs(e[i * W + w]) <= kEps * (std::fabs(d[i * W + w]) + std::fabs(d[(i + 1) * W + w]));
                     end[w] = split ? i : end[w];
                 }
-            for (int w = 0; w < W; ++w) {
+            THERMO_LANES(int w) {
                 last = std::max(last, static_cast<int>(end[w]));
                 done = done && end[w] == l;
             }
             if (done) break;
             if (sweep == kMost) return false;
             double shift[W], g[W], s[W], c[W], p[W];
-            for (int w = 0; w < W; ++w) {
+            THERMO_LANES(int w) {
                 const double off = e[l * W + w], half = 0.5 * (d[std::min(l + 1, n - 1) * W + w] - d[l * W + w]);
                 const double root = std::sqrt(half * half + off * off), both = half + (half < 0 ? -root : root);
                 shift[w] = d[l * W + w] - (both != 0 ? off * off / both : 0.0);
                 s[w] = c[w] = 1;
                 p[w] = 0;
             }
-            for (int w = 0; w < W; ++w) g[w] = 0;
+            THERMO_LANES(int w) g[w] = 0;
             for (int i = last - 1; i >= l; --i) {
                 double sine[W], cosine[W];
-                for (int w = 0; w < W; ++w) {
+                THERMO_LANES(int w) {
                     const bool on = i < end[w], start = i + 1 == end[w];
                     const double d1 = d[(i + 1) * W + w], d0 = d[i * W + w], off = e[i * W + w];
                     const double g0 = start ? d1 - shift[w] : g[w];
@@ -290,14 +303,14 @@ THERMO_INLINE bool tridiagonal_eigen(int n, double* d, double* e, int rows, doub
                 }
                 for (int row = 0; row < rows; ++row) {
                     double* z = Z + (static_cast<std::size_t>(row) * static_cast<std::size_t>(n) + static_cast<std::size_t>(i)) * W;
-                    for (int w = 0; w < W; ++w) {
+                    THERMO_LANES(int w) {
                         const double z0 = z[w], z1 = z[W + w];
                         z[W + w] = sine[w] * z0 + cosine[w] * z1;
                         z[w] = cosine[w] * z0 - sine[w] * z1;
                     }
                 }
             }
-            for (int w = 0; w < W; ++w) {
+            THERMO_LANES(int w) {
                 const bool on = end[w] > l;
                 d[l * W + w] = on ? d[l * W + w] - p[w] : d[l * W + w];
                 e[l * W + w] = on ? g[w] : e[l * W + w];
@@ -323,13 +336,16 @@ struct Drive {  // power of each source, constant within each interval
 THERMO_CLONES inline bool transient_column(const Plane& plane, const Column& column, const std::vector<ColumnSource>& sources,
                                            const Drive& drive, const double* initial, const std::vector<int>& cells,
                                            const std::vector<Sensor>& sensors, double* maps, double* readings) {
-    constexpr int W = kWidth;
+    constexpr int W = 2 * kWidth;  // one vector waits for its square root while the other works
     const int n = column.n;
     const auto N = static_cast<std::size_t>(n), S = sources.size(), O = cells.size(), R = sensors.size();
     const std::size_t rows = S + O + R + (initial ? 1 : 0);
     std::vector<double> work((rows + 6) * N * W), root(N), inverse(N);
     double *d = work.data(), *e = d + N * W, *y = e + N * W, *E = y + N * W, *Phi = E + N * W, *x = Phi + N * W, *Z = x + N * W;
     for (std::size_t k = 0; k < N; ++k) root[k] = std::sqrt(column.capacity[k]), inverse[k] = 1 / root[k];
+    // The eigenvalues are the more exact the more the fast cells come last (small to large, as EISPACK advises for QL).
+    const bool flip = N > 1 && column.up[0] / column.capacity[0] > column.up[N - 2] / column.capacity[N - 1];
+    auto cell = [&](std::size_t i) { return flip ? N - 1 - i : i; };
     std::fill_n(readings, static_cast<std::size_t>(drive.intervals) * R, 0.0);
 
     for (int line = 0; line < plane.ny; ++line)
@@ -337,19 +353,19 @@ THERMO_CLONES inline bool transient_column(const Plane& plane, const Column& col
             const int lanes = std::min(W, plane.nx - first);
             const std::size_t here = static_cast<std::size_t>(line) * static_cast<std::size_t>(plane.nx) + static_cast<std::size_t>(first);
             // C^-1/2 K C^-1/2, and the rows that its eigenvectors turn
-            for (std::size_t k = 0; k < N; ++k) {
+            for (std::size_t i = 0; i < N; ++i) {
+                const std::size_t k = cell(i);
                 const double down = k > 0 ? column.up[k - 1] : column.bottom, up = k + 1 < N ? column.up[k] : column.top;
-                for (std::size_t w = 0; w < W; ++w) {
+                THERMO_LANES(std::size_t w) {
                     const double lambda_x = plane.lambda_x[first + std::min(static_cast<int>(w), lanes - 1)];
                     const double side = column.side_x[k] * lambda_x + column.side_y[k] * plane.lambda_y[line];
-                    d[k * W + w] = (side + (down + up)) / column.capacity[k];
-                    e[k * W + w] = k + 1 < N ? -up * inverse[k] * inverse[k + 1] : 0.0;
-                    for (std::size_t s = 0; s < S; ++s) Z[(s * N + k) * W + w] = sources[s].share[k] * inverse[k];
-                    for (std::size_t o = 0; o < O; ++o) Z[((S + o) * N + k) * W + w] = static_cast<std::size_t>(cells[o]) == k ? inverse[k] : 0.0;
-                    for (std::size_t r = 0; r < R; ++r)
-                        Z[((S + O + r) * N + k) * W + w] = sensors[r].profile[k] * inverse[k];
+                    d[i * W + w] = (side + (down + up)) / column.capacity[k];
+                    e[i * W + w] = i + 1 < N ? -(flip ? down : up) * inverse[k] * inverse[cell(i + 1)] : 0.0;
+                    for (std::size_t s = 0; s < S; ++s) Z[(s * N + i) * W + w] = sources[s].share[k] * inverse[k];
+                    for (std::size_t o = 0; o < O; ++o) Z[((S + o) * N + i) * W + w] = static_cast<std::size_t>(cells[o]) == k ? inverse[k] : 0.0;
+                    for (std::size_t r = 0; r < R; ++r) Z[((S + O + r) * N + i) * W + w] = sensors[r].profile[k] * inverse[k];
                     if (initial)
-                        Z[((rows - 1) * N + k) * W + w] =
+                        Z[((rows - 1) * N + i) * W + w] =
                             static_cast<int>(w) < lanes ? root[k] * initial[k * plane.size() + here + w] : 0.0;
                 }
             }
@@ -371,16 +387,16 @@ THERMO_CLONES inline bool transient_column(const Plane& plane, const Column& col
                 for (std::size_t j = 0; j < N * W; ++j) y[j] *= E[j];
                 for (std::size_t s = 0; s < S; ++s) {
                     double f[W];
-                    for (std::size_t w = 0; w < W; ++w) f[w] = static_cast<int>(w) < lanes ? sources[s].flux[here + w] * power[s] : 0.0;
+                    THERMO_LANES(std::size_t w) f[w] = static_cast<int>(w) < lanes ? sources[s].flux[here + w] * power[s] : 0.0;
                     const double* z = Z + s * N * W;
                     for (std::size_t j = 0; j < N; ++j)
-                        for (std::size_t w = 0; w < W; ++w) y[j * W + w] += Phi[j * W + w] * z[j * W + w] * f[w];
+                        THERMO_LANES(std::size_t w) y[j * W + w] += Phi[j * W + w] * z[j * W + w] * f[w];
                 }
                 auto read = [&](std::size_t which, double* T) {
                     const double* z = Z + which * N * W;
-                    for (std::size_t w = 0; w < W; ++w) T[w] = 0;
+                    THERMO_LANES(std::size_t w) T[w] = 0;
                     for (std::size_t j = 0; j < N; ++j)
-                        for (std::size_t w = 0; w < W; ++w) T[w] += z[j * W + w] * y[j * W + w];
+                        THERMO_LANES(std::size_t w) T[w] += z[j * W + w] * y[j * W + w];
                 };
                 double T[W];
                 for (std::size_t o = 0; o < O; ++o) {

@@ -184,7 +184,13 @@ public:
         make_room(team);
         return cycle(0, r, one, other, team);
     }
-    std::size_t levels() const { return levels_.size(); }
+    std::size_t bytes() const {
+        std::size_t n = 0;
+        for (const Level& l : levels_)
+            n += sizeof(float) * (l.inverse.size() + l.r.size() + l.one.size() + l.other.size() + 4 * l.own.x.size()) +
+                 l.weight_y.size() + l.weight_x.size();
+        return n;
+    }
 
 private:
     static constexpr int kDegree = 2;         // of the Chebyshev smoother, before and after

@@ -92,31 +92,35 @@ inline void combine(const Fields& V, std::size_t n, const double* c, bool onto, 
     });
 }
 
-// Makes V_i . C V_j = 1 or 0 with x as the next V: Gram and Schmidt, twice ("twice is enough"). What is left of x's length
-// after the first time, as a share of what it was, is returned; x of no length at all is left alone and 0 is returned.
+// Makes V_i . C V_j = 1 or 0 with x as the next V, by Gram and Schmidt. What is left of x, by length, as a share of what it was
+// is returned; where that is below kAgain rounding shows, and it is done twice ("twice is enough"). 0: nothing is left.
 inline double orthonormalise(const Fields& V, std::size_t n, const double* C, double* x, Team& team) {
+    constexpr double kAgain = 0.1;
     const std::size_t m = V.size();
     std::vector<double> part((n + kPiece - 1) / kPiece * (m + 1)), c(m + 1);
-    double share = 0.0, length = 0.0;
+    double share = 1.0;
     for (int time = 0; time < 3; ++time) {
         detail::pieces(n, team, [&](std::size_t p, std::size_t from, std::size_t count) {
             double heat[kPiece];
             detail::times(count, C + from, x + from, heat);
-            for (std::size_t j = 0; j < m && time < 2; ++j) part[p * (m + 1) + j] = detail::dot(count, V[j] + from, heat);
+            for (std::size_t j = 0; j < m; ++j) part[p * (m + 1) + j] = detail::dot(count, V[j] + from, heat);
             part[p * (m + 1) + m] = detail::dot(count, x + from, heat);
         });
         std::fill(c.begin(), c.end(), 0.0);
         for (std::size_t at = 0; at < part.size(); ++at) c[at % (m + 1)] += part[at];
-        const double now = std::sqrt(c[m]);
-        if (!(now > 0.0)) return 0.0;
-        if (time == 0) length = now;
-        if (time == 1) share = now / length;
-        const double scale = 1.0 / now;
+        double inside = 0.0;
+        for (std::size_t j = 0; j < m; ++j) inside += c[j] * c[j];
+        const double left = c[m] - inside;  // squares of lengths
+        if (!(c[m] > 0.0)) return 0.0;
+        const bool enough = left > kAgain * kAgain * c[m] || time == 2;
+        share *= std::sqrt(std::max(left, 0.0) / c[m]);
+        const double scale = enough ? 1.0 / std::sqrt(std::max(left, 0.0)) : 1.0;
+        if (!std::isfinite(scale)) return 0.0;
         detail::pieces(n, team, [&](std::size_t, std::size_t from, std::size_t count) {
-            for (std::size_t j = 0; j < m && time < 2; ++j) detail::add(count, -c[j], V[j] + from, x + from);
-            if (time == 2)
-                for (std::size_t i = from; i < from + count; ++i) x[i] *= scale;
+            for (std::size_t j = 0; j < m; ++j) detail::add(count, -c[j], V[j] + from, x + from);
+            for (std::size_t i = from; i < from + count; ++i) x[i] *= scale;
         });
+        if (enough) return share;
     }
     return share;
 }

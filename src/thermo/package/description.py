@@ -44,6 +44,8 @@ def _listed(value: Any) -> Any:
 
 
 def _three(value: Any) -> Any:
+    if isinstance(value, int | float) and not value > 0:
+        raise ValueError("expected above 0 W/(m K)")
     return (value, value, value) if not isinstance(value, tuple | list | np.ndarray | str | Mapping) else _listed(value)
 
 
@@ -104,7 +106,7 @@ class Material(Described):
         """What its conductivities are times at `T` [degC]. [1]"""
         if not self.conductivity_factor:
             return np.ones_like(np.asarray(T, dtype=np.float64))
-        return np.asarray(np.interp(T, self.conductivity_temperature, self.conductivity_factor))
+        return np.asarray(np.interp(np.asarray(T, dtype=np.float64), self.conductivity_temperature, self.conductivity_factor))
 
     def at(self, T: float) -> Material:
         """The same material with the conductivity that it has at `T` [degC], whatever its temperature."""
@@ -143,8 +145,8 @@ class Block(Described):
     @property
     def places(self) -> dict[str, Rectangle]:
         """The rectangle of each place, by the place's name."""
-        many, w, l = len(self.x) > 1, self.width / 2, self.length / 2
-        return {f"{self.name}.{i}" if many else self.name: (x - w, x + w, y - l, y + l)
+        many, dx, dy = len(self.x) > 1, self.width / 2, self.length / 2
+        return {f"{self.name}.{i}" if many else self.name: (x - dx, x + dx, y - dy, y + dy)
                 for i, (x, y) in enumerate(zip(self.x, self.y, strict=True))}
 
 
@@ -207,9 +209,9 @@ class Layer(_Slab):
             found += [(int(i), int(k)) for k in hit[:5]]
         if found:
             i, k = found[0]
-            w, l = (min(R[i, a + 1], R[k, a + 1]) - max(R[i, a], R[k, a]) for a in (0, 2))
+            dx, dy = (min(R[i, a + 1], R[k, a + 1]) - max(R[i, a], R[k, a]) for a in (0, 2))
             more = f"; {len(found) - 1} more overlap" if len(found) > 1 else ""
-            raise ValueError(f"blocks {names[i]!r} and {names[k]!r} of layer {self.name!r} overlap by {1e3 * w:.4g} mm x {1e3 * l:.4g} mm{more}")
+            raise ValueError(f"blocks {names[i]!r} and {names[k]!r} of layer {self.name!r} overlap by {1e3 * dx:.4g} mm x {1e3 * dy:.4g} mm{more}")
         return self
 
 
@@ -353,8 +355,8 @@ class Package(Described):
 
     def outline(self, layer: Layer | Channels) -> Rectangle:
         """The rectangle of a layer."""
-        w, l = (self.width if layer.width is None else layer.width) / 2, (self.length if layer.length is None else layer.length) / 2
-        return (layer.x - w, layer.x + w, layer.y - l, layer.y + l)
+        dx, dy = (self.width if layer.width is None else layer.width) / 2, (self.length if layer.length is None else layer.length) / 2
+        return (layer.x - dx, layer.x + dx, layer.y - dy, layer.y + dy)
 
     @property
     def places(self) -> dict[str, tuple[Layer, Block, Rectangle]]:

@@ -13,7 +13,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from pydantic import Field
 from thermo._kernels import formulas as f
 from thermo.cooling.plate import LiquidState
 from thermo.errors import LimitError, ScenarioError
-from thermo.package.description import CLOSE, FACES, Channels, Convection, Layer, Material, Package, Rectangle
+from thermo.package.description import CLOSE, FACES, Channels, Convection, Material, Package, Rectangle
 from thermo.rack import Count, Described, Number
 
 __all__ = ["Coolant", "Grid", "Resolution", "grid_of", "overlap"]
@@ -117,9 +117,9 @@ class Grid:
             raise ScenarioError(f"package {self.package.name}: layers {rows[0].name!r} and others carry coolant along x and along y; "
                                 "turn one of them, all channels of a package run along one axis")
         parts = [self._row(row, power / len(rows)) for row in rows]
-        joined = [np.concatenate([p[k] for p in parts]) for k in range(5)]
-        return Coolant(0 if rows[0].along_x else 1, joined[0].astype(np.int32), *joined[1:], names=tuple(n for p in parts for n in p[5]),
-                       reynolds=max(p[6] for p in parts))
+        boxes, film, rate, capacity, inlet = (np.concatenate([p[k] for p in parts]) for k in range(5))
+        return Coolant(0 if rows[0].along_x else 1, boxes.astype(np.int32), film, rate, capacity, inlet, tuple(n for p in parts for n in p[5]),
+                       max(p[6] for p in parts))
 
     def _row(self, row: Channels, power: float) -> tuple[Floats, Floats, Floats, Floats, Floats, list[str], float]:
         n, cold = row.channel_count, LiquidState.at(row.fluid, row.inlet_temperature)
@@ -266,7 +266,7 @@ def _free_memory() -> float:
 
 # ------------------------------------------------------------------------------------------------------------- cells
 
-def _index(edges: Floats, at: float | Floats) -> NDArray[np.intp]:
+def _index(edges: Floats, at: NDArray[Any]) -> NDArray[np.intp]:
     """Index of the edges nearest to places."""
     return np.searchsorted(0.5 * (edges[1:] + edges[:-1]), at)
 

@@ -261,12 +261,13 @@ def _eigenvalues(length: float, n: int) -> Array:
 
 
 def _folded(n: int, modes: int) -> tuple[NDArray[np.intp], Array]:
-    """On n cell centres cos(m pi (i + 1/2) / n) is, for any m, one of the first n up to sign, or 0: which, and the sign."""
+    """On n cell centres cos(m pi (i + 1/2) / n) is, for any m, one of the first n up to sign, or 0: which, and its factor."""
     m = np.arange(modes) % (4 * n)
     low = np.minimum(m, 4 * n - m)  # even about 2n ...
     index = np.minimum(low, 2 * n - low)  # ... and odd about n
-    sign = np.where(low < n, 1.0, -1.0)
-    return np.where(index == n, 0, index), np.where(index == n, 0.0, sign)
+    factor = np.where(low < n, 1.0, -1.0)
+    factor[(index == 0) & (np.arange(modes) > 0)] *= 2  # the transform takes index 0 once, all others twice
+    return np.where(index == n, 0, index), np.where(index == n, 0.0, factor)
 
 
 def _raster(amplitude: Array, shape: tuple[int, int]) -> Array:
@@ -275,15 +276,17 @@ def _raster(amplitude: Array, shape: tuple[int, int]) -> Array:
 
     for axis, n in ((-1, shape[1]), (-2, shape[0])):
         modes = amplitude.shape[axis]
-        if modes == n:
-            continue
-        moved = np.moveaxis(amplitude, axis, -1)
-        short = np.zeros((*moved.shape[:-1], n))
-        index, sign = _folded(n, modes)
-        for begin in range(0, modes, n):  # within n neighbours no index comes twice, but for those of sign 0
-            part = slice(begin, min(begin + n, modes))
-            short[..., index[part]] += moved[..., part] * sign[part]
-        amplitude = np.moveaxis(short, -1, axis)
+        if modes > n:  # the raster cannot tell these modes from lower ones
+            moved = np.moveaxis(amplitude, axis, -1)
+            folded = np.zeros((*moved.shape[:-1], n))
+            index, factor = _folded(n, modes)
+            for begin in range(0, modes, n):  # within n neighbours no index comes twice, but for those of factor 0
+                part = slice(begin, min(begin + n, modes))
+                folded[..., index[part]] += moved[..., part] * factor[part]
+            amplitude = np.moveaxis(folded, -1, axis)
+    if amplitude.shape[-2:] != shape:
+        short, amplitude = amplitude, np.zeros((*amplitude.shape[:-2], *shape))
+        amplitude[..., : short.shape[-2], : short.shape[-1]] = short
     return dctn(amplitude, type=3, axes=(-2, -1), workers=1)
 
 
@@ -390,9 +393,9 @@ def steady(stack: Stack, sources: Sequence[Source], planes: Sequence[Plane], *, 
 
     Notes
     -----
-    The error from ending the series is largest where power jumps: of order modes^-2 within a layer that is heated through, modes^-1
-    on a heated face. What the upper half of the modes adds, at most, is therefore 3 times (once) what is still missing; the
-    estimate takes half of it (all of it).
+    The error from ending the series is largest where power jumps: of order modes^-2 within a thick layer that is heated through,
+    modes^-1 on a heated face or where the layer is thin beside the shortest wave. So the most that the upper half of the modes
+    adds anywhere is 3 times (once) what is still missing. The estimate is twice that share of it.
 
     Examples
     --------
@@ -411,14 +414,13 @@ def steady(stack: Stack, sources: Sequence[Source], planes: Sequence[Plane], *, 
         thickness = stack.layers[_in_stack(stack, p.layer, "a plane")].thickness
         if p.height is not None and not -1e-12 <= p.height <= thickness * (1 + 1e-9):
             raise ScenarioError(f"a plane lies {p.height:g} m above the bottom of layer {p.layer}, expected 0 to {thickness:g} m")
-    on_face = any(s.place != Place.THROUGH for s in sources)
     n = modes or 64
     while True:
         amplitude = _steady_modes(stack, sources, planes, n, n)
         shell = amplitude.copy()
         shell[:, : n // 2, : n // 2] = 0
         added = np.abs(_raster(shell, shape)).max(axis=(1, 2), initial=0.0)
-        truncation = added * (1.0 if on_face else 0.5)
+        truncation = added * 2 / (2 ** min((_order(stack, s, n // 2) for s in sources), default=2) - 1)
         if modes or truncation.max(initial=0.0) <= tolerance:
             break
         if 2 * n > MOST_MODES:
@@ -427,6 +429,13 @@ def steady(stack: Stack, sources: Sequence[Source], planes: Sequence[Plane], *, 
         n *= 2
     mean, down, up = _means(stack, sources)
     return SteadyField(stack, tuple(planes), _raster(amplitude, shape) + stack.reference, truncation, n, mean, down, up, amplitude)
+
+
+def _order(stack: Stack, source: Source, modes: int) -> int:
+    """How the series converges near an edge of a source, once it has so many modes."""
+    a = stack.layers[source.layer]
+    slowest = min(math.sqrt(a.kx / a.kz) / stack.width, math.sqrt(a.ky / a.kz) / stack.depth) * math.pi * modes
+    return 2 if source.place == Place.THROUGH and slowest * a.thickness > 2 else 1
 
 
 def _steady_modes(stack: Stack, sources: Sequence[Source], planes: Sequence[Plane], nx: int, ny: int) -> Array:
@@ -645,7 +654,7 @@ def transient_cells(cells: Cells, sources: Sequence[CellSource], shape: tuple[in
             field_ = np.broadcast_to(field_, (cells.dz.size, 1, 1))
         if field_.shape not in ((cells.dz.size, *shape), (cells.dz.size, 1, 1)) or not np.isfinite(field_).all():
             raise ScenarioError(f"initial has shape {field_.shape}, expected one temperature or {(cells.dz.size, *shape)} in degC")
-        full = np.ascontiguousarray(np.broadcast_to(field_ - stack.reference, (cells.dz.size, *shape)))
+        full = np.broadcast_to(field_ - stack.reference, (cells.dz.size, *shape)).copy()
         start = dctn(full, type=2, axes=(-2, -1), workers=1, overwrite_x=True) / (4 * shape[0] * shape[1])
     maps = np.empty((step.size, len(at), *shape))
     _march(door, step, factor, start, np.asarray(at, np.int32), maps)

@@ -59,10 +59,12 @@ def resistance(package: Package | str, power: Any = None, *, block: str | None =
 
     Examples
     --------
-    >>> from thermo.package import resistance
-    >>> found = resistance("h100-sxm", influence=False)
-    >>> bool(abs(found["part_resistance"].sum() - found["mean_resistance"]) < 1e-9)
-    True
+    >>> from thermo.package import Block, Convection, Layer, Package, resistance
+    >>> die = Layer(name="die", thickness=1e-4, material="interposer-silicon", blocks=(Block(name="all", width=0.02, length=0.02, power=100.0),))
+    >>> chip = Package(name="chip", width=0.02, length=0.02, layers=(die,),
+    ...                convection=(Convection(face="top", coefficient=1e4, temperature=40.0),))
+    >>> resistance(chip)["part_resistance"].round(3).to_series().to_dict()
+    {'die': 0.001, 'film': 0.25}
     """
     package = as_package(package)
     heat = heat_of(package, power)

@@ -6,8 +6,16 @@ two-ports along z: the continuum's solution, cut off where the modes end. Elsewh
 
 The error of what is reported is estimated from the two. A method of order `p` leaves :math:`(T_h - T_{2h}) / (2^p - 1)` on the finer
 grid. Conduction in cells is of order 2 where the field is smooth, but at the corners of blocks and sources it is not, and on grids that
-do not yet resolve a thin layer the observed order is anything between 1 and 2; two grids cannot tell which. So the whole difference is
-taken, that is `p` = 1: three times the estimate of order 2, and what Roache's index does with two grids (a factor of 3).
+do not yet resolve a thin layer the observed order is between 1 and 2; two grids cannot tell which. So the whole difference is taken, that
+is `p` = 1: three times the estimate of order 2, and what Roache's index does with two grids (a factor of 3) [1]_.
+
+The highest temperature of cells converges from below in one part (the peak falls between their middles) and from above in another, and
+the difference of two grids may pass through zero: alone it covered the error of the highest temperature in 79 % of 97 random stacks. A
+block's mean does not do that. Of a block the larger of the two differences counts, times 1.5 (`SAFETY`) because of grids with a cell or
+two to a block: this covered the errors of 96 % of the blocks' peaks and 98 % of their means on the coarsest grids tried (3 cells across
+the package; 91 % and 95 % without the 1.5), and 100 % and 98 % on grids of 5 across. Of the package's highest temperature the larger of
+its own difference and of its block's, not widened, covered 76 of 77 stacks, and 49 of 49. The price is that errors are overstated, by 6
+to 10 times in the median.
 
 References
 ----------
@@ -39,6 +47,8 @@ __all__ = ["Heat", "heat_of", "solve_steady"]
 Floats = NDArray[np.float64]
 Method = Literal["auto", "layers", "cells"]
 TOLERANCE = 1e-11  # of the residual, so that energy closes to 1e-10
+SAFETY = 1.5  # of the error of a block
+UNSETTLED = 1e-9  # of the heat, that may be left: thin cells round it no better
 STILL = 1e-6  # K: conductivities are renewed until no temperature moves by more
 MOST_ITERATIONS = 300
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # any number gives the same bits
@@ -148,15 +158,14 @@ def require_ways_out(grid: Grid, heat: Mapping[str, Heat]) -> None:
     for h, (axis, end) in zip(grid.film, ENDS, strict=True):
         held[np.unique(np.take(parts, end, axis)[h > 0])] = True
     for name in sinks:
-        layer = next(one for one in package.layers if one.name == name)
-        k = grid.planes(name)
-        beside = slice(max(k.start - 1, 0), k.stop + 1)
-        s = _outline_cells(grid, layer)
+        rows = grid.planes(name)
+        beside = slice(max(rows.start - 1, 0), rows.stop + 1)
+        s = _outline_cells(grid, next(one for one in package.layers if one.name == name))
         held[np.unique(parts[beside, s[0], s[1]])] = True
-    for place, h in heat.items():
+    for place, made in heat.items():
         part = parts[grid.spans[place].box]
-        if h.watts and not held[part].all():
-            raise ScenarioError(f"package {package.name}: block {place!r} of layer {_layer_of(package, place)!r} makes {h.watts:g} W, and no solid "
+        if made.watts and not held[part].all():
+            raise ScenarioError(f"package {package.name}: block {place!r} of layer {_layer_of(package, place)!r} makes {made.watts:g} W, and no solid "
                                 "leads from it to a film or a coolant: is there a void beside it, or is a layer missing?")
     held[0] = True
     if not held.all():
@@ -277,7 +286,7 @@ def field_of(grid: Grid, heat: Mapping[str, Heat], *, coolant: Coolant | None = 
     outlet = np.zeros(len(inlet))
     found = solid.steady(power=power, film_temperature=grid.film_temperature, inlet=inlet, tolerance=tolerance, still=STILL,
                          iterations=MOST_ITERATIONS, threads=THREADS, out=T, coolant=bulk, outlet=outlet)
-    if not found["residual"] <= max(100 * tolerance, 2 * found["goal"]):
+    if not found["residual"] <= max(2 * found["goal"], UNSETTLED * np.abs(power).sum()):
         raise ConvergenceError(f"package {grid.package.name}: {' x '.join(map(str, grid.shape[::-1]))} cells did not settle in {found['iterations']} "
                                f"iterations (residual {found['residual']:.1e}); are conductivities or thicknesses very unlike each other?")
     return Field(grid, coolant, power, T, bulk, outlet, dict(found))
@@ -319,10 +328,14 @@ def solve_steady(package: Package | str, power: Any = None, *, method: Method = 
 
     Examples
     --------
-    >>> from thermo.package import solve_steady
-    >>> result = solve_steady("h100-sxm", 700.0)
-    >>> bool(60 < result["hottest"] < 90)
-    True
+    100 W, even over 4 cm2, through a film of 10,000 W/(m2 K): 25 K above its 40 degC, and a little for the silicon.
+
+    >>> from thermo.package import Block, Convection, Layer, Package, solve_steady
+    >>> die = Layer(name="die", thickness=1e-4, material="interposer-silicon", blocks=(Block(name="all", width=0.02, length=0.02, power=100.0),))
+    >>> chip = Package(name="chip", width=0.02, length=0.02, layers=(die,),
+    ...                convection=(Convection(face="top", coefficient=1e4, temperature=40.0),))
+    >>> round(float(solve_steady(chip)["block_mean"][0]), 3)
+    65.069
     """
     package = as_package(package)
     heat = heat_of(package, power)
@@ -371,13 +384,21 @@ def block_rows(field: Field) -> dict[str, NDArray[Any]]:
     return out
 
 
+def difference_of(now: Mapping[str, Floats], before: Mapping[str, Floats]) -> Floats:
+    """Difference of two grids of each block: the larger of those of its mean and its highest temperature. [K]"""
+    return np.asarray(np.fmax(abs(now["highest"] - before["highest"]), abs(now["mean"] - before["mean"])))
+
+
 def _dataset(field: Field, parent: Field, heat: Mapping[str, Heat]) -> xr.Dataset:
     grid, package = field.grid, field.grid.package
     rows, before = block_rows(field), block_rows(parent)
     heats = np.array([*(float(field.through(face).sum()) for face in range(6)), float(field.taken_up().sum())])
     residual = float(field.power.sum() - heats.sum())
     hottest = float(np.nanmax(field.T))
+    errors = difference_of(rows, before)
     error = abs(hottest - float(np.nanmax(parent.T)))
+    if np.any(np.isfinite(rows["highest"])):
+        error = max(error, float(errors[int(np.nanargmax(rows["highest"]))]))
     x, y, z = (0.5 * (e[1:] + e[:-1]) for e in (grid.x, grid.y, grid.z))
     names = list(grid.spans)
     data: dict[str, Any] = {
@@ -386,25 +407,25 @@ def _dataset(field: Field, parent: Field, heat: Mapping[str, Heat]) -> xr.Datase
         "block_mean": ("block", rows["mean"], "degC", "mean temperature of the block"),
         "block_hottest": ("block", rows["highest"], "degC", "highest temperature of the block"),
         "block_hot_spot": (("block", "axis"), rows["at"], "m", "where the block is hottest"),
-        "block_error": ("block", np.fmax(abs(rows["highest"] - before["highest"]), abs(rows["mean"] - before["mean"])), "K",
-                        "estimated error of discretisation of the block's mean and highest temperature"),
+        "block_error": ("block", SAFETY * errors, "K", "estimated error of discretisation of the block's mean and highest temperature"),
         "hottest": ((), hottest, "degC", "highest temperature"),
         "discretisation_error": ((), error, "K", "estimated error of discretisation of the highest temperature"),
         "heat": ("face", heats, "W", "heat that leaves through the face or with the coolant"),
         "energy_residual": ((), residual, "W", "heat made less heat that leaves"),
     }
-    coords: dict[str, Any] = _coords(package, x, y, z, grid.layer, names)
+    coords: dict[str, Any] = coordinates(package, x, y, z, grid.layer, names)
     if field.coolant is not None:
         along = "x" if field.coolant.axis == 0 else "y"
         wet = np.where(field.coolant.film > 0, field.bulk, np.nan)
         data["coolant_temperature"] = (("channel", along), wet, "degC", "bulk temperature of the coolant, mean over each cell")
         data["coolant_outlet"] = ("channel", field.outlet, "degC", "temperature at which the coolant leaves")
         coords["channel"] = ("channel", np.array(field.coolant.names, dtype=object))
-    return _labelled(package, heat, data, coords, {"method": "cells", "cells": int(np.prod(grid.shape)), **_plain(field.statistics)},
+    return labelled(package, heat, data, coords, {"method": "cells", "cells": int(np.prod(grid.shape)), **_plain(field.statistics)},
                      _warnings_of(field))
 
 
-def _coords(package: Package, x: Floats, y: Floats, z: Floats, layer: NDArray[np.intp], names: list[str]) -> dict[str, Any]:
+def coordinates(package: Package, x: Floats, y: Floats, z: Floats, layer: NDArray[np.intp], names: list[str]) -> dict[str, Any]:
+    """Coordinates of a result."""
     length = {"units": "m"}
     places = package.places
     return {
@@ -415,7 +436,7 @@ def _coords(package: Package, x: Floats, y: Floats, z: Floats, layer: NDArray[np
     }
 
 
-def _labelled(package: Package, heat: Mapping[str, Heat], data: Mapping[str, Any], coords: Mapping[str, Any], statistics: Mapping[str, Any],
+def labelled(package: Package, heat: Mapping[str, Heat], data: Mapping[str, Any], coords: Mapping[str, Any], statistics: Mapping[str, Any],
               said: list[str]) -> xr.Dataset:
     """The Dataset, with what is needed to run it again."""
     variables = {name: (dims, values, {"units": unit, "long_name": words}) for name, (dims, values, unit, words) in data.items()}

@@ -40,7 +40,7 @@ Ints = NDArray[np.int64]
 
 N_LAG = 24  # times after a step at which the error is looked at, even in log t
 FASTEST, SLOWEST = 2.0, 0.3  # shifts reach from SLOWEST / longest to FASTEST / shortest; found on P1 and P1s, flat around them
-SOLVE = 0.1  # of the tolerance is left to each solve, measured by its residual,
+SOLVE = 0.003  # of the tolerance is left to each solve, measured by its residual,
 REDUCTION = 0.1  # and of the residual that the small model leaves at a new shift, no more than this
 ROUNDING = 1e-13  # of the heat: a smaller residual cannot be asked for
 MOST_CYCLES = 200
@@ -93,6 +93,7 @@ class Response:
         self.fields: list[Floats] = []
         self.shifts: list[float] = []
         self.cycles = 0
+        self._flows: list[Floats] | None = [] if solid.channels else None  # K V, where K is not symmetric
         self._peak = 0.0
         self._conductance = np.zeros((0, 0))  # V^T K V
         self._gain = np.zeros((0, len(self.heat)))  # V^T B
@@ -172,11 +173,21 @@ class Response:
         grown[:-1, :-1] = self._conductance
         grown[:, -1] = grown[-1, :] = column
         self._conductance = grown
+        if self._flows is not None:
+            row = np.empty(m)
+            self._flows.append(flow)
+            subspace.inner(self._flows, x, threads=self._threads, out=row)
+            grown[-1] = row
         row = np.empty(len(self.heat))
         subspace.inner(list(self.heat), x, threads=self._threads, out=row)
         self._gain = np.vstack([self._gain, row])
-        self._decay, self._modes = np.linalg.eigh(self._conductance)
-        self._decay = np.maximum(self._decay, 0.0)
+        if self._flows is None:
+            self._decay, self._modes = np.linalg.eigh(self._conductance)
+            self._decay = np.maximum(self._decay, 0.0)
+            self._in_modes = self._modes.T @ self._gain
+        else:
+            self._decay, self._modes = np.linalg.eig(self._conductance)
+            self._in_modes = np.linalg.solve(self._modes, self._gain)
 
     def _size(self, b: Floats) -> float:
         out = np.empty(1)
@@ -186,14 +197,14 @@ class Response:
     def _worst(self, candidates: Floats) -> float:
         """The shift at which the residual is largest, and not one that was taken."""
         distance = np.abs(candidates[:, None] - np.array(self.shifts))
-        residual = np.log(np.maximum(distance, 1e-300)).sum(1) - np.log(candidates[:, None] + self._decay).mean(1) * len(self.shifts)
+        residual = np.log(np.maximum(distance, 1e-300)).sum(1) - np.log(np.abs(candidates[:, None] + self._decay)).mean(1) * len(self.shifts)
         return float(candidates[np.argmax(residual)])
 
     def _at_shift(self, shift: float) -> Floats:
         """What the small model says of the fields at a shift, (input, field)."""
         if not self.fields:
             return np.zeros((len(self.heat), 0))
-        return ((self._modes / (self._decay + max(shift, 1e-300))) @ (self._modes.T @ self._gain)).T.copy()
+        return np.ascontiguousarray(((self._modes / (self._decay + max(shift, 1e-300))) @ self._in_modes).T.real)
 
     def _probes(self) -> Ints:
         """Some two thousand cells, spread evenly, and those that are heated most."""
@@ -222,8 +233,7 @@ class Response:
         """Coefficients of the unit step responses, (input, time, field)."""
         if m == 0:
             return np.zeros((len(self.heat), len(times), 0))
-        gain = self._modes.T @ self._gain  # (mode, input)
-        return (_ramp(times[:, None], self._decay)[None] * gain.T[:, None, :]) @ self._modes.T
+        return ((_ramp(times[:, None], self._decay)[None] * self._in_modes.T[:, None, :]) @ self._modes.T).real
 
     def step(self, times: Floats) -> Floats:
         """Coefficients of the answers to a unit step of each input at time 0.
@@ -265,15 +275,15 @@ class Response:
             raise ScenarioError(f"times must rise and not begin before the power does, at {power_times[0]:g} s")
         stops = np.union1d(times, power_times[power_times < times[-1]] if len(times) else power_times[:1])
         held = np.searchsorted(power_times, stops[:-1], side="right") - 1
-        heat = power @ (self._gain.T @ self._modes)  # (piece, mode)
-        out = np.empty((len(stops), len(self._decay)))
-        a = out[0] = np.zeros(len(self._decay))
+        heat = power @ self._in_modes.T  # (piece, mode)
+        out = np.zeros((len(stops), len(self._decay)), self._decay.dtype)
+        a = out[0]
         for first in range(0, len(held), 4096):
             span = np.diff(stops[first : first + 4097])[:, None]
             decay, push = np.exp(-span * self._decay), _ramp(span, self._decay) * heat[held[first : first + 4096]]
             for k in range(len(span)):
                 a = out[first + k + 1] = decay[k] * a + push[k]
-        return out[np.searchsorted(stops, times)] @ self._modes.T
+        return (out[np.searchsorted(stops, times)] @ self._modes.T).real
 
     def error(self, times: Floats, power_times: Floats, power: Floats) -> Floats:
         """Estimate of the error in any cell at times, as `march` takes them: over all jumps of power, the error of a step. [K]"""
@@ -353,5 +363,5 @@ class Response:
 
 def _ramp(time: Floats, decay: Floats) -> Floats:
     """(1 - exp(-decay time)) / decay, and time where decay is 0."""
-    safe = np.where(decay > 0, decay, 1.0)
-    return np.where(decay > 0, -np.expm1(-time * safe) / safe, time)
+    safe = np.where(decay != 0, decay, 1.0)
+    return np.where(decay != 0, -np.expm1(-time * safe) / safe, time)
