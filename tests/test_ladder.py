@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.linalg import eigh
 
 import thermo
@@ -26,6 +27,7 @@ from thermo.package import (
     foster_fit,
     on_package,
     reduce,
+    solve_transient,
     spectrum,
     spreading_closed_form,
     spreading_series,
@@ -235,6 +237,18 @@ def test_reduced_package_against_dense_eigenvalues(twin):
     assert np.abs(ladder.rise(t, P) - full).max() < 0.02 * 100.0 * ladder.resistance
 
 
+def test_random_trace_against_the_package_over_time():
+    """`solve_transient`, which is another way on finer cells: within 2 % of the rise at rest under full power, and its error of discretisation."""
+    rng = np.random.default_rng(5)
+    t = np.concatenate(([0.0], np.cumsum(10 ** rng.uniform(-3, 0.7, 120))))
+    P = rng.uniform(0.0, 100.0, t.size)
+    full = solve_transient(lidded(), xr.DataArray(P, dims="time", coords={"time": t}, attrs={"units": "W"}), resolution=COARSE)
+    ladder = reduce(lidded(), resolution=COARSE)
+    rise = full["block_mean"].sel(block="core").to_numpy() - 30.0
+    allowed = 0.02 * 100.0 * ladder.resistance + full["discretisation_error"].to_numpy()
+    assert np.all(np.abs(ladder.rise(t, P) - rise) < allowed)
+
+
 def test_error_of_the_response_is_covered(twin):
     """Every second shift left out says more than what is wrong with all of them."""
     cells, solid, rate, modes = twin
@@ -408,7 +422,7 @@ def test_rack_of_devices_on_their_package():
     """At rest the junction is as much warmer as the resistances to the case differ; the energy closes; the result names the package."""
     device, plain = (thermo.Device.from_library(n) for n in ("h100-sxm5-on-package", "h100-sxm5"))
     t = np.arange(0.0, 20.0, 0.05)
-    work = thermo.workload.constant(0.3, times=t) if False else _steps(t)
+    work = _steps(t)
     found, usual = (thermo.simulate_rack(with_device(n), work, cooling="air") for n in ("h100-sxm5-on-package", "h100-sxm5"))
     assert json.loads(found.attrs["device_packages"]) == {"h100-sxm5-on-package": "h100-sxm"} and "device_packages" not in usual.attrs
     assert float(abs(found.energy_residual).max()) < 1e-6
@@ -420,8 +434,6 @@ def test_rack_of_devices_on_their_package():
 
 
 def _steps(t):
-    import xarray as xr
-
     P = np.where((t % 8.0) < 4.0, 100.0, 600.0)
     return xr.DataArray(P, dims="time", coords={"time": t}, attrs={"units": "W", "interpolation": "constant"})
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from thermo.package.description import Block, Channels, Convection, Layer, Material, Package
 from thermo.package.grid import Grid, Resolution, grid_of
 from thermo.package.ladder import Cauer, Foster, cauer, foster, foster_fit
-from thermo.package.reduction import Coupling, Ladder, NodeModel, coupling, junction_to_case, on_package, reduce
 from thermo.package.over_time import solve_transient
+from thermo.package.reduction import Coupling, Ladder, NodeModel, coupling, junction_to_case, on_package, reduce
 from thermo.package.resistance import resistance
 from thermo.package.solve import solve_steady
 from thermo.package.spreading import spreading_closed_form, spreading_series
