@@ -36,6 +36,7 @@ from thermo.package import (
 from thermo.package.ladder import fit_error, trace_error
 from thermo.package.reduction import _Cells, junction_to_case
 from thermo.package.response import respond
+from thermo.plot_ladder import step_response
 
 SECONDS = np.geomspace(1e-4, 1e3, 281)
 ROOT = Path(__file__).parents[1]
@@ -311,6 +312,17 @@ def test_node_model_is_a_chain():
 def test_hot_spot_is_above_the_mean():
     mean, spot = (reduce(lidded(), spot=s, resolution=COARSE) for s in ("mean", "hottest"))
     assert spot.resistance > mean.resistance and spot.error < 0.02 and spot.junction == "hottest of core"
+
+
+def test_picture_has_all_of_it():
+    """Three panels, the numbers of the ladder in words, and no words beyond the page."""
+    ladder = reduce(lidded(), resolution=COARSE)
+    figure = step_response(ladder)
+    figure.canvas.draw()
+    assert len(figure.axes) == 3 and {t.get_text() for t in figure.axes[2].texts} == {"die", "tim", "lid"}
+    words = [t.get_text() for t in figure.texts]
+    assert f"{ladder.resistance:.4g} K/W" in words[0] and f"{100 * ladder.error:.2g} %" in words[1]
+    assert all(figure.bbox.contains(*corner) for t in figure.texts for corner in t.get_window_extent().get_points())
 
 
 def test_coupling_is_reciprocal(twin):

@@ -44,9 +44,9 @@ def step_response(ladder: Ladder) -> Figure:
         _structure(figure.add_subplot(grid[:, 1]), ladder)
         figure.text(0.075, 0.93, one_line(f"{ladder.package}: {ladder.junction}, {ladder.resistance:.4g} K/W at rest"), fontsize=18, weight="bold")
         figure.text(0.075, 0.025, one_line(
-            f"Largest deviation from {ladder.span[0]:g} to {ladder.span[1]:g} s, over the rise at rest: fitted nodes {100 * ladder.error:.2g} %, "
-            f"nodes of layers {100 * ladder.physical_error:.2g} % without a fit; the step response itself {100 * ladder.response_error:.1g} % (estimate)"),
-            color=GREY, fontsize=11.5)
+            f"Largest deviation, {ladder.span[0]:g} to {ladder.span[1]:g} s, over the rise at rest: fitted nodes {100 * ladder.error:.2g} %, "
+            f"nodes of layers {100 * ladder.physical_error:.2g} % (no fit); error of the response {100 * ladder.response_error:.1g} %"),
+            color=GREY, fontsize=10.5)
     return figure
 
 
