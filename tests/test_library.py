@@ -82,7 +82,8 @@ def test_devices_are_physical(name):
     if d.junction_resistance is not None:
         assert d.die_area is not None and 1e-4 < d.die_area < 0.05
         silicon = 1.63e6 * d.die_area * 0.775e-3
-        assert d.junction_capacity == pytest.approx(silicon, rel=0.01)
+        die = d.junction_capacity if d.package is None else sum(d.ladder_capacity[:2])  # with some of what is behind it
+        assert d.die_area > 0 and die == pytest.approx(silicon, rel=0.01 if d.package is None else 0.15)
         rise = d.max_power * (d.junction_resistance + (d.interface_resistance or 0.0))
         assert 0.5 < rise < 40, "rise from sink base to junction at full power"
         assert d.junction_resistance * d.junction_capacity < 0.1, "the die answers within a tenth of a second"

@@ -10,7 +10,8 @@ UNITS: dict[str, str] = {
     "max_operating_temperature": "degC", "slowdown_temperature": "degC", "shutdown_temperature": "degC",
     "memory_limit_temperature": "degC", "memory_power_share": "1",
     "junction_capacity": "J/K", "junction_resistance": "K/W", "case_capacity": "J/K", "interface_resistance": "K/W",
-    "memory_capacity": "J/K", "memory_resistance": "K/W", "die_area": "m2", "contact_area": "m2",
+    "memory_capacity": "J/K", "memory_resistance": "K/W", "ladder_capacity": "J/K", "ladder_resistance": "K/W", "ladder_from": "1", "ladder_to": "1",
+    "die_area": "m2", "contact_area": "m2",
     "peak_flops": "1/s", "memory_bytes": "B",
     # heat sinks
     "width": "m", "length": "m", "base_thickness": "m", "fin_height": "m", "fin_thickness": "m", "fin_count": "1",

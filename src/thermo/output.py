@@ -127,12 +127,18 @@ def dataset(scenario: Scenario, assembly: Assembly, solution: Solution, state: d
              "room_cop": scenario.power.room_cop,
              "plant_branch": next((s.name for s in scenario.power.stages if s.carries == "plant"), ""),
              "battery_stage": next((s.name for s in scenario.power.stages if s.carrier is not None), ""),
-             **assembly.cooled.attributes, "warnings": json.dumps(assembly.site.warnings)}
+             **_packages(assembly), **assembly.cooled.attributes, "warnings": json.dumps(assembly.site.warnings)}
     for lost_at, why in assembly.lost:
         attrs |= {"load_lost_at": lost_at, "load_lost_why": why}
     if scenario.start is not None:
         attrs["time_origin"] = str(scenario.start)
     return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _packages(assembly: Assembly) -> dict[str, str]:
+    """Which devices' ladders are from a package of `thermo.package`, by the device."""
+    named = {m.device.name: m.device.package for kind in assembly.site.kinds for m in kind.server.mounts if m.device.package is not None}
+    return {"device_packages": json.dumps(named)} if named else {}
 
 
 def _device_names(assembly: Assembly) -> list[str]:

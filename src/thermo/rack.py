@@ -414,6 +414,10 @@ class Device(Described):
 
     The ladder: junction --`junction_resistance`-- case --`interface_resistance`-- sink; memory stacks, where the part
     has them, --`memory_resistance`-- case. A part without `junction_resistance` is one lump.
+
+    A device may name the `package` (of `thermo.package`) that more nodes between junction and case are from: node `i` holds
+    `ladder_capacity` i, the first is the junction, and `ladder_resistance` j leads from node `ladder_from` j to node `ladder_to`
+    j, where -1 is the case. `thermo.package.on_package` makes them.
     """
 
     name: Identifier
@@ -439,6 +443,11 @@ class Device(Described):
     interface_resistance: Positive | None = None
     memory_capacity: Positive | None = None
     memory_resistance: Positive | None = None
+    package: Identifier | None = None  # that the ladder below is from
+    ladder_capacity: tuple[Positive, ...] = Field(default=(), max_length=32)  # J/K
+    ladder_from: tuple[Annotated[Count, Field(ge=0, le=31)], ...] = Field(default=(), max_length=64)
+    ladder_to: tuple[Annotated[Count, Field(ge=-1, le=31)], ...] = Field(default=(), max_length=64)
+    ladder_resistance: tuple[Positive, ...] = Field(default=(), max_length=64)  # K/W
     die_area: Positive | None = None  # m2
     contact_area: Positive | None = None  # m2, through which the case heats the sink's base; None: die_area
     peak_flops: Large | None = None  # dense FP16/BF16 [1/s]
@@ -468,6 +477,7 @@ class Device(Described):
             raise ValueError("junction_resistance and case_capacity go together: give both, or neither for one lump")
         if (self.memory_resistance is None) != (self.memory_capacity is None):
             raise ValueError("memory_resistance and memory_capacity go together: give both or neither")
+        self._require_ladder()
         if self.memory_resistance is not None and self.junction_resistance is None:
             raise ValueError("memory needs a case to sit on: give junction_resistance and case_capacity too")
         limits = [t for t in (self.max_operating_temperature, self.slowdown_temperature, self.shutdown_temperature)
@@ -475,6 +485,32 @@ class Device(Described):
         if limits != sorted(limits):
             raise ValueError("limits must rise: max_operating <= slowdown <= shutdown temperature")
         return self
+
+    def _require_ladder(self) -> None:
+        """The ladder from a package is whole, and agrees with the two numbers that it stands in detail for."""
+        way_out = "; thermo.package.on_package(device, package) makes them" if self.package else ""
+        C, R, links = self.ladder_capacity, self.ladder_resistance, (*self.ladder_from, *self.ladder_to)
+        if bool(self.package) != bool(C) or not len(R) == len(self.ladder_from) == len(self.ladder_to) or bool(R) != bool(C):
+            raise ValueError("package, ladder_capacity, ladder_from, ladder_to and ladder_resistance go together, the last three with as many entries: "
+                             f"{self.package!r}, {len(C)}, {len(self.ladder_from)}, {len(self.ladder_to)}, {len(R)}{way_out}")
+        if not C:
+            return
+        if self.junction_resistance is None:
+            raise ValueError("a ladder needs a case to stand on: give junction_resistance and case_capacity too")
+        if max(links) >= len(C):
+            raise ValueError(f"ladder_from and ladder_to name node {max(links)}, there are {len(C)} in ladder_capacity, 0 to {len(C) - 1}")
+        import numpy as np
+
+        K = np.zeros((len(C) + 1, len(C) + 1))
+        for i, j, r in zip(self.ladder_from, self.ladder_to, R, strict=True):
+            K[[i, j], [i, j]] += 1 / r
+            K[[i, j], [j, i]] -= 1 / r
+        if np.linalg.matrix_rank(K[:-1, :-1]) < len(C):
+            raise ValueError("some nodes of the ladder are linked to nothing that leads to the case (-1)")
+        total = float(np.linalg.inv(K[:-1, :-1])[0, 0])
+        for name, told, value in (("junction_capacity", self.junction_capacity, C[0]), ("junction_resistance", self.junction_resistance, total)):
+            if abs(told / value - 1) > 1e-3:
+                raise ValueError(f"{name} is {told:g}, the ladder from package {self.package!r} has {value:.6g}; change both, or leave the ladder out{way_out}")
 
     def with_context(self) -> Device:
         """The same device with a context and weights resident: its idle power is `context_power`, where that is known."""

@@ -11,7 +11,7 @@ LAYERS = [  # upper may import lower, never the other way; neighbours on a line 
     {"sweeps"},
     {"compare"},
     {"plot_compare", "plot_flows", "plot_rack"},
-    {"plot", "plot_package", "scenario"},
+    {"plot", "plot_ladder", "plot_package", "scenario"},
     {"summary", "quantity", "store"},
     {"calibration", "again", "resilience", "design"},
     {"steady"},

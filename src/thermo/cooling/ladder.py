@@ -1,4 +1,4 @@
-"""The ladder of a device in a network: junction, case, the base of its sink; memory beside. The same under every coolant."""
+"""The ladder of a device in a network: junction, what its package tells of, case, the base of its sink; memory beside. The same under every coolant."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -20,11 +20,12 @@ class Part:
     case: Node
     base: Node  # of the sink; the junction's own where the device is one lump
     interface: float  # K/W between case and base; 0 where they are one
+    inner: tuple[Node, ...] = ()  # between junction and case, and behind the junction, where a package tells them
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         """All of them, each once."""
-        return tuple(dict.fromkeys(n for n in (self.junction, self.memory, self.case, self.base) if n is not None))
+        return tuple(dict.fromkeys(n for n in (self.junction, *self.inner, self.memory, self.case, self.base) if n is not None))
 
 
 def add_device(kind: Kind, i: int, places: Places, *, sink_capacity: float | None = None) -> Part:
@@ -43,7 +44,12 @@ def add_device(kind: Kind, i: int, places: Places, *, sink_capacity: float | Non
     junction = group.node(f"{name} junction", n * d.junction_capacity)
     case = group.node(f"{name} case", n * d.case_capacity)
     base = group.node(f"{name} sink", n * held)
-    group.conductance(junction, case, n / (d.junction_resistance * spread))
+    inner = tuple(group.node(f"{name} inner {j}", n * C) for j, C in enumerate(d.ladder_capacity[1:], 1))
+    if d.package is None:
+        group.conductance(junction, case, n / (d.junction_resistance * spread))
+    at = (junction, *inner, case)  # -1 is the case
+    for tail, head, R in zip(d.ladder_from, d.ladder_to, d.ladder_resistance, strict=True):
+        group.conductance(at[tail], at[head], n / (R * spread))
     memory = None
     if d.memory_resistance is not None:
         memory = group.node(f"{name} memory", n * (d.memory_capacity or 0.0))
@@ -56,4 +62,4 @@ def add_device(kind: Kind, i: int, places: Places, *, sink_capacity: float | Non
     places.junction.append(junction)
     places.case.append(case)
     places.memory.append(memory)
-    return Part(junction, memory, case, base, (d.interface_resistance or 0.0) * spread / n)
+    return Part(junction, memory, case, base, (d.interface_resistance or 0.0) * spread / n, inner)
