@@ -147,7 +147,7 @@ def test_slab_series():
         low, high = i * np.pi, i * np.pi + np.pi / 2 - 1e-12
         for _ in range(80):
             mid = 0.5 * (low + high)
-            low, high = (mid, high) if mid * np.sin(mid) < bi * np.cos(mid) else (low, mid)
+            low, high = (mid, high) if mid * np.tan(mid) < bi else (low, mid)
         mu.append(low)
     mu = np.array(mu)
     c = 4 * np.sin(mu) / (2 * mu + np.sin(2 * mu))

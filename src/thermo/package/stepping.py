@@ -37,7 +37,7 @@ D, W = GAMMA / 2.0, np.sqrt(2.0) / 4.0
 COMPANION = np.array([(1.0 - W) / 3.0 - W, (3.0 * W + 1.0) / 3.0 - W, D / 3.0 - D])  # third order less second
 SAFETY, GROW, SHRINK = 0.85, 4.0, 0.2
 SOLVE = 0.1  # of the tolerance is left to each solve
-FINE, ROUGH = 1e-15, 0.1  # of the right-hand side: how far solves go if nothing else is said, and how far that for the error
+FINE, ROUGH = 1e-13, 0.1  # of the right-hand side: how far solves go if nothing else is said, and how far that for the error
 STILL = 0.1  # K that the middle of a step may miss what was foretold, where conductivity depends on temperature
 MOST_PASSES, MOST_CYCLES = 6, 200
 
@@ -76,7 +76,7 @@ class _Stepper:
         self.solid, self.threads, self.tolerance, self.solve = solid, threads, tolerance, solve
         self.C = np.empty(x.shape)
         solid.capacity(out=self.C)
-        self.size = float(np.sqrt(np.mean(self.C[self.C > 0] ** 2)))  # J/K of a cell
+        self.size = float(self.C[self.C > 0].min())  # J/K of the smallest cell
         self.x, self.f = np.where(self.C > 0, x, 0.0), np.zeros(x.shape)
         self.cycles = 0
 
