@@ -9,6 +9,7 @@
 // order: the same bits for any number of threads.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "thermo/cells.hpp"
 #include "thermo/channels.hpp"
 #include "thermo/multigrid.hpp"
+#include "thermo/products.hpp"
 
 namespace thermo {
 
@@ -45,66 +47,6 @@ struct Load {
     double reference = 0.0;                   // from which b's unknowns are counted
 };
 
-namespace detail {
-
-// A v of one row, in double, with both parts of the conductances.
-template <class V>
-THERMO_INLINE void product_row(const Conductances& most, const Conductances& rest, const RowOf& at, int n, const V* v,
-                               double* __restrict out) {
-    const V *c = v + at.own, *w = c - 1, *e = c + 1, *N = v + at.north, *S = v + at.south, *U = v + at.up, *D = v + at.down;
-    const float *gx = &most.x[at.own], *gw = gx - 1, *gy = &most.y[at.own], *gs = &most.y[at.south], *gz = &most.z[at.own],
-                *gd = &most.z[at.down], *extra = &most.extra[at.own];
-    const float *hx = &rest.x[at.own], *hw = hx - 1, *hy = &rest.y[at.own], *hs = &rest.y[at.south], *hz = &rest.z[at.own],
-                *hd = &rest.z[at.down], *hextra = &rest.extra[at.own];
-    const auto both = [](float a, float b) { return static_cast<double>(a) + static_cast<double>(b); };
-    for (int i = 0; i < n; ++i) {
-        const double o = c[i];
-        out[i] = ((both(extra[i], hextra[i]) * o + both(gx[i], hx[i]) * (o - static_cast<double>(e[i]))) +
-                  (both(gw[i], hw[i]) * (o - static_cast<double>(w[i])) + both(gy[i], hy[i]) * (o - static_cast<double>(N[i])))) +
-                 ((both(gs[i], hs[i]) * (o - static_cast<double>(S[i])) + both(gz[i], hz[i]) * (o - static_cast<double>(U[i]))) +
-                  both(gd[i], hd[i]) * (o - static_cast<double>(D[i])));
-    }
-}
-THERMO_CLONES inline void product(const Conductances& most, const Conductances& rest, const RowOf& at, int n, const double* v,
-                                  double* out) {
-    product_row(most, rest, at, n, v, out);
-}
-THERMO_CLONES inline void product(const Conductances& most, const Conductances& rest, const RowOf& at, int n, const float* v,
-                                  double* out) {
-    product_row(most, rest, at, n, v, out);
-}
-
-// Sum of a[i] b[i], eight at a time.
-template <class A, class B>
-THERMO_INLINE double dot_of(std::size_t n, const A* a, const B* b) {
-    double lane[kWidth] = {};
-    std::size_t i = 0;
-    for (; i + kWidth <= n; i += kWidth)
-        for (std::size_t l = 0; l < kWidth; ++l) lane[l] += static_cast<double>(a[i + l]) * static_cast<double>(b[i + l]);
-    for (std::size_t l = 0; i < n; ++i, ++l) lane[l] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
-}
-THERMO_CLONES inline double dot(std::size_t n, const double* a, const float* b) { return dot_of(n, a, b); }
-THERMO_CLONES inline double dot(std::size_t n, const double* a, const double* b) { return dot_of(n, a, b); }
-THERMO_CLONES inline void follow(std::size_t n, const float* __restrict z, float beta, float* __restrict p) {
-    for (std::size_t i = 0; i < n; ++i) p[i] = z[i] + beta * p[i];
-}
-THERMO_CLONES inline void narrow(std::size_t n, const double* __restrict from, float* __restrict to) {
-    for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i]);
-}
-THERMO_CLONES inline void turn(std::size_t n, const double* __restrict r, double beta, double omega, const double* __restrict v,
-                               float* __restrict p) {
-    for (std::size_t i = 0; i < n; ++i) p[i] = static_cast<float>(r[i] + beta * (static_cast<double>(p[i]) - omega * v[i]));
-}
-template <class V>
-THERMO_INLINE void add(std::size_t n, double alpha, const V* __restrict v, double* __restrict y) {
-    for (std::size_t i = 0; i < n; ++i) y[i] += alpha * static_cast<double>(v[i]);
-}
-THERMO_CLONES inline void move(std::size_t n, double alpha, const float* v, double* y) { add(n, alpha, v, y); }
-THERMO_CLONES inline void move(std::size_t n, double alpha, const double* v, double* y) { add(n, alpha, v, y); }
-
-}  // namespace detail
-
 class Conduction {
 public:
     Conduction(Cells cells, Channels channels, Team& team)
@@ -121,7 +63,7 @@ public:
     std::size_t bytes() const {
         std::size_t n = cells_.material.size() * sizeof(cells_.material[0]);
         for (const Conductances* G : {&most_, &rest_}) n += 4 * G->x.size() * sizeof(float);
-        n += (r_.size() + q_.size() + v_.size()) * sizeof(double) + (p_.size() + work_.size() + shadow_.size()) * sizeof(float);
+        n += (r_.size() + q_.size()) * sizeof(double) + (p_.size() + d_.size() + v_.size() + shadow_.size()) * sizeof(float);
         return n + (multigrid_ ? multigrid_->bytes() : 0);
     }
     // Conductances at temperatures T (or constant); forgets the hierarchy of grids.
@@ -226,12 +168,12 @@ public:
                 sum += w, weighted += w * inlet[c];
             }
             const double reference = sum > 0.0 ? weighted / sum : 0.0;
-            for (std::size_t i = 0; i < n; ++i) T[i] -= reference;
+            each_cell(team, [&](std::size_t i) { T[i] -= reference; });
             static_cast<SolveOutcome&>(out) =
                 solve(0.0, {power, &T_film, inlet, nullptr, reference}, T, mean, outlet, tolerance, 0.0, limit - done, team);
             out.iterations = done += out.iterations;
             out.passes = pass;
-            for (std::size_t i = 0; i < n; ++i) T[i] += reference;
+            each_cell(team, [&](std::size_t i) { T[i] += reference; });
             for (std::size_t i = 0; i < channels_.n() * channels_.stations(); ++i) mean[i] += reference;
             for (std::size_t c = 0; c < channels_.n(); ++c) outlet[c] += reference;
             if (!cells_.varies() || !out.reached()) break;
@@ -240,12 +182,17 @@ public:
                 if (!cells_.is_void(i)) moved = std::max(moved, std::abs(T[i] - before[i]));
             if (moved <= still) break;
         }
-        for (std::size_t i = 0; i < n; ++i) {
-            if (cells_.is_void(i))
-                T[i] = std::numeric_limits<double>::quiet_NaN();
-            else
-                out.imbalance += power[i];
-        }
+        out.imbalance = total(team, [&](int j) {
+            double sum = 0.0;
+            for (int k = 0; k < grid_.nz; ++k)
+                for (std::size_t i = grid_.outer_row(j, k), end = i + static_cast<std::size_t>(grid_.nx); i < end; ++i) {
+                    if (cells_.is_void(i))
+                        T[i] = std::numeric_limits<double>::quiet_NaN();
+                    else
+                        sum += power[i];
+                }
+            return sum;
+        });
         out.through_faces = through_faces(T_film, T);
         for (double q : out.through_faces) out.imbalance -= q;
         for (std::size_t c = 0; c < channels_.n(); ++c) {
@@ -271,6 +218,14 @@ private:
                 if (films_[at_face][at] > 0.0) f(films_[at_face][at], above(T_film[at_face][at], reference), i, j, k);
             });
         }
+    }
+    // f(place in the callers' order) for each cell.
+    template <class F>
+    void each_cell(Team& team, const F& f) const {
+        team.run(grid_.ny, grid_.small(), [&](int j, int) {
+            for (int k = 0; k < grid_.nz; ++k)
+                for (std::size_t i = grid_.outer_row(j, k), end = i + static_cast<std::size_t>(grid_.nx); i < end; ++i) f(i);
+        });
     }
     // Sum over slabs of what f(j) says, in their order.
     template <class F>
@@ -322,12 +277,14 @@ private:
     // The hierarchy. Widths are scaled by the mean conductivity on their axis.
     void build(Team& team) {
         std::array<double, 2> k{};
-        for (int axis = 0; axis < 2; ++axis) {
-            const auto a = static_cast<std::size_t>(axis);
-            std::vector<double> part(cells_.conductivity.size(), 0.0);
-            for (std::uint16_t m : cells_.material) part[m] += 1.0;
-            for (std::size_t m = 1; m < part.size(); ++m) k[a] += part[m] * cells_.conductivity[m][a];
-        }
+        for (std::size_t axis = 0; axis < 2; ++axis)
+            k[axis] = total(team, [&](int j) {
+                double sum = 0.0;
+                for (int z = 0; z < grid_.nz; ++z)
+                    for (std::size_t i = grid_.outer_row(j, z), end = i + static_cast<std::size_t>(grid_.nx); i < end; ++i)
+                        sum += cells_.conductivity[cells_.material[i]][axis];
+                return sum;
+            });
         auto x = cells_.dx, y = cells_.dy;
         for (double& d : y) d *= k[1] > 0.0 ? std::sqrt(k[0] / k[1]) : 1.0;
         multigrid_ = std::make_unique<Multigrid>(grid_, most_, std::move(x), std::move(y), team);
@@ -394,14 +351,22 @@ private:
         });
         return 4.0 * std::numeric_limits<double>::epsilon() * std::sqrt(sum);
     }
+    // One cycle for r. Its fields are where q is, idle meanwhile: two floats for a double. The answer holds until q is written.
+    template <class R>
+    const float* cycle(const R* r, Team& team) {
+        float* one = reinterpret_cast<float*>(q_.get());
+        as_other_type();
+        return multigrid_->cycle(r, one, one + grid_.cells(), team);
+    }
+    static void as_other_type() { std::atomic_signal_fence(std::memory_order_seq_cst); }  // nothing is moved across
+
     // Conjugate gradients on r and x until |r| <= goal, as r is carried along.
     void search(double* x, double goal, int limit, int& iterations, Team& team) {
-        const std::size_t n = grid_.cells(), slab = grid_.slab();
+        const std::size_t slab = grid_.slab();
         const auto nx = static_cast<std::size_t>(grid_.nx);
         double rz_before = 0.0;
         for (bool first = true; iterations < limit; first = false) {
-            float* one = reinterpret_cast<float*>(q_.get());  // q is idle during the cycle: room for its two fields
-            float* z = multigrid_->cycle(r_.get(), one, one + n, team);
+            const float* z = cycle(static_cast<const double*>(r_.get()), team);
             ++iterations;
             const double rz = dot(r_.get(), z, team);
             const auto beta = static_cast<float>(first ? 0.0 : rz / rz_before);
@@ -413,6 +378,7 @@ private:
                 else
                     detail::follow(slab, z + at, beta, &p_[at]);
             });
+            as_other_type();
             product(p_.get(), q_.get(), team);
             const double pq = dot(q_.get(), p_.get(), team);
             const double alpha = rz / pq;
@@ -431,17 +397,22 @@ private:
     void search_with_coolant(double* x, double goal, int limit, int& iterations, Team& team) {
         const std::size_t n = grid_.cells(), slab = grid_.slab();
         const auto nx = static_cast<std::size_t>(grid_.nx);
-        if (v_.size() != n) {
-            v_.resize(n);
-            work_.resize(2 * n);
-            shadow_.resize(n);
-        }
+        if (v_.size() != n)
+            for (Field<float>* f : {&d_, &v_, &shadow_}) f->resize(n);
+        // d = a cycle for r, q = A d.
+        const auto aim = [&](const auto* r) {
+            const float* d = cycle(r, team);
+            team.run(grid_.ny, grid_.small(), [&](int j, int) { std::copy_n(d + grid_.row(j, 0), slab, &d_[grid_.row(j, 0)]); });
+            as_other_type();
+            product(d_.get(), q_.get(), team);
+            ++iterations;
+        };
         // x += step d, r -= step q; the square of r.
-        const auto move = [&](double step, const float* d, const double* q) {
+        const auto move = [&](double step) {
             return total(team, [&](int j) {
                 const std::size_t at = grid_.row(j, 0);
-                for (int k = 0; k < grid_.nz; ++k) detail::move(nx, step, d + grid_.row(j, k), x + grid_.outer_row(j, k));
-                detail::move(slab, -step, q + at, &r_[at]);
+                for (int k = 0; k < grid_.nz; ++k) detail::move(nx, step, &d_[grid_.row(j, k)], x + grid_.outer_row(j, k));
+                detail::move(slab, -step, &q_[at], &r_[at]);
                 return detail::dot(slab, &r_[at], &r_[at]);
             });
         };
@@ -458,18 +429,15 @@ private:
                 else
                     detail::turn(slab, &r_[at], beta, omega, &v_[at], &p_[at]);
             });
-            const float* d = multigrid_->cycle(static_cast<const float*>(p_.get()), work_.get(), work_.get() + n, team);
-            ++iterations;
-            product(d, v_.get(), team);
-            alpha = rho / dot(v_.get(), shadow_.get(), team);
+            aim(static_cast<const float*>(p_.get()));
+            alpha = rho / dot(q_.get(), shadow_.get(), team);
             if (!std::isfinite(alpha)) return;
-            if (std::sqrt(move(alpha, d, v_.get())) <= goal || iterations >= limit) return;
-            d = multigrid_->cycle(static_cast<const double*>(r_.get()), work_.get(), work_.get() + n, team);
-            ++iterations;
-            product(d, q_.get(), team);
+            team.run(grid_.ny, grid_.small(), [&](int j, int) { detail::narrow(slab, &q_[grid_.row(j, 0)], &v_[grid_.row(j, 0)]); });
+            if (std::sqrt(move(alpha)) <= goal || iterations >= limit) return;
+            aim(static_cast<const double*>(r_.get()));
             omega = dot(q_.get(), r_.get(), team) / dot(q_.get(), q_.get(), team);
             if (!std::isfinite(omega) || omega == 0.0) return;
-            if (std::sqrt(move(omega, d, q_.get())) <= goal) return;
+            if (std::sqrt(move(omega)) <= goal) return;
         }
     }
 
@@ -481,8 +449,8 @@ private:
     double shift_ = 0.0;
     bool stale_ = true;
     std::unique_ptr<Multigrid> multigrid_;
-    Field<double> r_, q_, v_;          // v, work and shadow only where there is coolant
-    Field<float> p_, work_, shadow_;
+    Field<double> r_, q_;
+    Field<float> p_, d_, v_, shadow_;  // the last three only where there is coolant
     std::vector<double> sums_;
 };
 
