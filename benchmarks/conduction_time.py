@@ -1,6 +1,5 @@
 """The chip stack of the targets over time, by way of cells and without use of its layers: P1 and P1s."""
 import time
-import tracemalloc
 
 import numpy as np
 

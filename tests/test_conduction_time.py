@@ -8,7 +8,7 @@ from twins import conduction as twin
 
 from thermo._kernels import subspace
 from thermo.errors import ConvergenceError, ScenarioError
-from thermo.package.stepping import D, GAMMA, W, _Stepper, march
+from thermo.package.stepping import GAMMA, D, W, _Stepper, march
 from thermo.package.transient import Response
 
 SEED = 90210

@@ -9,5 +9,6 @@ module        source                              holds
 `network`     ``ext/bindings/network.cpp``        the thermal network engine (state, time loop)
 `flow`        ``ext/bindings/flow.cpp``           the flow network: flows and pressures (Newton)
 `conduction`  ``ext/bindings/conduction.cpp``     heat conduction in blocks of cells (multigrid)
+`subspace`    ``ext/bindings/subspace.cpp``        fields as sums of a few: products, hottest cells
 ============  ==================================  ====================================================
 """

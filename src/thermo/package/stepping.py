@@ -153,7 +153,8 @@ def march(solid: Any, heat: Floats, *, power_times: Floats, power: Floats, times
     if not tolerance > 0:
         raise ScenarioError(f"tolerance is {tolerance} K, expected above 0 K")
     state = _Stepper(solid, np.broadcast_to(np.asarray(start, float), heat.shape[1:]), tolerance, threads, solve)
-    run = Run(np.empty((len(times), *heat.shape[1:])), *(np.zeros(len(times)) for _ in range(4)))
+    run = Run(np.empty((len(times), *heat.shape[1:])), error=np.zeros(len(times)), energy_in=np.zeros(len(times)),
+              energy_stored=np.zeros(len(times)), energy_out=np.zeros(len(times)))
     at, done, summed = 0, 0, np.zeros(3)  # local errors, J in, J stored
     ends = np.append(power_times[1:], np.inf)
     h = fixed_step or first_step or 0.0

@@ -114,7 +114,8 @@ class Response:
         candidates = np.geomspace(slowest, fastest, 400)
         todo = [fastest, slowest if self.closed else 0.0]
         near = self._probes()
-        before, changes = self._step_on(self.lag, len(self.fields)), []
+        before = self._step_on(self.lag, len(self.fields))
+        changes: list[Floats] = []
         while True:
             self._extend(todo.pop(0) if todo else self._worst(candidates), tolerance)
             now = self._step_on(self.lag, len(self.fields))
