@@ -342,6 +342,11 @@ def test_refusals():
         response.march(np.array([0.5, 0.1]), np.zeros(1), np.ones((1, 1)))
     with pytest.raises(ScenarioError, match="power_times must rise"):
         march(block.solid(), heat, power_times=np.zeros(2), power=np.ones((2, 1)), times=np.ones(1), tolerance=1e-3)
+    stores = drawn(8, most=9, channels=True)
+    with pytest.raises(ScenarioError, match="coolant in channels has a heat capacity"):
+        Response(stores.solid(), stores.power[None], shortest=1e-3, longest=1.0, tolerance=1e-3)
+    with pytest.raises(ScenarioError, match="coolant in channels has a heat capacity"):
+        march(stores.solid(), stores.power[None], power_times=np.zeros(1), power=np.ones((1, 1)), times=np.ones(1), tolerance=1e-3)
     field = np.zeros(8)
     for wrong in (np.zeros(7), np.zeros(8, np.float32), np.zeros(16)[::2]):
         with pytest.raises((ValueError, TypeError)):

@@ -152,6 +152,9 @@ def march(solid: Any, heat: Floats, *, power_times: Floats, power: Floats, times
         raise ScenarioError(f"times must rise and not begin before the power does, at {power_times[0]:g} s")
     if not tolerance > 0:
         raise ScenarioError(f"tolerance is {tolerance} K, expected above 0 K")
+    if solid.coolant_stores:
+        raise ScenarioError("coolant in channels has a heat capacity, which the stepper leaves out; give 0 J/(m K), as good as its passage "
+                            "through a channel is short beside the times that matter")
     state = _Stepper(solid, np.broadcast_to(np.asarray(start, float), heat.shape[1:]), tolerance, threads, solve)
     run = Run(np.empty((len(times), *heat.shape[1:])), error=np.zeros(len(times)), energy_in=np.zeros(len(times)),
               energy_stored=np.zeros(len(times)), energy_out=np.zeros(len(times)))

@@ -18,6 +18,9 @@ How wrong the step response is at a time after the step is taken from the two sp
 what the one before it changed, in the cell where it changed most. The answer to a trace of power is then wrong by no more than the
 sum over its jumps.
 
+Coolant in channels makes `K` lopsided, and the projection remains stable, as the symmetric part of `K` is positive. The
+coolant itself stores nothing here: its passage through a channel must be short beside the times that matter.
+
 References
 ----------
 .. [1] V. Druskin and V. Simoncini, Adaptive rational Krylov subspaces for large-scale dynamical systems, Systems & Control Letters 60(8),
@@ -88,6 +91,11 @@ class Response:
             raise ScenarioError(f"shortest is {shortest} s and longest {longest} s, expected 0 < shortest <= longest")
         if not tolerance > 0:
             raise ScenarioError(f"tolerance is {tolerance} K, expected above 0 K")
+        if solid.coolant_stores:
+            raise ScenarioError("coolant in channels has a heat capacity, which is not part of this model; give 0 J/(m K), as good as its "
+                                "passage through a channel is short beside `shortest`")
+        if solid.varies:
+            raise ScenarioError("a conductivity depends on temperature, but this model is linear; march in steps (thermo.package.stepping)")
         self._solid, self._threads = solid, threads
         self.shape = self.heat.shape[1:]
         self.capacity = np.empty(self.shape)
