@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <mutex>
@@ -253,6 +254,10 @@ PYBIND11_MODULE(conduction, m) {
              "conductivity"_a.noconvert(), "heat_capacity"_a.noconvert(), "contact"_a.noconvert(), "film"_a, "tables"_a, "channels"_a,
              "threads"_a)
         .def_property_readonly("channels", [](const Solid& s) { return s.body->channels().n(); }, "How many there are. [1]")
+        .def_property_readonly("coolant_stores", [](const Solid& s) {
+                 const auto& c = s.body->channels().heat_capacity;
+                 return std::any_of(c.begin(), c.end(), [](double heat) { return heat > 0; });
+             }, "Does the coolant in channels hold heat?")
         .def_property_readonly("varies", [](const Solid& s) { return s.body->cells().varies(); }, "Does a conductivity depend on temperature?")
         .def("renew",
              [](Solid& s, const Doubles& T, int threads) {

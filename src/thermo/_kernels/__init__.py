@@ -10,5 +10,6 @@ module        source                              holds
 `flow`        ``ext/bindings/flow.cpp``           the flow network: flows and pressures (Newton)
 `modes`       ``ext/bindings/modes.cpp``          conduction in uniform layers (cosine modes)
 `conduction`  ``ext/bindings/conduction.cpp``     heat conduction in blocks of cells (multigrid)
+`subspace`    ``ext/bindings/subspace.cpp``        fields as sums of a few: products, hottest cells
 ============  ==================================  ====================================================
 """
