@@ -99,5 +99,23 @@ def main():
           f"{hottest:.5f} degC")
 
 
+class OverTime:
+    """For asv: time, work and the error told of the three problems."""
+
+    params = [["p1_general", "p1_stiff_general", "cold_plate_transient"]]
+    param_names = ["problem"]
+
+    def time_march(self, problem):
+        globals()[problem]()
+
+    def track_cycles(self, problem):
+        return globals()[problem]()["cycles"]
+    track_cycles.unit = "cycles"
+
+    def track_estimate(self, problem):
+        return globals()[problem]()["estimate"]
+    track_estimate.unit = "K"
+
+
 if __name__ == "__main__":
     main()

@@ -1,8 +1,11 @@
-"""The problems that conduction solvers are measured by: P1 and P2, a chip stack of 25.6 mm under 700 W in 64 tiles.
+"""The problems that conduction solvers are measured by: P1 and P2, a chip stack of 25.6 mm under 700 W in 64 tiles, and a cold plate with
+its chip.
 
-Each function solves one on one core, set-up counted, and returns a dict: `seconds` and `cpu_seconds` (the least of ten runs; where
-others use the core too, only the second counts), `peak_bytes` (peak of what NumPy allocates, by tracemalloc in a run of its own;
-compiled code keeps some kB of workspace beside it) and `hottest` [degC].
+Each function solves one on one core, set-up counted, and returns a dict with `seconds`, `peak_bytes` and `hottest` [degC]. Here are
+those of uniform layers: `seconds` and `cpu_seconds` are the least of ten runs (where others use the core too, only the second counts),
+`peak_bytes` the peak of what NumPy allocates, by tracemalloc in a run of its own (compiled code keeps some kB of workspace beside it).
+Those by the path for arbitrary blocks are one run each, in `conduction` and `conduction_time`; their `peak_bytes` add up all that
+compiled code holds and the arrays that go in and come out.
 `python -m benchmarks.problems` prints them.
 """
 import os
@@ -12,6 +15,9 @@ import tracemalloc
 import numpy as np
 import scipy.fft  # noqa: F401  its import is no part of a solver's time
 
+from benchmarks import conduction
+from benchmarks.conduction import p2_general
+from benchmarks.conduction_time import cold_plate_transient, p1_general, p1_stiff_general
 from thermo.package.layers_exact import (
     CellSource,
     Layer,
@@ -23,6 +29,8 @@ from thermo.package.layers_exact import (
     steady_cells,
     transient_cells,
 )
+
+__all__ = ["cold_plate", "p1", "p1_general", "p1_stiff_general", "p2", "p2_exact", "p2_general"]
 
 CHIP = Stack(25.6e-3, 25.6e-3, (
     Layer.isotropic(0.40e-3, 120.0, 1.63e6, name="silicon, heated"),
@@ -115,6 +123,15 @@ def p2_exact():
     return measured(solve_p2_exact)
 
 
+def cold_plate():
+    """The cold plate with its chip (`benchmarks.conduction.microchannels`): 500 outputs of 2 ms after its power is switched on.
+
+    `seconds`, `peak_bytes` and `hottest`, at the end, are those of the run in time; `steady_seconds`, `steady_hottest` of the state at rest.
+    """
+    rest = conduction.cold_plate()
+    return cold_plate_transient() | dict(steady_seconds=rest["seconds"], steady_hottest=rest["hottest"])
+
+
 class UniformLayers:
     """The three above, as asv sees them."""
 
@@ -140,10 +157,11 @@ class UniformLayers:
 
 
 def main():
-    print(f"{'problem':<12}{'ms':>9}{'ms CPU':>9}{'MB':>9}{'hottest':>10}")
-    for solve in (p1, p2, p2_exact):
+    print(f"{'problem':<18}{'ms':>9}{'MB':>9}{'hottest':>10}")
+    for solve in (p1, p2, p2_exact, p1_general, p1_stiff_general, p2_general, cold_plate):
         r = solve()
-        print(f"{solve.__name__:<12}{1e3 * r['seconds']:>9.2f}{1e3 * r['cpu_seconds']:>9.2f}{r['peak_bytes'] / 1e6:>9.2f}{r['hottest']:>10.3f}")
+        rest = f"   at rest {1e3 * r['steady_seconds']:.0f} ms, {r['steady_hottest']:.3f}" if "steady_seconds" in r else ""
+        print(f"{solve.__name__:<18}{1e3 * r['seconds']:>9.2f}{r['peak_bytes'] / 1e6:>9.2f}{r['hottest']:>10.3f}{rest}")
 
 
 if __name__ == "__main__":
