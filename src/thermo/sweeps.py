@@ -91,7 +91,7 @@ def sweep(scenario: Mapping[str, Any], parameters: Any, *, samples: int | None =
     --------
     >>> import thermo
     >>> table = thermo.sweep({"rack": "t4-server", "workload": 0.8}, {"ambient.air_temperature": [20.0, 30.0]}, workers=1)
-    >>> table.peak_junction_temperature.dims, bool((table.peak_junction_temperature.diff("ambient.air_temperature") > 9.0).all())
+    >>> table.pue.dims, bool((table.pue.diff("ambient.air_temperature") > 0.0).all())
     (('ambient.air_temperature',), True)
     """
     base = _base(scenario)
