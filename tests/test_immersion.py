@@ -273,6 +273,19 @@ def test_standing_slots_are_told():
     assert "stands still" not in cold.attrs["warnings"] and float(cold.mass_flow.min()) > 5e-3
 
 
+def test_supplies_of_a_standing_slot_warm_the_layer_above():
+    """The edge of a server is open to the layer above it: while its slot stands, what its supplies lose goes there, within a few kelvin,
+    and where liquid flows nothing of that is left."""
+    with pytest.warns(UserWarning, match="tank: the path of .* stands still"):
+        r = thermo.simulate_rack(Rack.from_library("dgx-h100", servers=1), held(0.8, np.arange(0.0, 601.0, 20.0)), initial=10.0,
+                                 cooling=Immersion(jet_head=0.0))
+    still = r.mass_flow.isel(server=0) < 1e-4
+    outlet = r.coolant_temperature.sel(position="outlet").isel(server=0)
+    assert float(still.mean()) > 0.5 and balanced(r)
+    assert float((outlet - r.fluid_temperature.isel(height=slice(6, 9)).max("height"))[still].max()) < 3.0
+    assert float(r.junction_temperature.max()) < 85.0
+
+
 def test_return_is_what_comes_to_the_unit():
     """By hand: feed, its heat capacity and the difference of return and supply are the heat to liquid, whatever part of the feed goes
     through the slots; to 1 %, by which the heat capacity changes over 25 K."""

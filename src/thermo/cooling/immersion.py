@@ -26,7 +26,7 @@ fluorinated liquids, is left out. The default looks at the whole run's least fee
 first part than the run in one: they agree to rounding where that part is at rest, else as far as looks are converged (0.06 K, 1.3 % of flow).
 Flow does not run downwards in a slot: where the bath is
 warmer and jets do not outweigh that, it all but stops until its devices have warmed it, and the result
-warns of more than a minute of that.
+warns of more than a minute of that. What a server's supplies lose at its edge then turns over with the lowest layer.
 
 A coolant distribution unit (`thermo.cooling.cdu`) takes the liquid from the top layer and feeds it into the plenum: its valve holds
 what it feeds at the supply's temperature; without one, that is ideal. The feed goes in proportion to its pumps' speed (`thermo.cooling.pumps`),

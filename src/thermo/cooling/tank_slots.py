@@ -101,6 +101,9 @@ class Slots:
             self._add_lane(lane, parts, warmth, inlet, outlet)
         self._place("outlet", outlet, m)
         group.stream(outlet, tank.layers[0], through)
+        rated = math.fsum(lane.rated for lane in lanes)
+        still = group.law_signal(STOOD, group.total([m], [1 / rated]))  # the open edge of a slot that stands: liquid turns over there
+        group.conductance(outlet, tank.layers[0], group.coefficient(tank.heat_capacity * rated, still))
         room = group.boundary(tank.air.signal(self.kind, lambda T: T - tank.reference))
         self._add_conversion(outlet, room)
         for i in self._outside:
