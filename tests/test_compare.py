@@ -115,6 +115,7 @@ def test_results_are_written(load, tmp_path):
     ({"designs": {"../x": "air"}}, "can name a file"), ({"sizing": "cheap"}, "did you mean 'cheapest'"), ({"margin": -1.0}, "margin"),
     ({"margin": 300.0}, "margin"), ({"workers": 0}, "workers is 0"), ({"horizon": 1.0}, "horizon"), ({"energy_price": 5.0}, "is it per kWh"),
     ({"power": "ac-ups"}, "ac-ups-480v"), ({"ambient": {"air_temperature": 300.0}}, "air_temperature"), ({"tolerance": 0.0}, "tolerance"),
+    ({"limits": {"gup": 80.0}}, "did you mean 'gpu'"), ({"limits": "x"}, "limits"), ({"events": ["x"]}, "sequence of thermo.events"),
 ])
 def test_refusals(arguments, says):
     """What concerns all designs is refused before anything runs."""

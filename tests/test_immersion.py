@@ -517,6 +517,13 @@ def test_refusals():
         run(held(0.5, [0.0, 60.0]), events=[thermo.events.water_loss(10.0)])
 
 
+@pytest.mark.parametrize("fluid", ["water", "pg25", "eg50", "dowfrost-lc-25"])
+def test_liquids_that_conduct_are_refused(fluid):
+    """Boards cannot hang in water or glycol."""
+    with pytest.raises(ScenarioError, match="conducts electricity"):
+        thermo.cooling.Immersion(fluid=fluid)
+
+
 def test_sinks_for_what_is_not_there():
     """A sink for a device that no server has is refused, as `in_air` is: it would be left out without a word."""
     with pytest.raises(ScenarioError, match="cooling.sinks names 'gpuu': did you mean 'gpu'|cooling.sinks names 'gpuu'.*gpu"):

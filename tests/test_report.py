@@ -104,6 +104,8 @@ def test_files(result, table, tmp_path, capsys):
             report.write_report(result, tmp_path / name)
     with pytest.raises(ScenarioError, match="neither a result"):
         report.write_report(result[["fan_power"]], tmp_path / "c.html")
+    with pytest.raises(ScenarioError, match="no samples"):
+        report.write_report(result.isel(time=[]), tmp_path / "c.html")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "b.html"]
     store.write(result.assign_attrs(title="t"), tmp_path / "r.nc")
     assert cli.main(["report", str(tmp_path / "r.nc"), "-o", str(tmp_path / "r.html")]) == 0 and (tmp_path / "r.html").exists()

@@ -92,7 +92,7 @@ def as_output_error(path: Path) -> Iterator[None]:
         raise OutputError(f"{shown(str(path))}: {error.strerror or error}") from error
 
 
-WIDE = 120  # characters, in which a table of ten columns is readable
+WIDEST = 400  # characters of a table on one line
 
 
 @contextlib.contextmanager
@@ -116,6 +116,7 @@ def say_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]])
     from rich import box
     from rich.console import Console
     from rich.markup import escape
+    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
@@ -124,7 +125,8 @@ def say_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]])
         table.add_column(escape(column), justify="left" if k == 0 else "right", overflow="fold", min_width=least)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    Console(highlight=False, width=max(shutil.get_terminal_size().columns, WIDE)).print(table)
+    wide = Measurement.get(Console(width=10_000), Console(width=10_000).options, table).maximum
+    Console(highlight=False, width=max(shutil.get_terminal_size().columns, min(wide, WIDEST))).print(table)
 
 
 def say_json(what: Mapping[str, Any]) -> None:

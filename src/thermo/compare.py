@@ -29,11 +29,13 @@ from thermo import design as _design
 from thermo import library
 from thermo import workload as _workload
 from thermo.errors import LimitError, ScenarioError, ThermoError, nearest, require_between, shown
+from thermo.events import Event
 from thermo.power.metrics import energy, ppue
 from thermo.power.metrics import pue as mean_pue
 from thermo.rack import Rack
 from thermo.resilience import ride_through
 from thermo.simulate import checked, simulate_rack
+from thermo.steady import Limits
 from thermo.store import require_free, write
 from thermo.summary import accelerators, facts, seconds
 
@@ -136,7 +138,7 @@ def compare_cooling(rack: Rack | str, workload: Any, designs: Any = DESIGNS, *, 
         As `thermo.simulate_rack` takes them. A rack of servers made for air gets cold plates, rear door or tank as each design needs.
     designs : sequence of str or design, or mapping of str to either
         What to compare: names of the library, objects, or names of one's own for objects. A design's label is its name in the library,
-        else that of its class, numbered where labels repeat.
+        else that of its class (of None, the rack's own, ``own``), numbered where labels repeat.
     sizing : {"cheapest", "given"}
         The rule by which all are sized; see the head of this module.
     margin : float
@@ -186,6 +188,8 @@ def compare_cooling(rack: Rack | str, workload: Any, designs: Any = DESIGNS, *, 
         horizon = require_between("horizon", horizon, 10.0, 1e6, "s")
     if energy_price is not None:
         energy_price = require_between("energy_price", energy_price, 0.0, 1.0, "1/J", "is it per kWh? divide by 3.6e6")
+    if isinstance(events, str) or not isinstance(events, Sequence) or not all(isinstance(event, Event) for event in events):
+        raise ScenarioError(f"events is {shown(events)}, expected a sequence of thermo.events; leave it out, or give ()")
     named = _named(designs)
     places: dict[str, Path] = {}
     if folder is not None:
@@ -194,6 +198,7 @@ def compare_cooling(rack: Rack | str, workload: Any, designs: Any = DESIGNS, *, 
     rack = Rack.from_library(rack) if isinstance(rack, str) else rack
     checked(rack, load, power=power, ambient=ambient, time_step=time_step, solver=solver, tolerance=tolerance)
     case = _Case(rack, load, power, ambient, sizing, margin, limits, time_step, tuple(events), horizon, solver, tolerance)
+    Limits.of(rack, case.asked, margin)  # refused once, for all
     found: dict[str, _Row] = {}
     jobs = [(label, case, design, places.get(label), overwrite) for label, design in named.items()]
     with shown_progress(progress, "designs") as tell:
@@ -261,7 +266,7 @@ def _named(designs: Any) -> dict[str, Any]:
         return dict(pairs)
     out: dict[str, Any] = {}
     for design in designs:
-        label = base = design if isinstance(design, str) else type(design).__name__
+        label = base = design if isinstance(design, str) else "own" if design is None else type(design).__name__
         number = 2
         while label in out:
             label, number = f"{base} {number}", number + 1

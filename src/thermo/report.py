@@ -101,6 +101,8 @@ def html_report(data: xr.Dataset) -> str:
     ScenarioError
         If it is neither.
     """
+    if data.sizes.get("time", 1) == 0:
+        raise ScenarioError("report: this Dataset has no samples in time; was it selected down to nothing?")
     if "design" in data.dims and "peak_junction_temperature" in data:
         parts = _comparison(data)
     elif "junction_temperature" in data and "it_power" in data:

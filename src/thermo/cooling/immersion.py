@@ -118,6 +118,14 @@ class Immersion(Described):
     period: Positive | None = None  # s, between looks at the slots' temperatures; None: the time in which they answer
     provenance: Any = Field(default_factory=dict, repr=False)
 
+    @field_validator("fluid")
+    @classmethod
+    def _insulates(cls, fluid: Fluid) -> Fluid:
+        if fluid.mass_fraction > 0 or fluid.name == "water":
+            raise ValueError(f"{fluid.name} is water-based and conducts electricity, live boards cannot hang in it; take a dielectric liquid, "
+                             "such as pao-4, synthetic-ester, fc-40 or hfe-7500")
+        return fluid
+
     setpoints: ClassVar[tuple[str, ...]] = ("supply_temperature", "pump_speed", "facility_water_temperature", "air_temperature")
 
     @property
