@@ -64,7 +64,7 @@ public:
         std::size_t n = cells_.material.size() * sizeof(cells_.material[0]);
         for (const Conductances* G : {&most_, &rest_}) n += 4 * G->x.size() * sizeof(float);
         n += (r_.size() + q_.size()) * sizeof(double) + (p_.size() + d_.size() + v_.size() + shadow_.size()) * sizeof(float);
-        return n + (multigrid_ ? multigrid_->bytes() : 0);
+        return n + channels_.bytes() + (multigrid_ ? multigrid_->bytes() : 0);
     }
     // Conductances at temperatures T (or constant); forgets the hierarchy of grids.
     void assemble(const double* T, Team& team) {
@@ -111,7 +111,7 @@ public:
         if (!multigrid_) build(team);
         if (shift != shift_ || stale_) {
             set_extra(shift, team);
-            multigrid_->renew(team);
+            multigrid_->renew(shift, team);
             stale_ = false;
         }
         const std::size_t n = grid_.cells();
@@ -287,7 +287,7 @@ private:
             });
         auto x = cells_.dx, y = cells_.dy;
         for (double& d : y) d *= k[1] > 0.0 ? std::sqrt(k[0] / k[1]) : 1.0;
-        multigrid_ = std::make_unique<Multigrid>(grid_, most_, std::move(x), std::move(y), team);
+        multigrid_ = std::make_unique<Multigrid>(grid_, most_, channels_, std::move(x), std::move(y), team);
         stale_ = true;
     }
     void outward(const Field<double>& q, double* x, Team& team) const {
@@ -305,7 +305,7 @@ private:
                 detail::product(most_, rest_, at, grid_.nx, v, q + at.own);
             }
         });
-        if (!channels_.empty()) channels_.complete(shift_, v, q);
+        if (!channels_.empty()) channels_.complete(shift_, -1.0, v, q);
     }
     template <class A, class B>
     double dot(const A* a, const B* b, Team& team) {
@@ -353,7 +353,7 @@ private:
     }
     // One cycle for r. Its fields are where q is, idle meanwhile: two floats for a double. The answer holds until q is written.
     template <class R>
-    const float* cycle(const R* r, Team& team) {
+    const float* cycle(R* r, Team& team) {
         float* one = reinterpret_cast<float*>(q_.get());
         as_other_type();
         return multigrid_->cycle(r, one, one + grid_.cells(), team);
@@ -366,7 +366,7 @@ private:
         const auto nx = static_cast<std::size_t>(grid_.nx);
         double rz_before = 0.0;
         for (bool first = true; iterations < limit; first = false) {
-            const float* z = cycle(static_cast<const double*>(r_.get()), team);
+            const float* z = cycle(r_.get(), team);
             ++iterations;
             const double rz = dot(r_.get(), z, team);
             const auto beta = static_cast<float>(first ? 0.0 : rz / rz_before);
@@ -400,7 +400,7 @@ private:
         if (v_.size() != n)
             for (Field<float>* f : {&d_, &v_, &shadow_}) f->resize(n);
         // d = a cycle for r, q = A d.
-        const auto aim = [&](const auto* r) {
+        const auto aim = [&](auto* r) {
             const float* d = cycle(r, team);
             team.run(grid_.ny, grid_.small(), [&](int j, int) { std::copy_n(d + grid_.row(j, 0), slab, &d_[grid_.row(j, 0)]); });
             as_other_type();
@@ -429,12 +429,12 @@ private:
                 else
                     detail::turn(slab, &r_[at], beta, omega, &v_[at], &p_[at]);
             });
-            aim(static_cast<const float*>(p_.get()));
+            aim(p_.get());
             alpha = rho / dot(q_.get(), shadow_.get(), team);
             if (!std::isfinite(alpha)) return;
             team.run(grid_.ny, grid_.small(), [&](int j, int) { detail::narrow(slab, &q_[grid_.row(j, 0)], &v_[grid_.row(j, 0)]); });
             if (std::sqrt(move(alpha)) <= goal || iterations >= limit) return;
-            aim(static_cast<const double*>(r_.get()));
+            aim(r_.get());
             omega = dot(q_.get(), r_.get(), team) / dot(q_.get(), q_.get(), team);
             if (!std::isfinite(omega) || omega == 0.0) return;
             if (std::sqrt(move(omega)) <= goal) return;
