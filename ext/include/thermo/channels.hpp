@@ -8,7 +8,8 @@
 // so with N = (G + shift C) / |w| and T_eq = (G T_wall + beta) / (G + shift C) it leaves at T_eq + (T_in - T_eq) exp(-N), and
 // its mean, which the walls see, is T_eq + (T_in - T_eq) (1 - exp(-N)) / N. Steady (shift = 0, beta = 0) both lie between the
 // inlet and the hottest wall, whatever the flow; heat is conserved to rounding; the error falls with the square of the
-// station. A wall face is its film in series with half a solid cell; w < 0 runs towards the lower index.
+// station. A wall face is its film in series with half a solid cell; w < 0 runs towards the lower index. Contact
+// resistances lie between solids: on a wetted face there is none (a coating belongs into the film, 1 / h + R).
 #pragma once
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // Conduction in a block of cells, with coolant in its channels: K T, and (K + shift C) x = b by Krylov's method with one
 // multigrid cycle a step: conjugate gradients, or stabilised bi-conjugate gradients where coolant carries heat one way.
 // The coolant's temperatures are never unknowns: they follow from the walls by one march (see channels.hpp), and the
-// cycle is that of the solid with its walls' films.
+// cycle marches it, too.
 //
 // Fields of the caller are [nz][ny][nx]. The residual is kept in double, directions in float: an answer and its residual are
 // moved along the same rounded direction, so rounding only costs conjugacy. At the end the residual is formed anew from the

@@ -1,4 +1,4 @@
-// Multigrid for columns of cells: the preconditioner of thermo::Conduction. One V-cycle, in float, symmetric and positive.
+// Multigrid for columns of cells: the preconditioner of thermo::Conduction. One V-cycle, in float, symmetric and positive but for coolant.
 //
 // Package layers are thin, so cells are flat: coupling is strongest in z. Columns in z are therefore solved exactly (Thomas)
 // within the smoother, and grids are coarsened in x and y alone, down to one column.
@@ -11,6 +11,11 @@
 //                 R = R_ab / 2 + R_bc + R_cd / 2. No products of matrices
 //   prolongation  straight line in the same resistances: b takes w = (R_ab / 2) / R from the cell beyond and 1 - w from its
 //                 own, 1/4 and 3/4 where all is even, and nothing through a void. Restriction is its transpose
+//
+// Coolant runs along every grid, its walls joined as the cells are and its stations longer. It moves after each visit to the
+// coarser grid; between, walls are smoothed beside it. This is a regular splitting, and fast where a station is short of what
+// changes the coolant. Where it is not, on the coarsest grids, walls and coolant take turns, and the last column is solved
+// together with it. Then the cycle is not symmetric, nor is what it is for.
 //
 // Rediscretised, the coarse operator is no Galerkin product; the cycle is symmetric and positive all the same, since smoother
 // and coarse solve are, and it is only used within conjugate gradients.
@@ -96,6 +101,7 @@ public:
 
 private:
     static constexpr int kDegree = 2;         // of the Chebyshev smoother, before and after
+    static constexpr int kFew = 2048, kPasses = 8;  // of columns; of walls and coolant in turn where there are no more: they cost nothing
     static constexpr double kAlike = 2.1;     // pairs up to so much wider than the narrowest join it: 1.5 takes less cycles, more room
     static constexpr double kSmoothed = 4.0;  // eigenvalues of D^-1 A down to 2 / kSmoothed
 
@@ -413,13 +419,16 @@ float* Multigrid::cycle(std::size_t depth, R* r, float* x, float* y, Team& team)
     const float* E = cycle(depth + 1, next.r.get(), next.one.get(), next.other.get(), team);
     prolong(level, next, E, y, x, team);
     std::vector<R> kept;
-    if (level.coolant) {  // stays as it is while the walls are smoothed
-        level.coolant->keep(r, kept);
-        level.coolant->complete(shift_, 1.0, x, r);
-    }
-    for (std::size_t m = 0; m < kDegree; ++m) {
-        smooth(level, false, m == 0 ? 0.0 : a_[m], b_[m], r, x, y, team);
-        std::swap(x, y);
+    if (level.coolant) level.coolant->keep(r, kept);
+    for (int pass = 0; pass < (level.coolant && level.grid.nx * level.grid.ny <= kFew ? kPasses : 1); ++pass) {
+        if (level.coolant) {  // stays as it is while the walls are smoothed
+            level.coolant->put_back(kept, r);
+            level.coolant->complete(shift_, 1.0, x, r);
+        }
+        for (std::size_t m = 0; m < kDegree; ++m) {
+            smooth(level, false, m == 0 ? 0.0 : a_[m], b_[m], r, x, y, team);
+            std::swap(x, y);
+        }
     }
     if (level.coolant) level.coolant->put_back(kept, r);
     return x;
