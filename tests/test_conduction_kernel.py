@@ -413,7 +413,7 @@ def test_extremes_equal_the_sparse_direct_solve(name):
     exact = block.twin()[0]
     assert told["residual"] <= told["goal"]
     assert largest(T - exact) <= 1e-9 * max(largest(exact - 30), 0.01)
-    assert abs(told["imbalance"]) <= 1e-10 * max(np.abs(block.power).sum(), 1e-12)
+    assert abs(told["imbalance"]) <= 1e-10 * max(np.abs(block.power).sum(), 1e-6)
 
 
 def test_same_bits_for_any_number_of_threads():
