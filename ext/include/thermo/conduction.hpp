@@ -150,7 +150,8 @@ public:
     }
     // K T = power + films + coolant: T starts from what it holds, voids become NaN. It is solved for the rise above one
     // temperature, the mean of the surroundings', so that power and not its distance from 0 degC is what the tolerance is of.
-    // Conductivities that depend on temperature are renewed between passes, until no T moves by more than `still`.
+    // Conductivities that depend on temperature are renewed between passes, until no T moves by more than `still`. Early passes
+    // are solved to kPass, kPass^2, ... of the load only, as their conductivities are not the last.
     SteadyOutcome steady(const double* power, const FaceValues& T_film, const double* inlet, double* T, double* mean,
                          double* outlet, double tolerance, double still, int limit, Team& team) {
         const std::size_t n = grid_.cells();
@@ -169,8 +170,9 @@ public:
             }
             const double reference = sum > 0.0 ? weighted / sum : 0.0;
             each_cell(team, [&](std::size_t i) { T[i] -= reference; });
+            const double aim = cells_.varies() ? std::max(tolerance, std::pow(kPass, pass)) : tolerance;
             static_cast<SolveOutcome&>(out) =
-                solve(0.0, {power, &T_film, inlet, nullptr, reference}, T, mean, outlet, tolerance, 0.0, limit - done, team);
+                solve(0.0, {power, &T_film, inlet, nullptr, reference}, T, mean, outlet, aim, 0.0, limit - done, team);
             out.iterations = done += out.iterations;
             out.passes = pass;
             each_cell(team, [&](std::size_t i) { T[i] += reference; });
@@ -180,7 +182,7 @@ public:
             double moved = 0.0;
             for (std::size_t i = 0; i < n; ++i)
                 if (!cells_.is_void(i)) moved = std::max(moved, std::abs(T[i] - before[i]));
-            if (moved <= still) break;
+            if (moved <= still && aim == tolerance) break;
         }
         out.imbalance = total(team, [&](int j) {
             double sum = 0.0;
@@ -203,6 +205,7 @@ public:
     }
 
 private:
+    static constexpr double kPass = 0.01;
     static constexpr double kRounding = 1e-6;  // of the load: rounding that leaves more is no excuse
 
     // T - reference, and nothing where only the last bits differ.
