@@ -387,6 +387,18 @@ def test_cycles_do_not_grow_as_coolant_warms(flow, turns):
     assert told["iterations"] <= 20
 
 
+def test_cycles_do_not_multiply_with_passes():
+    """Silicon over temperature, to 1e-9 K in its passes, costs at most four times the cycles of constants, to the same residual."""
+    block = plate(120, 64)
+    constant = block.steady(tolerance=1e-10)[3]
+    T = np.linspace(0.0, 200.0, 21)
+    block.tables = [None, (T, np.repeat(150.0 * ((T[:, None] + 273.15) / 298.15) ** -1.3, 3, 1))]
+    told = block.steady(tolerance=1e-10)[3]
+    assert told["passes"] >= 4
+    assert told["residual"] <= told["goal"] == pytest.approx(constant["goal"], rel=1e-3)
+    assert told["iterations"] <= 4 * constant["iterations"]
+
+
 EXTREMES = {
     "one cell": ((1, 1, 1), {}), "nx = 1": ((1, 7, 5), {}), "ny = 1": ((7, 1, 5), {}), "nz = 1": ((7, 5, 1), {}), "nz = 200": ((3, 2, 200), {}),
     "sizes of 1 to 1e6": ((4, 4, 4), {"wide": 1e6}), "conductivities of 1 to 1e6": ((6, 6, 6), {"k": 1e6}), "film 1e8": ((6, 6, 6), {"film": 1e8}),
