@@ -11,6 +11,7 @@ from thermo._kernels.conduction import Solid
 LAYERS = ((0.4e-3, 1), (0.4e-3, 1), (0.1e-3, 2), (1.5e-3, 3), (1.5e-3, 3), (0.15e-3, 4), (1.5e-3, 3), (1.5e-3, 3))
 CONDUCTIVITY = np.array([[k] * 3 for k in (0.0, 120.0, 20.0, 390.0, 6.0)])
 HEAT_CAPACITY = np.array([0.0, 1.63e6, 1.80e6, 3.42e6, 2.20e6])
+FLOPS, BYTES = 215, 380  # a cell and cycle of conjugate gradients, counted in the loops: the cycle 120 and 192 with 4/3 for its coarse grids, the rest
 HOTTEST = {"p2_general": 183.533}  # degC, from a direct solver on the same cells
 
 
@@ -133,6 +134,35 @@ def alternatives(n):
     return rows
 
 
+def copied():
+    """Bytes that this machine moves in a second, read and written, in fields that no cache holds."""
+    a, best = np.zeros(16_000_000), np.inf
+    b = np.ones_like(a)
+    for _ in range(5):
+        begin = time.perf_counter()
+        np.copyto(b, a)
+        best = min(best, time.perf_counter() - begin)
+    return 2 * a.nbytes / best
+
+
+def plate(n=299, nx=120, w=0.03):
+    """A chip of 60 mm under copper with `n` channels of 0.1 x 1.6 mm, one cell wide, `w` W/K each: 790,680 cells."""
+    ny, dz = 2 * n + 1, np.array([0.2, 0.2, 0.2, 0.1, 0.6, 0.6, 0.4, 0.4, 0.4, 0.4, 0.5]) * 1e-3
+    material = np.ones((11, ny, nx), np.uint16)
+    material[3], material[4:] = 2, 3
+    material[6:10, 1::2] = 0
+    power = np.zeros(material.shape)
+    power[0, ny // 3 : 2 * ny // 3, nx // 3 : 2 * nx // 3] = 1.0
+    power[0, : ny // 2, : nx // 2] += 0.3
+    power *= 700.0 / power.sum()
+    film = tuple(np.zeros(s) for s in ((11, ny), (11, ny), (11, nx), (11, nx), (ny, nx), (ny, nx)))
+    box = np.array([[2 * c + 1, 2 * c + 2, 6, 10] for c in range(n)], np.int32)
+    told = dict(dx=np.full(nx, 60e-3 / nx), dy=np.full(ny, 1e-4), dz=dz, material=material,
+                conductivity=np.array([[0.0] * 3, [120.0] * 3, [20.0] * 3, [390.0] * 3]), heat_capacity=np.array([0, 1.6e6, 1.8e6, 3.4e6]),
+                contact=np.zeros(10), film=film, tables=None, channels=(0, box, np.full((n, nx), 2.5e4), np.full(n, w), np.zeros(n)))
+    return told, power, film, np.full(n, 25.0)
+
+
 def main():
     """Both problems, then alternatives on P2 at two sizes."""
     for name, problem in (("p2_general", p2_general), ("cold_plate", cold_plate)):
@@ -140,6 +170,14 @@ def main():
         cells = p2()[1].size if name == "p2_general" else microchannels()[1].size
         print(f"{name}: {best['seconds']:.3f} s, {best['peak_bytes'] / cells:.0f} bytes a cell, hottest {best['hottest']:.6f} degC, "
               f"{best['iterations']} cycles, imbalance {best['imbalance']:.1e} W")
+        if name == "p2_general":
+            rate = cells * best["iterations"] / best["seconds"]
+            print(f"    set-up and all: {rate * FLOPS / 1e9:.1f} Gflop/s ({FLOPS} a cell and cycle), {rate * BYTES / 1e9:.1f} GB/s "
+                  f"({BYTES} bytes) where a copy moves {copied() / 1e9:.1f} GB/s")
+    for w in (0.03, 0.003, 0.0003):
+        problem = plate(w=w)
+        own = solved(problem)
+        print(f"299 channels at {w} W/K: {own['seconds']:.2f} s, {own['peak_bytes'] / problem[1].size:.0f} bytes a cell, {own['iterations']} cycles")
     for n in (64, 256):
         own = min((solved(p2(n)) for _ in range(3)), key=lambda a: a["seconds"])
         print(f"P2 with {n} x {n} x 8 cells: {own['seconds']:.3f} s, hottest {own['hottest']:.6f}")

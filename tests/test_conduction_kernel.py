@@ -376,6 +376,58 @@ def plate(nx=96, n=24):
     return block
 
 
+@pytest.mark.parametrize("flow", [0.03, 3e-3, 3e-4, 1e9])
+@pytest.mark.parametrize("turns", [False, True])
+def test_cycles_do_not_grow_as_coolant_warms(flow, turns):
+    """64 channels of one cell: some 15 cycles whether the coolant hardly warms or takes up all it can, with and without counterflow."""
+    block = plate(120, 64)
+    block.channels = *block.channels[:3], np.full(64, flow) * np.where(np.arange(64) % 2 * turns, -1, 1), np.zeros(64)
+    *_, told = block.steady(tolerance=1e-10)
+    assert told["residual"] <= told["goal"]
+    assert told["iterations"] <= 20
+
+
+def test_cycles_do_not_multiply_with_passes():
+    """Silicon over temperature, to 1e-9 K in its passes, costs at most four times the cycles of constants, to the same residual."""
+    block = plate(120, 64)
+    constant = block.steady(tolerance=1e-10)[3]
+    T = np.linspace(0.0, 200.0, 21)
+    block.tables = [None, (T, np.repeat(150.0 * ((T[:, None] + 273.15) / 298.15) ** -1.3, 3, 1))]
+    told = block.steady(tolerance=1e-10)[3]
+    assert told["passes"] >= 4
+    assert told["residual"] <= told["goal"] == pytest.approx(constant["goal"], rel=1e-3)
+    assert told["iterations"] <= 4 * constant["iterations"]
+
+
+EXTREMES = {
+    "one cell": ((1, 1, 1), {}), "nx = 1": ((1, 7, 5), {}), "ny = 1": ((7, 1, 5), {}), "nz = 1": ((7, 5, 1), {}), "nz = 200": ((3, 2, 200), {}),
+    "sizes of 1 to 1e6": ((4, 4, 4), {"wide": 1e6}), "conductivities of 1 to 1e6": ((6, 6, 6), {"k": 1e6}), "film 1e8": ((6, 6, 6), {"film": 1e8}),
+    "a sink": ((6, 6, 6), {"sink": True}), "no power": ((6, 6, 6), {"power": 0.0}),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_extremes_equal_the_sparse_direct_solve(name):
+    """Single cells, rows and layers, slivers, unlike conductivities, strong films, sinks, no power, 64 threads: as the twin, energy closes."""
+    (nx, ny, nz), how = EXTREMES[name]
+    sizes = [np.full(n, 1e-4) for n in (nx, ny, nz)]
+    if "wide" in how:
+        for d, at in zip(sizes, (0, -1, 1), strict=True):
+            d[at] *= how["wide"] ** 0.5
+            d[2 if at != 2 else 0] /= how["wide"] ** 0.5
+    block = Block(*sizes, k=[[0] * 3, [1.0] * 3, [how.get("k", 100.0)] * 3])
+    block.material[:, ::2, 1::2] = 2
+    block.film[4][:], block.ambient[4][:] = how.get("film", 3e3), 30.0
+    block.power[:] = how.get("power", 0.1) / block.power.size
+    if how.get("sink"):
+        block.power[-1, :, : nx // 2] *= -5.0
+    T, _, _, told = block.steady(threads=64)
+    exact = block.twin()[0]
+    assert told["residual"] <= told["goal"]
+    assert largest(T - exact) <= 1e-9 * max(largest(exact - 30), 0.01)
+    assert abs(told["imbalance"]) <= 1e-10 * max(np.abs(block.power).sum(), 1e-6)
+
+
 def test_same_bits_for_any_number_of_threads():
     """Sums are kept by slab: 1, 2 and 3 threads give the same bits, with and without coolant."""
     block = plate()
@@ -488,6 +540,7 @@ def spoiled(a):
     yield a.astype(np.float32 if a.dtype != np.float32 else np.float64)
     yield a.tolist()
     yield np.zeros((*a.shape, 2), a.dtype)[..., 0]  # strided
+    yield a.astype(a.dtype.newbyteorder(">"))
     yield a[None]
     yield np.concatenate([a, a])
 

@@ -210,6 +210,28 @@ def test_second_order_in_time():
     assert np.all((slope > 1.9) & (slope < 2.3)), slope
 
 
+def test_second_order_in_space_and_time_with_layers_and_contact():
+    """A mode of two layers with a contact and a film dies out as exp(-2 t); cells and steps halved together, the error falls to a quarter."""
+    L, k, rho_cp, R = (1e-3, 0.5e-3), (100.0, 10.0), (2e6, 1.5e6), 2e-5
+    a, b = (np.sqrt(2.0 * c / q) for c, q in zip(rho_cp, k, strict=True))
+    flux = k[0] * a * np.sin(a * L[0])
+    above = np.cos(a * L[0]) - R * flux
+    upper = lambda z: above * np.cos(b * z) - flux / k[1] / b * np.sin(b * z)  # noqa: E731
+    slope = -above * b * np.sin(b * L[1]) - flux / k[1] * np.cos(b * L[1])
+    wrong = []
+    for n in (6, 12, 24):
+        block = Block([1e-3], [1e-3], np.repeat([L[0] / n, L[1] / n], n), k=[[0] * 3, [k[0]] * 3, [k[1]] * 3], rho_cp=np.array([0.0, *rho_cp]))
+        block.material[n:] = 2
+        block.contact[n - 1] = R
+        block.film[5][:] = -k[1] * slope / upper(L[1])
+        middle = (np.arange(n) + 0.5) / n
+        mode = np.concatenate([np.cos(a * L[0] * middle), upper(L[1] * middle)])[:, None, None]
+        run = march(block.solid(), 0 * mode[None], power_times=np.zeros(1), power=np.ones((1, 1)), times=np.array([0.5]), tolerance=1e-9,
+                    start=mode, fixed_step=0.5 / n)
+        wrong.append(np.abs(run.snapshots[0] - mode * np.exp(-1.0)).max())
+    assert np.log2(np.array(wrong[:-1]) / wrong[1:]) == pytest.approx(2.0, abs=0.15), wrong
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_stepper_keeps_its_tolerance(seed):
     """Against the matrix exponential: within the sum of local errors that it reports, also between steps."""

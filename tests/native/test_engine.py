@@ -1,4 +1,4 @@
-"""The engine, the flow network and the modes of layers run clean under the address and undefined-behaviour sanitizers, and their own checks hold,
+"""Conduction, the engine, the flow network and the modes of layers run clean under the address and undefined-behaviour sanitizers, and their own checks hold,
 without Python.
 """
 import os
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or ""
 
 
-@pytest.mark.parametrize("name", ["engine", "flow", "modes"])
+@pytest.mark.parametrize("name", ["conduction", "engine", "flow", "modes"])
 def test_under_sanitizers(name, tmp_path):
     """All steppers, series, a controller, threads, a shared tank; every kind of element, faults, slopes: exit 0 and not a word."""
     assert COMPILER, "no C++ compiler found; set CXX"

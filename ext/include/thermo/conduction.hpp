@@ -1,7 +1,7 @@
 // Conduction in a block of cells, with coolant in its channels: K T, and (K + shift C) x = b by Krylov's method with one
 // multigrid cycle a step: conjugate gradients, or stabilised bi-conjugate gradients where coolant carries heat one way.
 // The coolant's temperatures are never unknowns: they follow from the walls by one march (see channels.hpp), and the
-// cycle is that of the solid with its walls' films.
+// cycle marches it, too.
 //
 // Fields of the caller are [nz][ny][nx]. The residual is kept in double, directions in float: an answer and its residual are
 // moved along the same rounded direction, so rounding only costs conjugacy. At the end the residual is formed anew from the
@@ -64,7 +64,7 @@ public:
         std::size_t n = cells_.material.size() * sizeof(cells_.material[0]);
         for (const Conductances* G : {&most_, &rest_}) n += 4 * G->x.size() * sizeof(float);
         n += (r_.size() + q_.size()) * sizeof(double) + (p_.size() + d_.size() + v_.size() + shadow_.size()) * sizeof(float);
-        return n + (multigrid_ ? multigrid_->bytes() : 0);
+        return n + channels_.bytes() + (multigrid_ ? multigrid_->bytes() : 0);
     }
     // Conductances at temperatures T (or constant); forgets the hierarchy of grids.
     void assemble(const double* T, Team& team) {
@@ -111,7 +111,7 @@ public:
         if (!multigrid_) build(team);
         if (shift != shift_ || stale_) {
             set_extra(shift, team);
-            multigrid_->renew(team);
+            multigrid_->renew(shift, team);
             stale_ = false;
         }
         const std::size_t n = grid_.cells();
@@ -150,7 +150,8 @@ public:
     }
     // K T = power + films + coolant: T starts from what it holds, voids become NaN. It is solved for the rise above one
     // temperature, the mean of the surroundings', so that power and not its distance from 0 degC is what the tolerance is of.
-    // Conductivities that depend on temperature are renewed between passes, until no T moves by more than `still`.
+    // Conductivities that depend on temperature are renewed between passes, until no T moves by more than `still`. Early passes
+    // are solved to kPass, kPass^2, ... of the load only, as their conductivities are not the last.
     SteadyOutcome steady(const double* power, const FaceValues& T_film, const double* inlet, double* T, double* mean,
                          double* outlet, double tolerance, double still, int limit, Team& team) {
         const std::size_t n = grid_.cells();
@@ -169,8 +170,9 @@ public:
             }
             const double reference = sum > 0.0 ? weighted / sum : 0.0;
             each_cell(team, [&](std::size_t i) { T[i] -= reference; });
+            const double aim = cells_.varies() ? std::max(tolerance, std::pow(kPass, pass)) : tolerance;
             static_cast<SolveOutcome&>(out) =
-                solve(0.0, {power, &T_film, inlet, nullptr, reference}, T, mean, outlet, tolerance, 0.0, limit - done, team);
+                solve(0.0, {power, &T_film, inlet, nullptr, reference}, T, mean, outlet, aim, 0.0, limit - done, team);
             out.iterations = done += out.iterations;
             out.passes = pass;
             each_cell(team, [&](std::size_t i) { T[i] += reference; });
@@ -180,7 +182,7 @@ public:
             double moved = 0.0;
             for (std::size_t i = 0; i < n; ++i)
                 if (!cells_.is_void(i)) moved = std::max(moved, std::abs(T[i] - before[i]));
-            if (moved <= still) break;
+            if (moved <= still && aim == tolerance) break;
         }
         out.imbalance = total(team, [&](int j) {
             double sum = 0.0;
@@ -203,6 +205,7 @@ public:
     }
 
 private:
+    static constexpr double kPass = 0.01;
     static constexpr double kRounding = 1e-6;  // of the load: rounding that leaves more is no excuse
 
     // T - reference, and nothing where only the last bits differ.
@@ -287,7 +290,7 @@ private:
             });
         auto x = cells_.dx, y = cells_.dy;
         for (double& d : y) d *= k[1] > 0.0 ? std::sqrt(k[0] / k[1]) : 1.0;
-        multigrid_ = std::make_unique<Multigrid>(grid_, most_, std::move(x), std::move(y), team);
+        multigrid_ = std::make_unique<Multigrid>(grid_, most_, channels_, std::move(x), std::move(y), team);
         stale_ = true;
     }
     void outward(const Field<double>& q, double* x, Team& team) const {
@@ -305,7 +308,7 @@ private:
                 detail::product(most_, rest_, at, grid_.nx, v, q + at.own);
             }
         });
-        if (!channels_.empty()) channels_.complete(shift_, v, q);
+        if (!channels_.empty()) channels_.complete(shift_, -1.0, v, q);
     }
     template <class A, class B>
     double dot(const A* a, const B* b, Team& team) {
@@ -353,7 +356,7 @@ private:
     }
     // One cycle for r. Its fields are where q is, idle meanwhile: two floats for a double. The answer holds until q is written.
     template <class R>
-    const float* cycle(const R* r, Team& team) {
+    const float* cycle(R* r, Team& team) {
         float* one = reinterpret_cast<float*>(q_.get());
         as_other_type();
         return multigrid_->cycle(r, one, one + grid_.cells(), team);
@@ -366,7 +369,7 @@ private:
         const auto nx = static_cast<std::size_t>(grid_.nx);
         double rz_before = 0.0;
         for (bool first = true; iterations < limit; first = false) {
-            const float* z = cycle(static_cast<const double*>(r_.get()), team);
+            const float* z = cycle(r_.get(), team);
             ++iterations;
             const double rz = dot(r_.get(), z, team);
             const auto beta = static_cast<float>(first ? 0.0 : rz / rz_before);
@@ -400,7 +403,7 @@ private:
         if (v_.size() != n)
             for (Field<float>* f : {&d_, &v_, &shadow_}) f->resize(n);
         // d = a cycle for r, q = A d.
-        const auto aim = [&](const auto* r) {
+        const auto aim = [&](auto* r) {
             const float* d = cycle(r, team);
             team.run(grid_.ny, grid_.small(), [&](int j, int) { std::copy_n(d + grid_.row(j, 0), slab, &d_[grid_.row(j, 0)]); });
             as_other_type();
@@ -429,12 +432,12 @@ private:
                 else
                     detail::turn(slab, &r_[at], beta, omega, &v_[at], &p_[at]);
             });
-            aim(static_cast<const float*>(p_.get()));
+            aim(p_.get());
             alpha = rho / dot(q_.get(), shadow_.get(), team);
             if (!std::isfinite(alpha)) return;
             team.run(grid_.ny, grid_.small(), [&](int j, int) { detail::narrow(slab, &q_[grid_.row(j, 0)], &v_[grid_.row(j, 0)]); });
             if (std::sqrt(move(alpha)) <= goal || iterations >= limit) return;
-            aim(static_cast<const double*>(r_.get()));
+            aim(r_.get());
             omega = dot(q_.get(), r_.get(), team) / dot(q_.get(), q_.get(), team);
             if (!std::isfinite(omega) || omega == 0.0) return;
             if (std::sqrt(move(omega)) <= goal) return;

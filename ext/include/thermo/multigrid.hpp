@@ -1,4 +1,4 @@
-// Multigrid for columns of cells: the preconditioner of thermo::Conduction. One V-cycle, in float, symmetric and positive.
+// Multigrid for columns of cells: the preconditioner of thermo::Conduction. One V-cycle, in float, symmetric and positive but for coolant.
 //
 // Package layers are thin, so cells are flat: coupling is strongest in z. Columns in z are therefore solved exactly (Thomas)
 // within the smoother, and grids are coarsened in x and y alone, down to one column.
@@ -12,6 +12,11 @@
 //   prolongation  straight line in the same resistances: b takes w = (R_ab / 2) / R from the cell beyond and 1 - w from its
 //                 own, 1/4 and 3/4 where all is even, and nothing through a void. Restriction is its transpose
 //
+// Coolant runs along every grid, its walls joined as the cells are and its stations longer. It moves after each visit to the
+// coarser grid; between, walls are smoothed beside it. This is a regular splitting, and fast where a station is short of what
+// changes the coolant. Where it is not, on the coarsest grids, walls and coolant take turns, and the last column is solved
+// together with it. Then the cycle is not symmetric, nor is what it is for.
+//
 // Rediscretised, the coarse operator is no Galerkin product; the cycle is symmetric and positive all the same, since smoother
 // and coarse solve are, and it is only used within conjugate gradients.
 #pragma once
@@ -21,6 +26,7 @@
 #include <vector>
 
 #include "thermo/cells.hpp"
+#include "thermo/channels.hpp"
 #include "thermo/columns.hpp"
 
 namespace thermo {
@@ -76,12 +82,12 @@ struct Pairing {
 class Multigrid {
 public:
     // `fine` outlives this; `wide_x`, `wide_y` are widths of the cells, scaled such that alike means coupled alike.
-    Multigrid(const Grid& grid, const Conductances& fine, std::vector<double> wide_x, std::vector<double> wide_y, Team& team);
-    // After a change of fine.extra.
-    void renew(Team& team);
-    // One cycle for residual r; the answer is in one of the two fields of work [cells], which is returned.
+    Multigrid(const Grid& grid, const Conductances& fine, Channels& coolant, std::vector<double> wide_x, std::vector<double> wide_y, Team& team);
+    // After a change of fine.extra, which holds shift C.
+    void renew(double shift, Team& team);
+    // One cycle for residual r; the answer is in one of the two fields of work [cells], which is returned. r is as it was.
     template <class R>
-    float* cycle(const R* r, float* one, float* other, Team& team) {
+    float* cycle(R* r, float* one, float* other, Team& team) {
         make_room(team);
         return cycle(0, r, one, other, team);
     }
@@ -89,12 +95,13 @@ public:
         std::size_t n = 0;
         for (const Level& l : levels_)
             n += sizeof(float) * (l.inverse.size() + l.r.size() + l.one.size() + l.other.size() + 4 * l.own.x.size()) +
-                 l.weight_y.size() + l.weight_x.size();
+                 l.weight_y.size() + l.weight_x.size() + l.own_coolant.bytes();
         return n;
     }
 
 private:
     static constexpr int kDegree = 2;         // of the Chebyshev smoother, before and after
+    static constexpr int kFew = 2048, kPasses = 8;  // of columns; of walls and coolant in turn where there are no more: they cost nothing
     static constexpr double kAlike = 2.1;     // pairs up to so much wider than the narrowest join it: 1.5 takes less cycles, more room
     static constexpr double kSmoothed = 4.0;  // eigenvalues of D^-1 A down to 2 / kSmoothed
 
@@ -102,6 +109,8 @@ private:
         Grid grid;
         Conductances own;                   // but for the finest
         const Conductances* A = nullptr;
+        Channels own_coolant;               // but for the finest
+        Channels* coolant = nullptr;        // null: none
         Field<float> inverse;               // of the pivots of the columns
         Field<float> r, one, other;         // but for the finest
         std::vector<Pairing> pairing;       // to the next level: in x, in y
@@ -117,7 +126,10 @@ private:
     void coarsen(Level& fine, Level& coarse, Team& team);
     void factor(Level& level, Team& team);
     template <class R>
-    float* cycle(std::size_t depth, const R* r, float* x, float* y, Team& team);
+    float* cycle(std::size_t depth, R* r, float* x, float* y, Team& team);
+    void factor_last();
+    template <class R>
+    void solve_last(const R* r, float* x) const;
     template <class R>
     void smooth(const Level& level, bool start, double a, double b, const R* r, const float* x, float* y, Team& team);
     void restrict_to(const Level& fine, Level& coarse, const float* residual, Team& team);
@@ -126,10 +138,12 @@ private:
     std::vector<Level> levels_;
     std::array<double, kDegree> a_{}, b_{};
     std::vector<std::vector<float>> work_;  // of each thread
+    double shift_ = 0.0;
+    std::vector<double> last_;              // factors L and U of the last level's column with coolant, [nz][nz]
 };
 
-inline Multigrid::Multigrid(const Grid& grid, const Conductances& fine, std::vector<double> wide_x, std::vector<double> wide_y,
-                            Team& team) {
+inline Multigrid::Multigrid(const Grid& grid, const Conductances& fine, Channels& coolant, std::vector<double> wide_x,
+                            std::vector<double> wide_y, Team& team) {
     const double middle = 1.0 + 1.0 / kSmoothed, reach = 1.0 - 1.0 / kSmoothed, sigma = middle / reach;
     double rho = 1.0 / sigma;
     for (std::size_t m = 0; m < kDegree; ++m) {
@@ -143,6 +157,7 @@ inline Multigrid::Multigrid(const Grid& grid, const Conductances& fine, std::vec
     levels_.emplace_back();
     levels_[0].grid = grid;
     levels_[0].A = &fine;
+    if (!coolant.empty()) levels_[0].coolant = &coolant;
     while (levels_.back().grid.nx > 1 || levels_.back().grid.ny > 1) {
         Level& from = levels_.back();
         double widest = std::numeric_limits<double>::infinity();
@@ -155,6 +170,10 @@ inline Multigrid::Multigrid(const Grid& grid, const Conductances& fine, std::vec
         to.grid = {from.pairing[0].coarse(), from.pairing[1].coarse(), grid.nz};
         coarsen(from, to, team);
         to.A = &to.own;
+        if (from.coolant) {
+            to.own_coolant = from.coolant->coarsened(from.grid, to.grid, from.pairing[0].own, from.pairing[1].own);
+            to.coolant = &to.own_coolant;
+        }
         for (Field<float>* f : {&to.r, &to.one, &to.other}) f->resize(to.grid.cells());
         wide_x = from.pairing[0].coarsened(wide_x);
         wide_y = from.pairing[1].coarsened(wide_y);
@@ -232,7 +251,8 @@ inline void Multigrid::factor(Level& level, Team& team) {
     });
 }
 
-inline void Multigrid::renew(Team& team) {
+inline void Multigrid::renew(double shift, Team& team) {
+    shift_ = shift;
     make_room(team);
     for (std::size_t l = 0; l < levels_.size(); ++l) {
         if (l > 0) {
@@ -256,6 +276,51 @@ inline void Multigrid::renew(Team& team) {
             });
         }
         factor(levels_[l], team);
+    }
+    if (levels_.back().coolant) factor_last();
+}
+
+// The last column and its coolant as one matrix, eliminated without pivots: its columns are dominated by their diagonal.
+inline void Multigrid::factor_last() {
+    const Level& level = levels_.back();
+    const auto n = static_cast<std::size_t>(level.grid.nz);
+    last_.assign(n * n, 0.0);
+    std::vector<double> unit(n), out(n);
+    for (std::size_t k = 0; k < n; ++k) {
+        std::fill(out.begin(), out.end(), 0.0);
+        unit[k] = 1.0;
+        level.coolant->complete(shift_, -1.0, unit.data(), out.data());
+        unit[k] = 0.0;
+        for (std::size_t m = 0; m < n; ++m) last_[m * n + k] = out[m];
+    }
+    for (std::size_t k = 0; k < n; ++k) {
+        last_[k * n + k] += static_cast<double>(level.A->extra[k]);
+        if (k + 1 == n) break;
+        const auto G = static_cast<double>(level.A->z[k]);
+        last_[k * n + k] += G, last_[(k + 1) * n + k + 1] += G;
+        last_[k * n + k + 1] -= G, last_[(k + 1) * n + k] -= G;
+    }
+    for (std::size_t k = 0; k < n; ++k)
+        for (std::size_t m = k + 1; m < n; ++m) {
+            double& L = last_[m * n + k];
+            if (L == 0.0) continue;
+            L /= last_[k * n + k];
+            for (std::size_t i = k + 1; i < n; ++i) last_[m * n + i] -= L * last_[k * n + i];
+        }
+}
+
+template <class R>
+void Multigrid::solve_last(const R* r, float* x) const {
+    const auto n = static_cast<std::size_t>(levels_.back().grid.nz);
+    std::vector<double> y(n);
+    for (std::size_t m = 0; m < n; ++m) {
+        y[m] = static_cast<double>(r[m]);
+        for (std::size_t k = 0; k < m; ++k) y[m] -= last_[m * n + k] * y[k];
+    }
+    for (std::size_t m = n; m-- > 0;) {
+        for (std::size_t k = m + 1; k < n; ++k) y[m] -= last_[m * n + k] * y[k];
+        y[m] = last_[m * n + m] > 0.0 ? y[m] / last_[m * n + m] : 0.0;  // 0: a void
+        x[m] = static_cast<float>(y[m]);
     }
 }
 
@@ -329,9 +394,13 @@ inline void Multigrid::prolong(const Level& fine, const Level& coarse, const flo
 }
 
 template <class R>
-float* Multigrid::cycle(std::size_t depth, const R* r, float* x, float* y, Team& team) {
+float* Multigrid::cycle(std::size_t depth, R* r, float* x, float* y, Team& team) {
     Level& level = levels_[depth];
     const bool last = depth + 1 == levels_.size();
+    if (last && level.coolant) {
+        solve_last(r, x);
+        return x;
+    }
     smooth(level, true, 0.0, last ? 1.0 : b_[0], r, x, x, team);  // one column is solved, not smoothed
     if (last) return x;
     std::fill_n(y, level.grid.cells(), 0.0f);
@@ -345,13 +414,23 @@ float* Multigrid::cycle(std::size_t depth, const R* r, float* x, float* y, Team&
     team.run(g.ny, g.small(), [&](int j, int) {
         for (int k = 0; k < g.nz; ++k) detail::residual(A, detail::RowOf(g, j, k), g.nx, r, x, y);
     });
+    if (level.coolant) level.coolant->complete(shift_, 1.0, x, y);
     restrict_to(level, next, y, team);
-    const float* E = cycle(depth + 1, static_cast<const float*>(next.r.get()), next.one.get(), next.other.get(), team);
+    const float* E = cycle(depth + 1, next.r.get(), next.one.get(), next.other.get(), team);
     prolong(level, next, E, y, x, team);
-    for (std::size_t m = 0; m < kDegree; ++m) {
-        smooth(level, false, m == 0 ? 0.0 : a_[m], b_[m], r, x, y, team);
-        std::swap(x, y);
+    std::vector<R> kept;
+    if (level.coolant) level.coolant->keep(r, kept);
+    for (int pass = 0; pass < (level.coolant && level.grid.nx * level.grid.ny <= kFew ? kPasses : 1); ++pass) {
+        if (level.coolant) {  // stays as it is while the walls are smoothed
+            level.coolant->put_back(kept, r);
+            level.coolant->complete(shift_, 1.0, x, r);
+        }
+        for (std::size_t m = 0; m < kDegree; ++m) {
+            smooth(level, false, m == 0 ? 0.0 : a_[m], b_[m], r, x, y, team);
+            std::swap(x, y);
+        }
     }
+    if (level.coolant) level.coolant->put_back(kept, r);
     return x;
 }
 

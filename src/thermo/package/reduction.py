@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermo.errors import ScenarioError, nearest, shown
+from thermo.errors import ConvergenceError, ScenarioError, nearest, shown
 from thermo.package.description import Channels, Convection, Package, as_package
 from thermo.package.grid import Grid, Resolution, grid_of
 from thermo.package.ladder import Cauer, Foster, cauer, fit_error, foster_fit, trace_error
@@ -319,7 +319,11 @@ class _Cells:
 
     def _solved(self, solid: Any, shift: float, b: Floats) -> Floats:
         x = np.zeros(self.grid.shape)
-        solid.solve(shift=shift, b=b.reshape(self.grid.shape), tolerance=ROUGH if shift else SHARP, enough=0.0, iterations=MOST_ITERATIONS, threads=THREADS, x=x)
+        done = solid.solve(shift=shift, b=b.reshape(self.grid.shape), tolerance=ROUGH if shift else SHARP, enough=0.0, iterations=MOST_ITERATIONS,
+                           threads=THREADS, x=x)
+        if not done["residual"] <= 2 * done["goal"]:
+            raise ConvergenceError(f"field at shift {shift:g} 1/s: residual {done['residual']:.2g} W after {done['iterations']} cycles, expected "
+                                   f"{done['goal']:.2g} W; are conductivities or thicknesses very unlike each other?")
         return np.nan_to_num(x).ravel()
 
     def apply(self, x: Floats) -> Floats:
