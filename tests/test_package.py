@@ -299,10 +299,12 @@ def test_broad_walls_follow_the_law_of_the_plate():
     _, h = plate_film(plate, 2e-5 * 995.6, water)
     m = np.sqrt(2 * float(h) / (390 * 2e-4))
     G = float(h) * 0.02 * (50 * 2e-4 + 49 * 2 * 2e-3 * np.tanh(m * 2e-3) / (m * 2e-3))
+    ours = []
     for together in (1, 4):
         found = resistance(package, resolution=Resolution(across=8, block=2, layer=4, channels=together))["part_resistance"]
-        ours = float(found.sel(part="fins") + found.sel(part="coolant film"))
-        assert ours == pytest.approx(1 / G, rel=0.06), together
+        ours.append(float(found.sel(part="fins") + found.sel(part="coolant film")))
+    assert ours[1] == pytest.approx(ours[0], rel=0.02)
+    assert np.allclose(ours, 1 / G, rtol=0.08) and min(ours) > 1 / G  # films fall along the channel, and heat is led into the roots of fins
 
 
 def test_transient_ends_at_rest():

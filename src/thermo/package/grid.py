@@ -158,9 +158,10 @@ class Grid:
         Nu = np.diff(mean_to, axis=1) / np.where(length > 0, length, 1.0)
         film = np.where(length > 0, Nu * liquid.conductivity / D_h, 0.0)
         film = film if forward else film[:, ::-1]
-        film, w = np.add.reduceat(film, first[:-1]), np.add.reduceat(m_dot * liquid.heat_capacity, first[:-1])
+        film = np.ascontiguousarray(np.add.reduceat(film, first[:-1]), dtype=np.float64)
+        rate = np.asarray(np.add.reduceat(m_dot * liquid.heat_capacity, first[:-1]), dtype=np.float64)
         names = [f"{row.name}.{i}" if j == i + 1 else f"{row.name}.{i}-{j - 1}" for i, j in zip(first, first[1:], strict=False)]
-        return (boxes, np.ascontiguousarray(film), w if forward else -w, np.diff(first) * liquid.density * liquid.heat_capacity * a * b,
+        return (boxes, film, rate if forward else -rate, np.diff(first) * liquid.density * liquid.heat_capacity * a * b,
                 np.full(m, row.inlet_temperature), names if n > 1 else [row.name], float(Re.max()))
 
 
