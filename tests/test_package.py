@@ -42,6 +42,7 @@ FILM = Convection(face="top", coefficient=2e4, temperature=40.0)
 CHIP = Package(name="chip", width=0.02, length=0.02, layers=(DIE, TIM, LID, TOP), case="lid", convection=(FILM,))
 WET = CHIP.replace(layers=(DIE, TIM, LID, WATER, TOP), convection=())
 COARSE = Resolution(across=8, block=2)
+ON = xr.DataArray([120.0], dims="time", coords={"time": [0.0]})
 
 
 def uniform(*layers: Layer, **films: float) -> Package:
@@ -87,6 +88,13 @@ REFUSED = {
     "map": (lambda: solve_steady(CHIP, {"core": np.array([1.0, 2.0])}), ["power['core']: expected W, or a map"]),
     "nan": (lambda: solve_steady(CHIP, float("nan")), ["power is nan W"]),
     "method": (lambda: solve_steady(CHIP, method="layers"), ["method='layers' takes layers that are one constant material"]),
+    "resolution": (lambda: solve_steady(CHIP, resolution="fine"), ["resolution is 'fine': expected a thermo.package.Resolution"]),
+    "tolerance": (lambda: solve_steady(CHIP, tolerance=-1.0), ["tolerance is -1, expected above 0 and below 1"]),
+    "tolerance over time": (lambda: solve_transient(CHIP, ON, tolerance=0.0), ["tolerance is 0 K, expected above 0 K"]),
+    "times of text": (lambda: solve_transient(CHIP, ON, times=["soon"]), ["times is ['soon']: expected numbers [s]"]),
+    "power of text": (lambda: solve_transient(CHIP, ON.copy(data=["high"])), ["power is", "expected numbers [W]"]),
+    "power without times": (lambda: solve_transient(CHIP, ON.drop_vars("time")), ["power has no coordinate 'time': give it times in s"]),
+    "no channels": (lambda: Resolution(channels=0), ["channels is 0: expected 1 to 2000"]),
     "crossing": (lambda: solve_steady(WET.replace(layers=(DIE, LID, WATER, WATER.replace(name="more", direction="+y"), TOP))), ["along x and along y"]),
 }
 

@@ -29,7 +29,7 @@ from pydantic import Field
 
 from thermo._kernels import formulas as f
 from thermo.cooling.plate import LiquidState
-from thermo.errors import LimitError, ScenarioError
+from thermo.errors import LimitError, ScenarioError, shown
 from thermo.package.description import CLOSE, FACES, Channels, Convection, Material, Package, Rectangle
 from thermo.rack import Count, Described, Number
 
@@ -182,7 +182,9 @@ def grid_of(package: Package, resolution: Resolution | None = None, *, halvings:
     LimitError
         If the grid would have more than 100 million cells, or more than fit into the memory that is free; nothing was allocated then.
     """
-    resolution = resolution or Resolution()
+    resolution = Resolution() if resolution is None else resolution
+    if not isinstance(resolution, Resolution):
+        raise ScenarioError(f"resolution is {shown(resolution)}: expected a thermo.package.Resolution, such as Resolution(across=64)")
     edges = _lines(package, resolution)
     cells = math.prod(len(e) - 1 for e in edges) * 8**halvings
     free = _free_memory()
