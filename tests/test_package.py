@@ -327,6 +327,35 @@ def test_transient_ends_at_rest():
     assert np.allclose(again["block_mean"], steady["block_mean"], atol=0.02)
 
 
+def test_channels_over_time():
+    """Over a plate with coolant, on for long is the steady field, and on the way the small model is the dense matrix exponential."""
+    from scipy.linalg import expm
+
+    from thermo.package.solve import cell_power, heat_of, solid_of
+
+    row = WATER.replace(channel_count=4, channel_width=2e-3, fin_thickness=2e-3, flow=2e-6)
+    wet, rough = WET.replace(layers=(DIE, TIM, LID, row, TOP)), Resolution(across=4, block=1, growth=4.0)
+    result = solve_transient(wet, ON, times=[0.1, 1.0, 1000.0], resolution=rough)
+    assert np.allclose(result["block_mean"][-1], solve_steady(wet, 120.0, resolution=rough)["block_mean"], atol=0.03)
+    coarse = grid_of(wet, rough)
+    solid, b, C = solid_of(coarse, coarse.coolant(120.0)), cell_power(coarse, heat_of(wet, 120.0)), np.empty(coarse.shape)
+    solid.capacity(out=C)
+    cells = np.flatnonzero(C)
+    K, unit, flow = np.empty((len(cells), len(cells))), np.zeros(C.shape), np.empty(C.shape)
+    for j, i in enumerate(cells):
+        unit.ravel()[i] = 1.0
+        solid.apply(unit, threads=1, out=flow)
+        K[:, j], unit.ravel()[i] = flow.ravel()[cells], 0.0
+    assert np.abs(K - K.T).max() > 1e-6 * np.abs(K).max()  # coolant carries heat one way
+    rest = np.linalg.solve(K, b.ravel()[cells])
+    exact = rest - expm(-K / C.ravel()[cells][:, None]) @ rest
+    from thermo.package.over_time import _mean_heat, _powers, _run
+
+    powers = _powers(wet, ON)
+    ours = _run(coarse, powers, _mean_heat(powers, 1.0), np.array([1.0]), np.array([1.0]), "rest", 1e-3)["fields"][0].ravel()[cells] - 30
+    assert np.abs(ours - exact).max() < 3e-3
+
+
 def test_a_result_runs_again():
     """The attributes hold package and power."""
     first = solve_steady(CHIP, {"core": np.ones((2, 3)), "io": 5.0}, resolution=COARSE)
