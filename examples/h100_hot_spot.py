@@ -25,7 +25,7 @@ def power_map(watts: float = 630.0) -> np.ndarray:
 def main(resolution: Resolution = RESOLUTION) -> dict[str, float]:
     """Prints the hot spot, and what it consists of."""
     package = Package.from_library("h100-sxm")
-    found = resistance(package, {"gpu": power_map(), "hbm": 70.0}, block="gpu", influence=False, resolution=resolution)
+    found = resistance(package, {"gpu": power_map(), "hbm": 70.0}, block="gpu", resolution=resolution)
     P, mean, hot = found.attrs["power"], *(float(r) for r in found["junction_to_coolant"])
     told = {"hot_spot": float(found["coolant"]) + P * hot, "mean": float(found["coolant"]) + P * mean, "resistance": hot,
             "spreading": P * float(found["spreading_resistance"]), "spreading_factor": float(found["spreading_factor"]),

@@ -5,6 +5,14 @@ largest size allowed and, for each thing that wants :math:`h_i` within an interv
 :math:`d_i` from it. Each interval between two given lines is cut into as many cells as :math:`\int ds / h(s)` asks for, at equal parts of
 that integral. `Grid.refined` halves every cell in all three directions, which is what the error estimate of `thermo.package.solve`
 compares.
+
+A cold plate with hundreds of channels would be cut into thousands of lines that its chip does not need. So neighbours are taken
+together (`Resolution.channels`), as one channel of the same width and one broad wall per group: of `m` channels, the one has the sum of
+their films, flows and coolant, so that floors and walls give off what they did; the broad wall has the metal's conductivity and capacity
+times its share of the volume, and the metal's own conductivity across, which is a little too low (and easier on the solver). What
+is lost is how heat spreads within a group. The hottest places of five of the library's packages moved by 0.06
+to 0.22 K, at most 0.7 % of the rise, against channels cut one by one: less than the `discretisation_error` that they tell, which does not
+include it. On coarse grids (8 cells across) blocks moved by up to 3 % of their rise.
 """
 from __future__ import annotations
 
@@ -21,7 +29,7 @@ from pydantic import Field
 
 from thermo._kernels import formulas as f
 from thermo.cooling.plate import LiquidState
-from thermo.errors import LimitError, ScenarioError
+from thermo.errors import LimitError, ScenarioError, shown
 from thermo.package.description import CLOSE, FACES, Channels, Convection, Material, Package, Rectangle
 from thermo.rack import Count, Described, Number
 
@@ -31,6 +39,7 @@ Floats = NDArray[np.float64]
 Six = tuple[Floats, Floats, Floats, Floats, Floats, Floats]  # of the faces
 MOST_CELLS = 100_000_000
 BYTES_PER_CELL = 116  # the solver's, and the result's two arrays
+GROUPS, TOGETHER = 16, 4  # of channels in a row, at least; channels in one, at most; where nobody asks for others
 SAMPLES = 129  # of the integral within an interval: a cell's place is good to 1e-4 of its size
 AXES = "xyz"
 
@@ -42,6 +51,7 @@ class Resolution(Described):
     block: Annotated[Count, Field(ge=1, le=1000)] = 3  # least along each side of a block
     layer: Annotated[Count, Field(ge=1, le=1000)] = 1  # least through a layer: two in what is reported
     growth: Annotated[Number, Field(ge=1.05, le=4)] = 2.0  # of neighbouring cells, before they are halved
+    channels: Annotated[Count, Field(ge=1, le=2000)] | None = None  # side by side that are taken as one; 1: each alone; None: up to 4, but 16 groups remain
 
 
 class Span(NamedTuple):
@@ -86,6 +96,7 @@ class Grid:
     film: Six  # W/(m2 K), in the order of FACES
     film_temperature: Six  # degC
     spans: Mapping[str, Span]  # of every place of every block
+    resolution: Resolution
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -99,7 +110,7 @@ class Grid:
 
     def refined(self) -> Grid:
         """The same package with every cell halved in x, y and z."""
-        return _on(self.package, *(_halved(e) for e in (self.x, self.y, self.z)))
+        return _on(self.package, self.resolution, *(_halved(e) for e in (self.x, self.y, self.z)))
 
     def planes(self, layer: str) -> slice:
         """Cells along z of a layer."""
@@ -131,9 +142,10 @@ class Grid:
         across, along = (self.y, self.x) if row.along_x else (self.x, self.y)
         r = self.package.outline(row)
         middle, ends = (0.5 * (r[2] + r[3]), r[:2]) if row.along_x else (0.5 * (r[0] + r[1]), r[2:])
-        left = middle - row.row / 2 + np.arange(n) * (row.channel_width + row.fin_thickness)
-        k = self.planes(row.name)
-        boxes = np.column_stack([_index(across, left), _index(across, left + row.channel_width), np.full(n, k.start), np.full(n, k.stop)])
+        first = _groups(self.package, row, self.resolution)
+        left, k = middle + _lefts(row, first), self.planes(row.name)
+        m = len(left)
+        boxes = np.column_stack([_index(across, left), _index(across, left + row.channel_width), np.full(m, k.start), np.full(m, k.stop)])
         a, b = row.channel_width, row.thickness
         D_h, aspect = 2 * a * b / (a + b), min(a, b) / max(a, b)
         Re = m_dot * D_h / (a * b * liquid.viscosity)
@@ -146,9 +158,11 @@ class Grid:
         Nu = np.diff(mean_to, axis=1) / np.where(length > 0, length, 1.0)
         film = np.where(length > 0, Nu * liquid.conductivity / D_h, 0.0)
         film = film if forward else film[:, ::-1]
-        w_each = m_dot * liquid.heat_capacity
-        return (boxes, np.ascontiguousarray(film), w_each if forward else -w_each, np.full(n, liquid.density * liquid.heat_capacity * a * b),
-                np.full(n, row.inlet_temperature), [f"{row.name}.{i}" if n > 1 else row.name for i in range(n)], float(Re.max()))
+        film = np.ascontiguousarray(np.add.reduceat(film, first[:-1]), dtype=np.float64)
+        rate = np.asarray(np.add.reduceat(m_dot * liquid.heat_capacity, first[:-1]), dtype=np.float64)
+        names = [f"{row.name}.{i}" if j == i + 1 else f"{row.name}.{i}-{j - 1}" for i, j in zip(first, first[1:], strict=False)]
+        return (boxes, film, rate if forward else -rate, np.diff(first) * liquid.density * liquid.heat_capacity * a * b,
+                np.full(m, row.inlet_temperature), names if n > 1 else [row.name], float(Re.max()))
 
 
 def grid_of(package: Package, resolution: Resolution | None = None, *, halvings: int = 0) -> Grid:
@@ -168,7 +182,9 @@ def grid_of(package: Package, resolution: Resolution | None = None, *, halvings:
     LimitError
         If the grid would have more than 100 million cells, or more than fit into the memory that is free; nothing was allocated then.
     """
-    resolution = resolution or Resolution()
+    resolution = Resolution() if resolution is None else resolution
+    if not isinstance(resolution, Resolution):
+        raise ScenarioError(f"resolution is {shown(resolution)}: expected a thermo.package.Resolution, such as Resolution(across=64)")
     edges = _lines(package, resolution)
     cells = math.prod(len(e) - 1 for e in edges) * 8**halvings
     free = _free_memory()
@@ -178,7 +194,7 @@ def grid_of(package: Package, resolution: Resolution | None = None, *, halvings:
         raise LimitError(f"package {package.name}: {shape} cells take some {cells * BYTES_PER_CELL / 1e9:.3g} GB, the limit is {limit}; "
                          f"lower the resolution (across={resolution.across}, block={resolution.block}, layer={resolution.layer}), "
                          "or leave out details that are much smaller than the rest")
-    return _on(package, *edges)
+    return _on(package, resolution, *edges)
 
 
 def overlap(edges: Floats, low: float, high: float, parts: int) -> Floats:
@@ -193,6 +209,7 @@ def overlap(edges: Floats, low: float, high: float, parts: int) -> Floats:
 def _lines(package: Package, resolution: Resolution) -> tuple[Floats, Floats, Floats]:
     """Edges of the cells along x, y and z."""
     wanted: tuple[list[tuple[float, float, float]], ...] = ([], [])  # (low, high, size of cell) along x and y
+    narrow: tuple[list[float], ...] = ([], [])  # middles of channels that stand for several: what is beside them need not be as fine
     size = min(package.width, package.length) / resolution.across
 
     def asked(r: Rectangle, cells: float) -> None:
@@ -204,27 +221,28 @@ def _lines(package: Package, resolution: Resolution) -> tuple[Floats, Floats, Fl
         asked(package.outline(layer), 1)
         if isinstance(layer, Channels):
             r = package.outline(layer)
-            a = 0.5 * (r[2] + r[3]) if layer.along_x else 0.5 * (r[0] + r[1])
-            pitch = layer.channel_width + layer.fin_thickness
-            for i in range(layer.channel_count):
-                low = a - layer.row / 2 + i * pitch
-                wanted[1 if layer.along_x else 0].append((low, low + layer.channel_width, min(size, layer.channel_width)))
-                if i:
-                    wanted[1 if layer.along_x else 0].append((low - layer.fin_thickness, low, min(size, layer.fin_thickness)))
+            a, axis = (0.5 * (r[2] + r[3]), 1) if layer.along_x else (0.5 * (r[0] + r[1]), 0)
+            first = _groups(package, layer, resolution)
+            left = a + _lefts(layer, first)
+            walls = [(a - layer.row / 2, left[0]), *zip(left[:-1] + layer.channel_width, left[1:], strict=True), (left[-1] + layer.channel_width, a + layer.row / 2)]
+            wanted[axis].extend((low, low + layer.channel_width, min(size, layer.channel_width)) for low in left)
+            wanted[axis].extend((low, high, min(size, high - low)) for low, high in walls if high - low > CLOSE)
+            if len(left) < layer.channel_count:
+                narrow[axis].extend(left + 0.5 * layer.channel_width)
         else:
             for block in layer.blocks:
                 for r in block.places.values():
                     asked(r, resolution.block)
     edges = []
     for axis, (low, high) in enumerate((package.footprint[:2], package.footprint[2:])):
-        edges.append(_graded(low, high, wanted[axis], size, resolution.growth))
+        edges.append(_graded(low, high, wanted[axis], size, resolution.growth, narrow[axis]))
     z = np.concatenate([[0.0], np.cumsum([layer.thickness for layer in package.layers])])
     tall = [(a, b, min(size, (b - a) / resolution.layer)) for a, b in zip(z, z[1:], strict=False)]
     return edges[0], edges[1], _graded(0.0, float(z[-1]), tall, size, resolution.growth)
 
 
-def _graded(low: float, high: float, wanted: Iterable[tuple[float, float, float]], largest: float, growth: float) -> Floats:
-    """Edges from `low` to `high` along every end of what is wanted, cells growing away from small ones."""
+def _graded(low: float, high: float, wanted: Iterable[tuple[float, float, float]], largest: float, growth: float, alone: Iterable[float] = ()) -> Floats:
+    """Edges from `low` to `high` along every end of what is wanted, cells growing away from small ones but those in which `alone` lies."""
     wanted = list(wanted)
     marks = np.unique(np.clip([low, high, *(w[0] for w in wanted), *(w[1] for w in wanted)], low, high))
     marks = marks[np.concatenate([[True], np.diff(marks) > CLOSE])]
@@ -235,7 +253,9 @@ def _graded(low: float, high: float, wanted: Iterable[tuple[float, float, float]
     stops = np.searchsorted(marks, [w[1] - CLOSE for w in wanted])
     for (_, _, h), i, j in zip(wanted, starts, stops, strict=True):
         size[max(i, 0):j] = np.minimum(size[max(i, 0):j], h)
-    at = np.minimum(np.append(size, np.inf), np.insert(size, 0, np.inf))  # at the marks
+    felt = size.copy()
+    felt[np.searchsorted(marks, list(alone)) - 1] = largest
+    at = np.minimum(np.append(felt, np.inf), np.insert(felt, 0, np.inf))  # at the marks
     for i, step in enumerate(length):
         at[i + 1] = min(at[i + 1], at[i] + slope * step)
     for i in range(len(length) - 1, -1, -1):
@@ -277,11 +297,12 @@ def _span(r: Rectangle, x: Floats, y: Floats, k: slice) -> Span:
     return Span(slice(int(i[0]), int(i[1])), slice(int(j[0]), int(j[1])), k)
 
 
-def _on(package: Package, x: Floats, y: Floats, z: Floats) -> Grid:
+def _on(package: Package, resolution: Resolution, x: Floats, y: Floats, z: Floats) -> Grid:
     """A package on the cells between given edges, which run along all of its own."""
     top = np.cumsum([layer.thickness for layer in package.layers])
     layer_of = np.searchsorted(top, 0.5 * (z[1:] + z[:-1])).astype(np.intp)
-    materials = package.materials
+    fins = {row.name: _broad(row, _groups(package, row, resolution)) for row in package.layers if isinstance(row, Channels)}
+    materials = tuple(dict.fromkeys([*package.materials, *fins.values()]))
     number = {material: i + 1 for i, material in enumerate(materials)}
     cells = np.zeros((len(z) - 1, len(y) - 1, len(x) - 1), dtype=np.uint16)
     contact = np.zeros(len(z) - 2)
@@ -294,7 +315,7 @@ def _on(package: Package, x: Floats, y: Floats, z: Floats) -> Grid:
         if layer.material is not None:
             cells[_span(package.outline(layer), x, y, k).box] = number[layer.material]
         if isinstance(layer, Channels):
-            _cut(cells, layer, package.outline(layer), x, y, k)
+            _cut(cells, layer, package.outline(layer), _groups(package, layer, resolution), number[fins[layer.name]], x, y, k)
             continue
         for block in layer.blocks:
             material = None if block.void else block.material or layer.material
@@ -302,7 +323,7 @@ def _on(package: Package, x: Floats, y: Floats, z: Floats) -> Grid:
                 spans[name] = _span(r, x, y, k)
                 cells[spans[name].box] = 0 if material is None else number[material]
     faces = [_face(package.film(face), axis, x, y, z) for axis, face in zip((0, 0, 1, 1, 2, 2), FACES, strict=True)]
-    return Grid(package, x, y, z, materials, cells, layer_of, contact, six([h for h, _ in faces]), six([T for _, T in faces]), spans)
+    return Grid(package, x, y, z, materials, cells, layer_of, contact, six([h for h, _ in faces]), six([T for _, T in faces]), spans, resolution)
 
 
 def six(a: list[Floats]) -> Six:
@@ -310,15 +331,46 @@ def six(a: list[Floats]) -> Six:
     return (a[0], a[1], a[2], a[3], a[4], a[5])
 
 
-def _cut(cells: NDArray[np.uint16], row: Channels, r: Rectangle, x: Floats, y: Floats, k: slice) -> None:
-    """Takes the channels out, all along the grid."""
-    across, middle = (y, 0.5 * (r[2] + r[3])) if row.along_x else (x, 0.5 * (r[0] + r[1]))
-    left = middle - row.row / 2 + np.arange(row.channel_count) * (row.channel_width + row.fin_thickness)
+def _groups(package: Package, row: Channels, resolution: Resolution) -> NDArray[np.intp]:
+    """The first channel of each group that is taken as one, and the number of all."""
+    n = row.channel_count
+    together = resolution.channels
+    if together is None:
+        size = min(package.width, package.length) / resolution.across
+        together = max(min(n // GROUPS, TOGETHER, int(size / (row.channel_width + row.fin_thickness))), 1)
+    groups = -(-n // min(together, n))
+    groups += n % 2 > groups % 2  # an odd number of channels has one in its middle, and so have its groups
+    return np.rint(np.arange(groups + 1) * (n / groups)).astype(np.intp)
+
+
+def _lefts(row: Channels, first: NDArray[np.intp]) -> Floats:
+    """Low edges of the channels that stand for groups, from the middle of the row; each is in the middle of its group. [m]"""
+    pitch = row.channel_width + row.fin_thickness
+    return np.asarray(0.5 * (first[:-1] + first[1:] - 1) * pitch - row.row / 2)
+
+
+def _broad(row: Channels, first: NDArray[np.intp]) -> Material:
+    """What is between channels that stand for several: walls and coolant as one."""
+    groups = len(first) - 1
+    if groups == row.channel_count:
+        return row.material
+    share = (row.channel_count - 1) * row.fin_thickness / (row.row - groups * row.channel_width)
+    axis = 1 if row.along_x else 0
+    k = tuple(c if i == axis else c * share for i, c in enumerate(row.material.conductivity))
+    return row.material.replace(conductivity=k, density=row.material.density * share)
+
+
+def _cut(cells: NDArray[np.uint16], row: Channels, r: Rectangle, first: NDArray[np.intp], walls: int, x: Floats, y: Floats, k: slice) -> None:
+    """Takes the channels out, all along the grid, and puts in what is between them, as far as the outline goes."""
+    across, along = (y, x) if row.along_x else (x, y)
+    middle, ends = (0.5 * (r[2] + r[3]), r[:2]) if row.along_x else (0.5 * (r[0] + r[1]), r[2:])
+    box = cells[k] if row.along_x else cells[k].transpose(0, 2, 1)  # z, across, along
+    a, b = _index(across, middle + np.array([-0.5, 0.5]) * row.row)
+    c, d = _index(along, np.array(ends))
+    box[:, a:b, c:d] = walls
+    left = middle + _lefts(row, first)
     for a, b in zip(_index(across, left), _index(across, left + row.channel_width), strict=True):
-        if row.along_x:
-            cells[k, a:b, :] = 0
-        else:
-            cells[k, :, a:b] = 0
+        box[:, a:b] = 0
 
 
 def _face(film: Convection | None, axis: int, x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats]:

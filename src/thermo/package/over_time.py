@@ -3,7 +3,8 @@ r"""Temperatures of a package while its power changes.
 Conduction in cells is projected on a few fields and solved exactly in time (`thermo.package.transient`), once on the grid asked for and
 once with every cell halved; the difference is the estimate of the error in space, the model's own the one in time. Two things are held
 that in truth move a little: conductivities, at the mean temperature that each material has with the mean power, and the films of
-channels, at the properties which the coolant has then.
+channels, at the properties which the coolant has then. Coolant in channels stores nothing: times shorter than its passage through a plate
+(0.1 s to 1 s) are told as if it were already through.
 """
 from __future__ import annotations
 
@@ -93,9 +94,11 @@ def solve_transient(package: Package | str, power: xr.DataArray, *, times: Array
     package = as_package(package)
     if initial not in ("rest", "steady"):
         raise ScenarioError(f"initial is {shown(initial)}: expected 'rest' or 'steady'")
+    if not 0 < tolerance < np.inf:
+        raise ScenarioError(f"tolerance is {tolerance:g} K, expected above 0 K")
     powers = _powers(package, power)
-    wanted = powers.times if times is None else np.atleast_1d(np.asarray(times, dtype=np.float64))
-    saved = np.asarray(list(fields), dtype=np.float64)
+    wanted = powers.times if times is None else np.atleast_1d(_seconds(times, "times"))
+    saved = _seconds(list(fields), "fields")
     for name, t in (("times", wanted), ("fields", saved)):
         if t.ndim != 1 or t.size > MOST_SAMPLES or not np.all(np.isfinite(t)) or np.any(np.diff(t) < 0) or (t.size and t[0] < powers.times[0]):
             raise ScenarioError(f"{name} must rise and not begin before the power does, at {powers.times[0]:g} s")
@@ -131,14 +134,24 @@ def solve_transient(package: Package | str, power: xr.DataArray, *, times: Array
     return labelled(package, mean, data, coords, {"method": "cells", "cells": int(np.prod(grid.shape)), "model": int(now["size"]), "cycles": now["cycles"]}, [])
 
 
+def _seconds(value: Any, name: str, unit: str = "s") -> Floats:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ScenarioError(f"{name} is {shown(value)}: expected numbers [{unit}]") from None
+
+
 def _powers(package: Package, power: Any) -> _Powers:
     if not isinstance(power, xr.DataArray) or power.dims not in (("time",), ("time", "block")) or not power.size:
         raise ScenarioError(f"power is {shown(type(power).__name__)} with dims {shown(getattr(power, 'dims', ''))}: expected a DataArray with dims "
                             "('time',) or ('time', 'block')")
+    for dim in power.dims:
+        if dim not in power.coords:
+            raise ScenarioError(f"power has no coordinate {dim!r}: give it {'times in s' if dim == 'time' else 'the names of blocks'}")
     times = power["time"].to_numpy()
     if times.dtype.kind == "M":
         times = (times - times[0]) / np.timedelta64(1, "s")
-    times, watts = times.astype(np.float64), power.to_numpy().astype(np.float64).reshape(len(times), -1)
+    times, watts = _seconds(times, "time of power"), _seconds(power.to_numpy(), "power", "W").reshape(len(times), -1)
     if not np.all(np.isfinite(watts)) or np.any(np.diff(times) <= 0) or len(times) > MOST_SAMPLES:
         raise ScenarioError(f"power: times must rise and powers be finite, {MOST_SAMPLES} samples at most")
     blocks = [None] if power.ndim == 1 else power["block"].values.tolist()
@@ -172,6 +185,8 @@ def _run(grid: Grid, powers: _Powers, mean: Mapping[str, Heat], wanted: Floats, 
     """Temperatures of blocks at times on one grid."""
     grid = _held(grid, mean)
     coolant = grid.coolant(sum(h.watts for h in mean.values()))
+    if coolant is not None:  # what it stores on its way is left out
+        coolant = replace(coolant, capacity=np.zeros_like(coolant.capacity))
     solid = solid_of(grid, coolant)
     rest = np.nan_to_num(field_of(grid, {}, coolant=coolant, solid=solid).T)
     heat = np.array([cell_power(grid, one) for one in powers.inputs])

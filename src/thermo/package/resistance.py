@@ -24,14 +24,26 @@ import thermo
 from thermo.errors import ScenarioError, nearest
 from thermo.package.description import Package, as_package, package_json
 from thermo.package.grid import Resolution, grid_of, six
-from thermo.package.solve import ENDS, Field, Heat, block_rows, field_of, heat_of, require_ways_out, solid_of
+from thermo.package.solve import (
+    ENDS,
+    SAFETY,
+    Field,
+    Heat,
+    block_rows,
+    difference_of,
+    doubled,
+    field_of,
+    heat_of,
+    require_ways_out,
+    solid_of,
+)
 
 __all__ = ["resistance"]
 
 Floats = NDArray[np.float64]
 
 
-def resistance(package: Package | str, power: Any = None, *, block: str | None = None, influence: bool = True,
+def resistance(package: Package | str, power: Any = None, *, block: str | None = None, influence: bool = False,
                resolution: Resolution | None = None) -> xr.Dataset:
     """Thermal resistances of a package for one distribution of power.
 
@@ -44,9 +56,9 @@ def resistance(package: Package | str, power: Any = None, *, block: str | None =
     block : str, optional
         The place whose junction is meant; None: the hottest of those that make heat.
     influence : bool
-        Whether to solve once more for each block that makes heat.
+        Whether to solve once more for each place that makes heat, and tell how they heat each other.
     resolution : Resolution, optional
-        How fine the grid is; here it is halved once, as in `thermo.package.solve_steady`.
+        How fine the grid is; the answer is on it with every cell halved, as in `thermo.package.solve_steady`.
 
     Returns
     -------
@@ -54,7 +66,8 @@ def resistance(package: Package | str, power: Any = None, *, block: str | None =
         All over the power of the whole package [K/W]: `junction_to_coolant` and `junction_to_case` (of the block's `mean` and `hot_spot`),
         `mean_resistance` and what it consists of along `part` (`part_resistance`, `part_even` with even flux); `spreading_resistance`.
         `spreading_factor` is `mean_resistance` over what it were with even flux in each layer; `hot_spot_factor` the hottest place of
-        the block over its mean, above the coolant [1]. `influence` (block, source): mean rise of one block for each watt in
+        the block over its mean, above the coolant [1]. `discretisation_error` [K/W] of the block's, as `solve_steady` estimates it.
+        Where asked for, `influence` (block, source): mean rise of one block for each watt in
         another, with conductivities held at the mean temperature found.
 
     Examples
@@ -73,9 +86,10 @@ def resistance(package: Package | str, power: Any = None, *, block: str | None =
         raise ScenarioError(f"package {package.name}: a resistance needs heat, and no block that takes some up; the powers add up to {P:g} W")
     coarse = grid_of(package, resolution, halvings=1)
     require_ways_out(coarse, heat)
-    field = field_of(coarse.refined(), heat)
+    parent = field_of(coarse, heat)
+    field = field_of(coarse.refined(), heat, start=doubled(parent.T))
     names = list(field.grid.spans)
-    rows = block_rows(field)
+    rows, before = block_rows(field), block_rows(parent)
     if block is None:
         block = max((n for n in names if n in heat and heat[n].watts > 0), key=lambda n: float(rows["highest"][names.index(n)]))
     if block not in names:
@@ -88,6 +102,8 @@ def resistance(package: Package | str, power: Any = None, *, block: str | None =
     data: dict[str, Any] = {
         "junction_to_coolant": ("junction", (T - reference) / P, unit | {"long_name": "block above the coolant that comes in, over all heat"}),
         "junction_to_case": ("junction", (T - case) / P, unit | {"long_name": "block above the mean of the case, over all heat"}),
+        "discretisation_error": ((), SAFETY * float(difference_of(rows, before)[at]) / P,
+                                 unit | {"long_name": "estimated error of discretisation of the block's mean and hot spot, over all heat"}),
         "mean_resistance": ((), total, unit | {"long_name": "mean of the heat's temperature above the coolant, over all heat"}),
         "part_resistance": ("part", list(parts.values()), unit | {"long_name": "what each part adds to the mean"}),
         "part_even": ("part", list(even.values()), unit | {"long_name": "the same with even flux in it"}),

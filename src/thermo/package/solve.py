@@ -103,7 +103,7 @@ def _divided(package: Package, power: Mapping[str, Any]) -> dict[str, Heat]:
     for name, value in power.items():
         block = blocks.get(name) or (places[name][1] if name in places else None)
         if block is None:
-            raise ScenarioError(f"power: package {package.name} has no block {shown(name)}{nearest(str(name), [*blocks, *places])}")
+            raise ScenarioError(f"power: package {package.name} has no block {shown(name)}{nearest(str(name), list(dict.fromkeys([*blocks, *places])))}")
         if block.void:
             raise ScenarioError(f"power: block {name!r} of layer {_layer_of(package, name)!r} is a void and makes no heat")
         shape: Floats | None = None
@@ -338,6 +338,8 @@ def solve_steady(package: Package | str, power: Any = None, *, method: Method = 
     65.069
     """
     package = as_package(package)
+    if not 0 < tolerance < 1:
+        raise ScenarioError(f"tolerance is {tolerance:g}, expected above 0 and below 1, of the heat; {TOLERANCE:g} unless told")
     heat = heat_of(package, power)
     if _method(package, method) == "layers":
         from thermo.package.exact import solve_layers
@@ -347,7 +349,7 @@ def solve_steady(package: Package | str, power: Any = None, *, method: Method = 
     require_ways_out(coarse, heat)
     parent = field_of(coarse, heat, tolerance=tolerance)
     fine = coarse.refined()
-    field = field_of(fine, heat, tolerance=tolerance, start=_doubled(parent.T))
+    field = field_of(fine, heat, tolerance=tolerance, start=doubled(parent.T))
     return _dataset(field, parent, heat)
 
 
@@ -360,7 +362,8 @@ def _method(package: Package, method: str) -> str:
     return "layers" if method != "cells" and package.uniform() else "cells"
 
 
-def _doubled(T: Floats) -> Floats:
+def doubled(T: Floats) -> Floats:
+    """A field on a grid as one on it with every cell halved; 0 in voids."""
     return np.nan_to_num(T.repeat(2, 0).repeat(2, 1).repeat(2, 2))
 
 
