@@ -12,7 +12,7 @@ from thermo.cooling.boiling import Regime, Surface, boiling_curve, regime_after
 from thermo.cooling.boiling_face import spreading
 from thermo.cooling.condenser import VapourSpace, condense, condenser_for, gas_share
 from thermo.cooling.tank_air import EXCHANGE
-from thermo.errors import ScenarioError
+from thermo.errors import ConvergenceError, ScenarioError
 from thermo.power import rated_power
 from thermo.refrigerants import Refrigerant, Saturation
 
@@ -220,6 +220,25 @@ def test_at_rest_a_wall_has_boiled():
     np.testing.assert_allclose(r.junction_temperature, plain.junction_temperature, atol=0.1)
 
 
+@pytest.mark.parametrize("fluid, overshoot, finish", [("novec-649", 20.0, "boiling-plate"), ("fc-72", 30.0, "plain-copper")])
+def test_a_wall_that_is_very_late_falls_back_to_nucleate_boiling(fluid, overshoot, finish):
+    """Excursions of 20 to 40 K are measured for FC-72 on walls that then boil, far below the critical flux: no film, though its critical superheat
+    is 10 to 20 K; power that falls again leaves the wall boiling, colder than before."""
+    design = TwoPhaseImmersion(fluid=fluid, surface=Surface.from_library(finish, incipience_overshoot=overshoot))
+    assert boiling_curve(design.surface.replace(incipience_overshoot=0.0), Saturation.at(design.fluid, 45.0)).critical_superheat < overshoot
+    r = run(one, load(np.r_[[0.02] * 60, [0.1] * 20, [0.02] * 60], 2.0), design, initial=37.0)
+    g = r.sel(device="cpu0").isel(server=0)
+    assert set(np.unique(r.boiling_regime)) == {Regime.CONVECTION, Regime.NUCLEATE} and int(g.boiling_regime[-1]) == Regime.NUCLEATE
+    assert float(g.case_temperature.max() - g.case_temperature[-1]) > 8.0 and not said(r, "critical heat flux") and closes(r)
+
+
+def test_a_late_wall_still_has_a_critical_flux():
+    """However late: beyond the critical flux it goes into a film."""
+    small = Surface.from_library("boiling-plate", length=0.04, width=0.04, incipience_overshoot=20.0)
+    r = run(one, load([1.0] * 60, 1.0), TwoPhaseImmersion(surfaces={"gpu": small}, period=0.2), initial=40.0)
+    assert int(r.boiling_regime.sel(device="gpu0")[-1, 0]) == Regime.FILM and said(r, "critical heat flux")
+
+
 # ------------------------------------------------------------------------------------------------------------------- dry
 
 def test_a_dry_device_radiates():
@@ -256,6 +275,51 @@ def test_absurd_tanks_are_refused(changes, says):
     """With field, value, range and a way out."""
     with pytest.raises(ScenarioError, match=says):
         run(two, 0.5, TwoPhaseImmersion(**changes))
+
+
+def test_no_rest_beyond_the_fluid_s_range():
+    """A tight tank without water has no steady state that means anything."""
+    with pytest.raises(ConvergenceError, match="no steady state.*pool of 90 degC, to which novec-649 is known.*initial=25"):
+        run(two, load([0.5] * 9), TwoPhaseImmersion(sealed=True), events=[events.water_loss(0.0)])
+
+
+def test_lids_that_cannot_be_opened_are_refused():
+    """Shorter than the tank is looked at; of a fluid that is not known at the room's pressure; the default temperature of the latter."""
+    with pytest.raises(ScenarioError, match=r"lid-open at 3 s: duration is 0.1 s, expected 0.5 s or more"):
+        run(two, load([0.5] * 9), events=[events.lid_open(3.0, 0.1)])
+    yf = TwoPhaseImmersion(fluid="r1234yf", design_temperature=50.0, period=0.1)
+    with pytest.raises(ScenarioError, match="lid-open: r1234yf is known from 373 kPa on.*leave it out"):
+        run(two, load([0.5] * 9), yf, events=[events.lid_open(3.0)])
+    with pytest.raises(ScenarioError, match=r"cooling\.design_temperature: r1234yf is not known to boil at 1 atm.*5 to 80 degC"):
+        run(two, load([0.5] * 9), yf.replace(design_temperature=None))
+
+
+def test_going_on_in_another_tank_is_refused():
+    """Another fluid or more of it would count as lost what was never there; what is of the plant may change."""
+    first = run(two, load([0.5] * 9))
+    later = load([0.5] * 9).assign_coords(time=8.0 + np.arange(9))
+    for other in ({"fluid": "fc-72"}, {"liquid_volume": 0.1}):
+        with pytest.raises(ScenarioError, match="initial: the tank of that result holds .* kg when full"):
+            run(two, later, TwoPhaseImmersion(**other), initial=first)
+    np.testing.assert_allclose(run(two, later, TwoPhaseImmersion(period=0.2), initial=first).fluid_lost, 0.0, atol=1e-12)
+
+
+def test_a_lid_opened_later_needs_gas_from_the_begin():
+    """A run without gas cannot be gone on from with a lid that opens; with a trace it can, to what would have been."""
+    use, opens = load([0.5] * 61), [events.lid_open(40.0, 10.0)]
+    with pytest.raises(ScenarioError, match="begin with a trace, cooling.gas = 1e-6"):
+        run(two, use.sel(time=slice(30.0, None)), initial=run(two, use.sel(time=slice(0.0, 30.0))), events=opens)
+    trace = TwoPhaseImmersion(gas=1e-6)
+    second = run(two, use.sel(time=slice(30.0, None)), trace, initial=run(two, use.sel(time=slice(0.0, 30.0)), trace), events=opens)
+    np.testing.assert_allclose(second.gas_amount[:-1], run(two, use, trace, events=opens).gas_amount[30:-1], rtol=1e-9)
+
+
+def test_an_empty_tank_says_so():
+    """Where all but the last has left there is nothing to boil: said, with when."""
+    r = run(two, load([1.0] * 70, 20.0), events=[events.lid_open(10.0), events.water_loss(10.0)])
+    (told,) = said(r, "nothing is left to boil")
+    when = float(told.split("by ")[1].split(" s")[0])
+    assert float(r.fluid_mass.sel(time=when)) <= 0.02002 * float(r.fluid_mass[0]) < float(r.fluid_mass.sel(time=when - 20.0))
 
 
 def test_a_begin_that_no_tank_has_is_refused():

@@ -830,7 +830,8 @@ def _go_on(earlier: xr.Dataset, network: Network, engine: Any) -> None:
                      f"{len(nodes) + earlier.sizes['shared_node']} nodes, this run has "
                      f"{len(labels['node']) + len(network.shared_names)}")
         gas = [any("gas gauge" in name for name in names) for names in (nodes, labels["node"])]
-        hint = "; gas in a tank is part of one of them alone: give the lid_open event of that run again" if gas[0] != gas[1] else ""
+        hint = ("" if gas[0] == gas[1] else "; gas in a tank is part of one of them alone: " + (
+            "give the lid_open event of that run again" if gas[0] else "let that run begin with a trace, cooling.gas = 1e-6, and this one"))
         raise ScenarioError(f"initial: that Dataset is not a result of this rack under this cooling; its final state "
                             f"has other nodes: {other}{hint}. Use 'steady' or a temperature")
     state = {name: np.asarray(earlier[name].values, dtype=np.float64) for name in STATE}

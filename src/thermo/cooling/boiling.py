@@ -16,7 +16,9 @@ of two at one flux; a multiplier is a property of a surface, not a correction, a
 0.2 kg/mol; the liquids of tanks have 0.25 to 0.34, and `boiling_warnings` says so.
 
 A wall that heats up boils later than one that cools down: vapour has to be caught in its cavities first. `Surface.incipience_overshoot`
-says by how much, and `regime_after` is the state that remembers. The film's return at its minimum needs no memory: under a given heat
+says by how much, and `regime_after` is the state that remembers. With an overshoot the first bubbles may come above the critical superheat:
+measured walls then fall back to nucleate boiling, so that the critical flux lasts from there to a tenth above incipience, where the
+transition begins. The film's return at its minimum needs no memory: under a given heat
 the wall's own capacity walks over the falling branch. Radiation is left out: 1 kW/m2 at a superheat of 100 K.
 """
 from __future__ import annotations
@@ -50,6 +52,7 @@ PRANDTL = 1.7  # exponent of Rohsenow for liquids that are not water
 LAY_FLAT = 45.0  # deg of tilt from horizontal up to which a plate's natural convection is that of a horizontal one
 LEAST_DOWNWARD = 0.12  # of the critical flux that is left facing straight down; Brusstar and Merte's root would be 0
 LEAST_FALL = 1.2  # of the superheat, from the critical point to the film's minimum
+PAST_INCIPIENCE = 1.1  # of the incipience superheat, up to which a wall that has just begun to boil is wet
 LARGE = 20.0  # capillary lengths from which size no longer counts
 CONTRACTING, STEPS = 1.25, 30  # mean slope of the laws in logarithms (1 to 4/3 and 3/4 to 1): each step leaves a fifth of the error
 Angle = Annotated[Number, Field(ge=0, le=180)]
@@ -220,7 +223,7 @@ class BoilingCurve:
     subcooling: float  # of the pool, K
     onset_superheat: float  # where nucleate boiling begins to carry more than natural convection
     incipience_superheat: float  # at which the first bubbles come, `Surface.incipience_overshoot` later
-    critical_superheat: float
+    critical_superheat: float  # up to which the wall is wet
     critical_flux: float
     minimum_superheat: float
     minimum_flux: float
@@ -303,7 +306,7 @@ class BoilingCurve:
 
     def _nucleate(self, dT: Floats) -> Floats:
         factor, exponent = self._law()
-        return np.asarray((dT / factor) ** (1 / exponent))
+        return np.minimum((dT / factor) ** (1 / exponent), self.critical_flux)
 
     def _nucleate_superheat(self, q: Floats) -> Floats:
         factor, exponent = self._law()
@@ -376,11 +379,6 @@ def boiling_curve(surface: Surface, state: Saturation, subcooling: float = 0.0) 
     critical = critical_flux(surface, state, subcooling)
     curve = BoilingCurve(surface, state, subcooling, 0.0, 0.0, 0.0, critical, 0.0, 0.0)
     at_critical = float(curve._nucleate_superheat(np.asarray(critical)))
-    least = max(surface.collapse_factor * film_minimum(state), LEAST_FALL * at_critical)
-    least_flux = float(film_flux(least, state))
-    if least_flux >= critical:
-        raise ScenarioError(f"{surface.name}: a film carries {least_flux:.4g} W/m2 at its least and the critical flux is {critical:.4g} W/m2; is "
-                            f"boiling_multiplier {surface.boiling_multiplier:g} or critical_multiplier {surface.critical_multiplier:g} too low?")
 
     def nucleate_over_natural(x: float) -> float:
         dT = np.asarray(np.exp(x))
@@ -391,7 +389,15 @@ def boiling_curve(surface: Surface, state: Saturation, subcooling: float = 0.0) 
         raise ScenarioError(f"{surface.name}: at a subcooling of {subcooling:g} K natural convection carries more than boiling up to the "
                             "critical flux; use a smaller subcooling")
     onset = float(np.exp(brentq(nucleate_over_natural, *ends, xtol=1e-14, rtol=4 * np.finfo(float).eps)))
-    return BoilingCurve(surface, state, subcooling, onset, onset + surface.incipience_overshoot, at_critical, critical, least, least_flux)
+    begins = onset + surface.incipience_overshoot
+    wet = max(at_critical, PAST_INCIPIENCE * begins) if surface.incipience_overshoot > 0 else at_critical
+    least = max(surface.collapse_factor * film_minimum(state), LEAST_FALL * wet)
+    least_flux = float(film_flux(least, state))
+    if least_flux >= critical:
+        raise ScenarioError(f"{surface.name}: a film carries {least_flux:.4g} W/m2 at its least and the critical flux is {critical:.4g} W/m2; is "
+                            f"boiling_multiplier {surface.boiling_multiplier:g} or critical_multiplier {surface.critical_multiplier:g} too low, "
+                            f"or incipience_overshoot {surface.incipience_overshoot:g} K too large?")
+    return BoilingCurve(surface, state, subcooling, onset, begins, wet, critical, least, least_flux)
 
 
 def regime_after(curve: BoilingCurve, regime: ArrayLike, superheat: ArrayLike) -> Regimes:

@@ -136,12 +136,12 @@ class Face:
         return np.where(x < STRAIGHT, x / STRAIGHT, 1.0) * self.curve.flux(beyond, CONVECTION)
 
     def _design_slope(self, x: Floats) -> Floats:
-        """Of the flux against the excess, on each branch its own; the secant's where that falls."""
+        """Of the flux against the excess, on each branch its own; the secant's where that does not rise."""
         beyond = np.maximum(x, STRAIGHT)
         on, h = self.curve.regime(beyond), 1e-5 * beyond
         slope = (self.curve.flux(beyond + h, on) - self.curve.flux(beyond - h, on)) / (2 * h)
         secant = self.curve.flux(beyond) / beyond
-        return np.where((x < STRAIGHT) | (on == Regime.TRANSITION), secant, slope)
+        return np.where((x < STRAIGHT) | (slope <= 0), secant, slope)
 
     def _natural_slope(self, x: Floats) -> Floats:
         beyond = np.maximum(x, STRAIGHT)

@@ -11,10 +11,11 @@ from thermo.cooling.boiling import Regime
 from thermo.cooling.boiling_face import POINTS, SPAN, Face, even_law
 from thermo.cooling.condenser import VapourSpace, space_pressure
 from thermo.cooling.site import Kind, Ran, Site
+from thermo.errors import ScenarioError
 from thermo.network import Table
 from thermo.refrigerants import Refrigerant
 
-__all__ = ["Columns", "TankResult", "dry_law"]
+__all__ = ["LAST_LIQUID", "Columns", "TankResult", "dry_law"]
 
 Floats = NDArray[np.float64]
 NO_DEVICE, DRY = -1, 4  # of boiling_regime, beside those of `Regime`; dry: less than half of the face is in liquid
@@ -22,6 +23,8 @@ VAPOUR_FILM = 10.0  # W/(m2 K) of natural convection in heavy vapour at a dry fa
 EMISSIVITY = 0.7  # of oxidised copper and of boards, an estimate(0.5)
 STEFAN_BOLTZMANN = 5.670374e-8  # W/(m2 K4)
 MOST_MARGIN = 1000.0  # that is told; of a face without heat it has no end
+LAST_LIQUID = 0.02  # of the mass: what is left when a vent or a lid has nothing more to let out
+SAME_MASS = 1e-9  # of it, within which two full tanks are one
 LEAST_TOLD = 1e-9  # of the mass, that has left
 DESTROYED = 250.0  # degC: solder melts at 217, boards come apart; what a run says beyond is arithmetic
 
@@ -111,7 +114,7 @@ class TankResult:
             if columns.gone is not None:
                 rate += signals[:, :, columns.gone[0]].sum(axis=1)
                 heat += signals[:, :, columns.gone[1]].sum(axis=1)
-        first = float(np.asarray(ran.earlier["fluid_mass"])[-1]) if "fluid_mass" in ran.earlier else self.mass
+        first = self._mass_at_begin(ran)
         gone = np.append(0.0, np.cumsum(rate[:-1] * np.diff(ran.seconds)))
         mass = first - gone
         lid = np.zeros(rate.size) if self.open is None else self.open
@@ -121,11 +124,25 @@ class TankResult:
                 cost = f", worth {lost * self.price:.3g} USD" if self.price else ""
                 self.site.warnings.append(f"{way} {ran.seconds[int(np.argmax(when))]:g} s; {lost:.3g} kg of {self.fluid.name} have left "
                                           f"{'while it was, and air has come in' if way[0] == 'l' else 'by the end'}{cost}")
+        if np.any(mass <= LAST_LIQUID * self.mass * 1.001):
+            self.site.warnings.append(f"tank: by {ran.seconds[int(np.argmax(mass <= LAST_LIQUID * self.mass * 1.001))]:g} s all but {100 * LAST_LIQUID:g} % of "
+                                      f"{self.fluid.name} has left and nothing is left to boil; what is told afterwards is arithmetic, pressure too")
         uncovered = self.fall(self.mass - mass) > self.cover
         if uncovered.any():
             self.site.warnings.append(f"level: at {ran.seconds[int(np.argmax(uncovered))]:g} s it has fallen by {self.cover:g} m, so that the highest devices "
                                       "are uncovered and dry; fill up")
         return {"fluid_mass": mass, "fluid_lost": self.mass - mass, "fluid_lost_cost": self.price * (self.mass - mass), "vented_heat": heat}
+
+    def _mass_at_begin(self, ran: Ran) -> float:
+        """What the earlier run left [kg]; refused where that was of another tank."""
+        if "fluid_mass" not in ran.earlier:
+            return self.mass
+        mass = float(np.asarray(ran.earlier["fluid_mass"])[-1])
+        full = mass + float(np.asarray(ran.earlier["fluid_lost"])[-1])
+        if abs(full - self.mass) > SAME_MASS * self.mass:
+            raise ScenarioError(f"initial: the tank of that result holds {full:.4g} kg when full, this one {self.mass:.4g} kg of {self.fluid.name}; give it the same "
+                                "fluid, liquid_volume, vapour_volume and design_temperature, or begin from 'steady' or a temperature")
+        return mass
 
     def _faces(self, ran: Ran, lost: Floats, s: Floats) -> dict[str, NDArray[Any]]:
         names = list(dict.fromkeys(name for columns in self.kinds for name in columns.kind.server.device_names))

@@ -64,6 +64,7 @@ from thermo.cooling.two_phase_tank import (
     WATER_TEMPERATURE,
     Tank,
 )
+from thermo.errors import ScenarioError
 from thermo.network import Control, Network, Node, Reach, Signal, Table
 from thermo.rack import Celsius, Described, Mount, NotNegative, Number, Positive
 from thermo.refrigerants import Refrigerant, Saturation
@@ -138,7 +139,13 @@ class TwoPhaseImmersion(Described):
     @property
     def saturation_temperature(self) -> float:
         """At which the tank is designed to boil [degC]."""
-        return float(self.fluid.saturation_temperature(ONE_ATM)) if self.design_temperature is None else self.design_temperature
+        if self.design_temperature is not None:
+            return self.design_temperature
+        low, high = (float(self.fluid.saturation_pressure(T)) for T in (self.fluid.lowest_temperature, self.fluid.highest_temperature))
+        if not low <= ONE_ATM <= high:
+            raise ScenarioError(f"cooling.design_temperature: {self.fluid.name} is not known to boil at 1 atm, it does at {low / 1e3:.0f} to {high / 1e3:.0f} "
+                                f"kPa from {self.fluid.lowest_temperature:g} to {self.fluid.highest_temperature:g} degC; give a temperature in that range")
+        return float(self.fluid.saturation_temperature(ONE_ATM))
 
     def rated_water_flow(self, watts: float) -> float:
         """Of the condenser, for a rack of that rated power [W]; the given one's, or of that which would be chosen. [kg/s]"""
@@ -192,7 +199,10 @@ class _Servers:
         group.conductance(self.sensor, self.pool, SENSOR)
         group.conductance(self.port, self.pool, PORT)
         low, high = d.fluid.lowest_temperature, d.fluid.highest_temperature
-        self.place = group.control_signal(self._reader(self.sensor, high - low, target=low))  # of the pool in the fluid's range, 0 to 1
+        self.place = group.control_signal(self._reader(  # of the pool in the fluid's range, 0 to 1
+            self.sensor, high - low, target=low, rest_high=None if tank.can_vent else 1.0,
+            beyond_rest=f"condenser and lid do not take this heat off a pool of {high:g} degC, to which {d.fluid.name} is known, and no vent opens; give it more "
+                        "or colder water, or start from a temperature (initial=25.0)"))
         self.place_number = len(group.controls) - 1
         self.room = group.boundary(tank.room.signal(self.kind, lambda T: T - tank.reference))
         self.zero, self.outside = group.boundary(group.series(0.0)), group.node("outside")
@@ -224,7 +234,7 @@ class _Servers:
         self.kind.group.source(gauge, signal, kelvins)
         self.kind.group.source(self.outside, signal, -kelvins)
 
-    def _reader(self, node: Node, span: float, *, target: float = 0.0, relative: Node | None = None, rest_high: Reach | None = None,
+    def _reader(self, node: Node, span: float, *, target: float = 0.0, relative: Node | None = None, rest_high: Reach | float | None = None,
                 beyond_rest: str = "") -> Control:
         """A controller whose output is the temperature of `node` above `target`, or above another node, over `span`."""
         straight = Table(0.0, span, np.array([0.0, 1.0]), np.array([1.0, 1.0]), 0.0)

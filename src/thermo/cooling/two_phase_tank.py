@@ -24,7 +24,7 @@ from thermo.cooling.condenser import (
 )
 from thermo.cooling.site import SetPoint, Site
 from thermo.cooling.tank_air import TankAir
-from thermo.cooling.tank_result import TankResult
+from thermo.cooling.tank_result import LAST_LIQUID, TankResult
 from thermo.errors import ScenarioError, require_between
 from thermo.events import LidOpen
 from thermo.network import Network, Table
@@ -45,7 +45,6 @@ OPENS, CLOSES, VENT_MARGIN = 30e3, 15e3, 1.5  # Pa above the room or the design,
 WALL = 0.5  # J/K for each watt: tank and racks of steel, 1 kg a kW; an estimate(0.3)
 VOLUMES, MOST_HEAT = (1e-7, 1e-3), 2e6  # m3/W, of liquid or vapour that are believed; W/m2 off the liquid's face
 DEPTH = 0.4  # m of liquid over the tank's area with the servers' volume taken out, an estimate(0.4)
-LAST_LIQUID = 0.02  # of the mass: what is left when the vent has nothing more to let out
 MOST_AT_ONCE, BELOW_CLOSING = 0.25, 0.25  # that a vent lets out in a period: of the mass; of what lies between its two temperatures
 SHARE_OF_RISE = 0.8  # of the way from pool to critical wall that full power may go in a period
 LAW_POINTS = 2049
@@ -105,7 +104,11 @@ class Tank:
                              unit="degC", hint="is it in kelvin?")
         mass = float(liquid * fluid.liquid_density(T) + space.volume * fluid.vapour_density(T))
         area = liquid / DEPTH if design.liquid_area is None else design.liquid_area
-        lid, opened = _lid(site)
+        lid, opened = _lid(site, design.period)
+        least = float(fluid.saturation_pressure(fluid.lowest_temperature))
+        if opened and least > p_room:
+            raise ScenarioError(f"events: lid-open: {fluid.name} is known from {least / 1e3:.0f} kPa on, and would boil at the room's {p_room / 1e3:.0f} kPa; "
+                                "no lid of such a tank can be opened: leave it out, or take another fluid")
         gas = TankAir(fluid, space, p_room, design.gas) if design.gas or opened else None
         price = design.fluid_price if design.fluid_price is not None else fluid.price or 0.0
         result = TankResult(site, fluid, space, mass, area, design.cover, p_room, price, T, 0.0 if gas is None else gas.most, lid)
@@ -128,6 +131,11 @@ class Tank:
     def gas_moves(self) -> bool:
         """Whether gas comes or goes in this run."""
         return self.air is not None and (self.relief is not None or self.open is not None)
+
+    @property
+    def can_vent(self) -> bool:
+        """Whether a vent opens within the fluid's range."""
+        return self.relief is not None and self.vent_temperatures[0] is not None
 
     def subcooling(self, T: Floats) -> Floats:
         """Of a pool at `T` by the gas that there is at the begin [K]."""
@@ -249,10 +257,13 @@ class Tank:
         return even_law(u, mine), even_law(u, mine * fluid.latent_heat(T)), float(np.max(out))
 
 
-def _lid(site: Site) -> tuple[Floats | None, bool]:
+def _lid(site: Site, period: float) -> tuple[Floats | None, bool]:
     """1 while the lid is open, None where it never is; and whether it ever was."""
     opened, lid = site.timeline.during(LidOpen), None
     for event, begin, end in opened:
+        if end - begin < period:
+            raise ScenarioError(f"events: {event.shown}: duration is {end - begin:g} s, expected {period:g} s or more, the cooling.period in which a tank that boils "
+                                "is looked at; keep it open for longer, or give a shorter period")
         if (now := site.timeline.holds(begin, end)) is None:
             continue
         if now[0] and site.starts_at_rest:
