@@ -1,0 +1,100 @@
+"""Directives that make a page from what the repository holds: ``gallery`` (docstrings of examples/) and ``laws`` (those of `thermo.formulas`)."""
+import ast
+import inspect
+import re
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import Directive, directives
+from docutils.statemachine import StringList
+from sphinx.util.nodes import nested_parse_with_titles
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class FromFiles(Directive):
+    """Parses the reStructuredText that a subclass writes."""
+
+    def text(self) -> str:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        node = nodes.section()
+        node.document = self.state.document
+        nested_parse_with_titles(self.state, StringList(self.text().splitlines(), source=self.name), node)
+        return node.children
+
+
+class Gallery(FromFiles):
+    """Each example: the question that its docstring begins with, the rest of it, and its code to fold out."""
+
+    def text(self) -> str:
+        out = []
+        for path in sorted((ROOT / "examples").glob("*.py")):
+            self.state.document.settings.env.note_dependency(str(path))
+            source = path.read_text(encoding="utf-8")
+            doc = inspect.cleandoc(ast.get_docstring(ast.parse(source)) or "")
+            question, _, rest = doc.partition("\n")
+            out += [path.stem, "-" * len(path.stem), "", f"**{question}**", "", rest, "", f"``python examples/{path.name}``", "",
+                    ".. collapse:: the code", "", f"   .. literalinclude:: /../examples/{path.name}", "      :language: python", ""]
+        return "\n".join(out)
+
+
+class Collapse(Directive):
+    """Content that is folded away until one asks for it."""
+
+    has_content, final_argument_whitespace, required_arguments = True, True, 1
+
+    def run(self) -> list[nodes.Node]:
+        inner = nodes.container()
+        self.state.nested_parse(self.content, self.content_offset, inner)
+        head = nodes.raw("", f"<details><summary>{self.arguments[0]}</summary>", format="html")
+        return [head, *inner.children, nodes.raw("", "</details>", format="html")]
+
+
+class Laws(FromFiles):
+    """The formulas whose names match a pattern: what each is, its equation, its source."""
+
+    required_arguments = 1
+    option_spec = {"class": directives.class_option}
+
+    def text(self) -> str:
+        from thermo import formulas
+
+        out, found = [], [n for n in formulas.__all__ if re.fullmatch(self.arguments[0], n)]
+        if not found:
+            raise self.error(f"no formula matches {self.arguments[0]}")
+        for name in found:
+            doc = inspect.cleandoc(getattr(formulas, name).__doc__ or "")
+            source = re.search(r"^References\n-+\n(.*?)(?=\n\n\S|\Z)", doc, re.M | re.S)
+            math = re.findall(r"^\.\. math::.*?(?=\n\n\S|\Z)", doc, re.M | re.S)
+            words = re.sub(r"\s+", " ", source[1]) if source else ""
+            words = re.sub(r"\s*\.\. \[\d+\] ", " ", words).strip()
+            out += [f":py:obj:`thermo.formulas.{name}`: {doc.splitlines()[0]}", "", *math, "", f"Source: {words}" if words else "", ""]
+        return "\n".join(out)
+
+
+def fields(app, what, name, obj, options, lines):
+    """Adds to a description its fields, with the default and the comment that stand beside each in the source."""
+    if what != "class" or not hasattr(obj, "model_fields"):
+        return
+    rows = []
+    for line in inspect.getsource(obj).splitlines():
+        if re.match(r"    (@|def )", line):
+            break
+        if (found := re.match(r"    (\w+): (.*?)(?:  # (.*))?$", line)) and found[1] in obj.model_fields and found[1] != "provenance":
+            field = obj.model_fields[found[1]]
+            default = "required" if field.is_required() else repr(field.default) if field.default_factory is None else "see the source"
+            default = default if len(default) < 60 else "see the source"
+            rows.append(f"- **{found[1]}** (``{default}``): ``{found[3]}``" if found[3] else f"- **{found[1]}** (``{default}``)")
+    if rows:
+        lines += ["", "Fields, with default and unit:", "", *rows, ""]
+
+
+def setup(app):
+    """What Sphinx calls."""
+    app.connect("autodoc-process-docstring", fields, priority=900)  # numpydoc has gone before
+    app.add_directive("gallery", Gallery)
+    app.add_directive("collapse", Collapse)
+    app.add_directive("laws", Laws)
+    return {"parallel_read_safe": True}
