@@ -10,11 +10,12 @@ import thermo  # noqa: E402
 project = "thermo"
 author = "The thermo developers"
 release = version = thermo.__version__
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc", "myst_parser", "from_files"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "myst_parser", "from_files"]
 exclude_patterns = ["_build", "_ext", "_templates"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 html_theme = "furo"
+html_math_renderer = "mathml"  # in the page itself: no script, no network
 html_title = f"thermo {release}"
 html_copy_source = False
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]

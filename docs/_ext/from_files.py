@@ -1,4 +1,5 @@
-"""Directives that make a page from what the repository holds: ``gallery`` (docstrings of examples/) and ``laws`` (those of `thermo.formulas`)."""
+"""Pages made from what the repository holds: ``gallery`` (docstrings of examples/), ``laws`` (those of `thermo.formulas`), fields of descriptions;
+and equations as MathML, which needs no script and no network."""
 import ast
 import inspect
 import re
@@ -7,6 +8,7 @@ from pathlib import Path
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from docutils.statemachine import StringList
+from docutils.utils.math import latex2mathml
 from sphinx.util.nodes import nested_parse_with_titles
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +76,30 @@ class Laws(FromFiles):
         return "\n".join(out)
 
 
+def plain(text):
+    """Text whose stars and bars are meant as such."""
+    text = re.sub(r"([*|_\\\\])", r"\\\1", text)
+    return text if text.count("`") % 2 == 0 else text.replace("`", "'")
+
+
+def mathml(node, block):
+    """An equation as MathML; `\\big` and its like only size brackets."""
+    rows = re.split(r"\n\s*\n", re.sub(r"\\[bB]igg?(?![a-zA-Z])", "", node.astext()).strip()) if block else [node.astext()]
+    return "".join(latex2mathml.tex2mathml(row, as_block=block) for row in rows)
+
+
+def inline_math(writer, node):
+    """Writes an equation in a line."""
+    writer.body.append(mathml(node, False))
+    raise nodes.SkipNode
+
+
+def block_math(writer, node):
+    """Writes an equation of its own."""
+    writer.body.append(f'<div class="math">{mathml(node, True)}</div>')
+    raise nodes.SkipNode
+
+
 def fields(app, what, name, obj, options, lines):
     """Adds to a description its fields, with the default and the comment that stand beside each in the source."""
     if what != "class" or not hasattr(obj, "model_fields"):
@@ -86,7 +112,7 @@ def fields(app, what, name, obj, options, lines):
             field = obj.model_fields[found[1]]
             default = "required" if field.is_required() else repr(field.default) if field.default_factory is None else "see the source"
             default = default if len(default) < 60 else "see the source"
-            rows.append(f"- **{found[1]}** (``{default}``): ``{found[3]}``" if found[3] else f"- **{found[1]}** (``{default}``)")
+            rows.append(f"- **{found[1]}** (``{default}``): {plain(found[3])}" if found[3] else f"- **{found[1]}** (``{default}``)")
     if rows:
         lines += ["", "Fields, with default and unit:", "", *rows, ""]
 
@@ -94,6 +120,7 @@ def fields(app, what, name, obj, options, lines):
 def setup(app):
     """What Sphinx calls."""
     app.connect("autodoc-process-docstring", fields, priority=900)  # numpydoc has gone before
+    app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.add_directive("gallery", Gallery)
     app.add_directive("collapse", Collapse)
     app.add_directive("laws", Laws)
