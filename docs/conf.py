@@ -18,6 +18,7 @@ html_theme = "furo"
 html_math_renderer = "mathml"  # in the page itself: no script, no network
 html_title = f"thermo {release}"
 html_copy_source = False
+html_show_copyright = False
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 

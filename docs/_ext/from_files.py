@@ -83,8 +83,10 @@ def plain(text):
 
 
 def mathml(node, block):
-    """An equation as MathML; `\\big` and its like only size brackets."""
-    rows = re.split(r"\n\s*\n", re.sub(r"\\[bB]igg?(?![a-zA-Z])", "", node.astext()).strip()) if block else [node.astext()]
+    """An equation as MathML; `\\big` and its like only size brackets, and an index stands beside what has a dot, not below it."""
+    text = re.sub(r"\\[bB]igg?(?![a-zA-Z])", "", node.astext()).strip()
+    text = re.sub(r"\\(dot|bar)\s*(\\[a-zA-Z]+|[a-zA-Z]|\{[^{}]*\})", r"{\\\1{\2}}", text)
+    rows = re.split(r"\n\s*\n", text) if block else [text]
     return "".join(latex2mathml.tex2mathml(row, as_block=block) for row in rows)
 
 
