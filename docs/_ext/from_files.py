@@ -98,7 +98,7 @@ def inline_math(writer, node):
 
 def block_math(writer, node):
     """Writes an equation of its own."""
-    writer.body.append(f'<div class="math">{mathml(node, True)}</div>')
+    writer.body.append(f'<div style="overflow-x: auto; padding: 0.6em 0">{mathml(node, True)}</div>')
     raise nodes.SkipNode
 
 
