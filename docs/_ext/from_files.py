@@ -3,6 +3,7 @@ and equations as MathML, which needs no script and no network."""
 import ast
 import inspect
 import re
+import unicodedata
 from pathlib import Path
 
 from docutils import nodes
@@ -85,9 +86,10 @@ def plain(text):
 def mathml(node, block):
     """An equation as MathML; `\\big` and its like only size brackets, and an index stands beside what has a dot, not below it."""
     text = re.sub(r"\\[bB]igg?(?![a-zA-Z])", "", node.astext()).strip()
-    text = re.sub(r"\\(dot|bar)\s*(\\[a-zA-Z]+|[a-zA-Z]|\{[^{}]*\})", r"{\\\1{\2}}", text)
+    text = re.sub(r"\\dot(?:\s+|\{)([a-zA-Z])(?![a-zA-Z])\}?", lambda m: unicodedata.normalize("NFC", m[1] + "\u0307"), text)
     rows = re.split(r"\n\s*\n", text) if block else [text]
-    return "".join(latex2mathml.tex2mathml(row, as_block=block) for row in rows)
+    out = "".join(latex2mathml.tex2mathml(row, as_block=block) for row in rows)
+    return re.sub(r"<munder>(\s*<mover.*?</mover>.*?)</munder>", r"<msub>\1</msub>", out, flags=re.S)
 
 
 def inline_math(writer, node):
