@@ -84,12 +84,13 @@ def plain(text):
 
 
 def mathml(node, block):
-    """An equation as MathML; `\\big` and its like only size brackets, and an index stands beside what has a dot, not below it."""
+    """An equation as MathML; `\\big` and its like only size brackets, and an index stands beside what has a dot or a bar, not below it."""
     text = re.sub(r"\\[bB]igg?(?![a-zA-Z])", "", node.astext()).strip()
     text = re.sub(r"\\dot(?:\s+|\{)([a-zA-Z])(?![a-zA-Z])\}?", lambda m: unicodedata.normalize("NFC", m[1] + "\u0307"), text)
     rows = re.split(r"\n\s*\n", text) if block else [text]
     out = "".join(latex2mathml.tex2mathml(row, as_block=block) for row in rows)
-    return re.sub(r"<munder>(\s*<mover.*?</mover>.*?)</munder>", r"<msub>\1</msub>", out, flags=re.S)
+    return re.sub(r"<munderover>(\s*<mi>\w</mi>)((?:(?!munderover).)*?)(\s*<mo[^>]*>\u02c9</mo>\s*)</munderover>",
+                  r"<msub><mover>\1\3</mover>\2</msub>", out, flags=re.S)
 
 
 def inline_math(writer, node):
