@@ -1,7 +1,7 @@
 # Each target makes its own virtual environment: the import name `thermo` is shared with another distribution.
 PYTHON ?= python3
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs clean
 
 demo: .venv/demo/ready  ## install, and run a real trace through an air-cooled rack
 	.venv/demo/bin/thermo demo -o thermo-demo --overwrite
@@ -17,6 +17,14 @@ bench: .venv/test/ready
 	.venv/test/bin/python -m pip install -q -e ".[dev]"
 	.venv/test/bin/asv machine --yes && .venv/test/bin/asv run --python=same --quick --show-stderr
 
+docs: .venv/docs/ready  ## the documentation site, in docs/_build
+	.venv/docs/bin/sphinx-build -W -q -b html docs docs/_build
+
+.venv/docs/ready: pyproject.toml setup.py $(wildcard ext/*/*.* ext/include/thermo/*.hpp)
+	$(PYTHON) -m venv .venv/docs
+	.venv/docs/bin/python -m pip install -q -e ".[docs]"
+	touch $@
+
 .venv/demo/ready: pyproject.toml setup.py $(wildcard ext/*/*.* ext/include/thermo/*.hpp)
 	$(PYTHON) -m venv .venv/demo
 	.venv/demo/bin/python -m pip install -q .
@@ -28,5 +36,5 @@ bench: .venv/test/ready
 	touch $@
 
 clean:
-	rm -rf .venv build dist thermo-demo src/*.egg-info
+	rm -rf .venv build dist docs/_build docs/api/generated thermo-demo src/*.egg-info
 	find src -name '*.so' -delete

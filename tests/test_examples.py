@@ -1,23 +1,46 @@
 """Every example runs and gives the number that it promises."""
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+DOCS = EXAMPLES.parent / "docs"
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+def load(name, folder=EXAMPLES):
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
+def told(name, found):
+    """Asserts that the documentation's validation page tells these numbers, to 2 % or 0.02: what fits differ by between machines."""
+    script = load("make_validation", DOCS)
+    stored = json.loads(script.STORED.read_text())[name]["rows"]
+    fresh = script.EXAMPLES[name][1](found) if name in script.EXAMPLES else found
+    assert len(fresh) == len(stored)
+    for now, then in zip(fresh, stored, strict=True):
+        assert now["numbers"] == pytest.approx(then["numbers"], rel=0.02, abs=0.02), now["predicted"]
+        assert {k: now[k] for k in ("fitted", "predicted", "error")} == {k: then[k] for k in ("fitted", "predicted", "error")}
+
+
+def test_validation_page_is_that_of_the_stored_numbers():
+    """Page and numbers are written together, for every validation example, and the published points still come out."""
+    script = load("make_validation", DOCS)
+    stored = json.loads(script.STORED.read_text())
+    assert script.PAGE.read_text() == script.page(stored)
+    assert {p.stem for p in EXAMPLES.glob("validate_*.py")} <= set(script.EXAMPLES) and set(stored) == {"points", *script.EXAMPLES}
+    told("points", script.points())
+
+
 def test_b200_predicted_from_another_half_and_another_fan_regime():
     """Mean RMSE within 1.0 K and energy within 1.5 % on the half not seen; within 2.0 K at a fan speed not seen."""
     scores = load("validate_b200").main()
+    told("validate_b200", scores)
     same, other = scores["second half"], scores["full fan speed"]
     assert np.mean(same["rmse_gpu"]) <= 1.0
     assert abs(same["server_power_error"]) <= 0.015
@@ -49,6 +72,7 @@ def test_work_lost_in_a_warm_room():
 def test_flow_for_warm_water():
     """The vendor's flow guide within 8 % from 25 to 45 degC; at 50 degC no flow holds the GPU at 80 degC."""
     table = load("warm_water").main((25.0, 35.0, 45.0, 50.0))
+    told("warm_water", table)
     assert table["least_flow"].iloc[:3].to_numpy() == pytest.approx(table["guide"].iloc[:3].to_numpy(), rel=0.08)
     assert np.isnan(table["least_flow"].iloc[3])
 
@@ -71,7 +95,9 @@ def test_measured_nodes_in_oil():
 
 def test_mi300x_predicted_from_another_run():
     """Mean junction RMSE within 2.5 K; the loaded card within 3 K (a free two-node fit reaches 2.5 K on it)."""
-    for score in load("validate_mi300x").main().values():
+    scores = load("validate_mi300x").main()
+    told("validate_mi300x", scores)
+    for score in scores.values():
         assert np.mean(score["rmse_gpu"]) <= 2.5
         assert score["rmse_gpu"][0] <= 3.0
 
@@ -79,6 +105,7 @@ def test_mi300x_predicted_from_another_run():
 def test_ac_power_of_jobs_the_fit_did_not_see():
     """AC from DC, 30 s means, within 30 W over all jobs, each left out of its fit; within 39 W on each (BERT keeps 2 windows)."""
     scores = load("validate_psu").main()
+    told("validate_psu", scores)
     errors = np.concatenate([score["error"] for score in scores.values()])
     assert len(scores) == 6 and len(errors) >= 150
     assert np.sqrt(np.mean(errors**2)) <= 30.0
@@ -89,6 +116,7 @@ def test_ac_power_of_jobs_the_fit_did_not_see():
 def test_processors_of_a_cluster_in_water():
     """Unfitted 8.7 K RMSE and 7.0 K too cold; each half of the chassis from the other within 5 K; nodes that share water err alike."""
     found = load("validate_cannon").main()
+    told("validate_cannon", found)
     assert list(found["dropped"].values()) == [1206, 164, 3, 17] and found["nodes"].sizes["node"] == 334
     assert found["unfitted"].rmse == pytest.approx(8.66, abs=0.05) and found["unfitted"].bias == pytest.approx(-7.04, abs=0.05)
     assert found["even from odd"].rmse <= 4.05 and found["odd from even"].rmse <= 4.85

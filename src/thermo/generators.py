@@ -10,11 +10,12 @@ Levels are shares of a device's maximum power (TDP), as the sources give them. W
 `device`, else `IDLE`, an H100's. With `devices` or `servers` every column holds the same: the job is synchronous.
 The same arguments and `seed` give the same bits.
 
-`smoothed` puts an energy store, ramp limits and a floor between the chips and the grid. `ramp_rate` and
+`smoothed` puts an energy store [2]_, ramp limits and a floor between the chips and the grid. `ramp_rate` and
 `swing_spectrum` say how hard a power swings.
 
 Where levels are from (facts on power, "Load dynamics"): compute 85-100 % of TDP, estimate(0.8); communication 15-40 %
-and checkpoint 15-25 %, estimate(0.6); swings at 0.2-3 Hz, secondary [1]_; idle, primary (nvidia-smi). The defaults lie
+and checkpoint 15-25 %, estimate(0.6); swings at 0.2-3 Hz, secondary [1]_; prompts near TDP and
+decoding below it [3]_; idle, primary (nvidia-smi). The defaults lie
 inside these ranges. All other defaults are estimates(0.5), unless their function says more.
 
 References
@@ -304,7 +305,7 @@ def inference(requests: xr.Dataset | pd.DataFrame, *, duration: float | None = N
     there, and its utilisation integrates to the work done.
 
     That prompts are bound by compute and draw near TDP, and decoding by memory and draws well below it, is measured
-    [3]_; the levels and rates here (of the order of a 70-billion-parameter model on eight H100) are estimates(0.5).
+    (reference 3 of the module); the levels and rates here (of the order of a 70-billion-parameter model on eight H100) are estimates(0.5).
     Left out: the growth of decoding's cost with context, evictions, speculation, balancing by load.
     """
     scale = _Scale.of(device, idle)

@@ -6,14 +6,14 @@ above. Heat comes from `Rectangles` or a `PowerMap`, spread evenly through a lay
 .. math:: T(x, y, z) = T_\infty + \sum_{m,n} e_m e_n\, a_{mn}(z) \cos\frac{m \pi x}{L_x} \cos\frac{n \pi y}{L_y},
           \qquad e_0 = 1,\; e_{m>0} = 2
 
-and each :math:`a_{mn}` sees a stack of thin fins of its own. Three things are solved:
+and each :math:`a_{mn}` sees a stack of thin fins of its own. Four things are solved:
 
-`steady`          the continuum: each layer a two-port (cosh and sinh in closed form), so nothing is cut in z and the only error is
-                  that of ending the series. It is estimated and comes with the result. [1]_
-`steady_cells`    the finite-volume answer on a mesh, without solving a large system: its modes are cosines too. For comparing.
-`transient_cells` the same mesh in time: each mode's column of cells is moved by its own eigenvalues, exact for power that is
-                  constant within intervals, however long.
-`step_response`   the continuum in the plane, cells in z that grow away from the source, at any times: Z(t) of a ladder.
+- `steady`, the continuum: each layer a two-port (cosh and sinh in closed form), so nothing is cut in z and the only error is
+  that of ending the series. It is estimated and comes with the result. [1]_
+- `steady_cells`, the finite-volume answer on a mesh, without solving a large system: its modes are cosines too. For comparing.
+- `transient_cells`, the same mesh in time: each mode's column of cells is moved by its own eigenvalues, exact for power that is
+  constant within intervals, however long.
+- `step_response`, the continuum in the plane, cells in z that grow away from the source, at any times: Z(t) of a ladder.
 
 Arrays are [y, x] or [z, y, x], x innermost, z upwards, all float64. Lengths in m, temperatures in degC, powers in W. Nothing here
 depends on temperature: conductivities are constants.
