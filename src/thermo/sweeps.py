@@ -53,8 +53,7 @@ def sweep(scenario: Mapping[str, Any], parameters: Any, *, samples: int | None =
     Parameters
     ----------
     scenario : mapping
-        Arguments of `thermo.simulate_rack` by name, ``rack`` and ``workload`` among them; `thermo.scenario.read` gives such a mapping
-        as ``.arguments``.
+        Arguments of `thermo.simulate_rack` by name, ``rack`` and ``workload`` among them.
     parameters : mapping, or DataFrame
         Mapping of dotted names to lists of values: the grid of them all, each name a dim. Mapping of dotted names to distributions of
         `scipy.stats` (frozen: ``scipy.stats.norm(40.0, 2.0)``), with `samples`: one dim ``sample``. A DataFrame whose columns are
