@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from thermo._style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, SLIDE, STYLE, VERMILION
+from thermo._style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, SLIDE, STYLE, VERMILION, heading
 from thermo.errors import ScenarioError, one_line
 from thermo.plot_package import layer_map, section
 from thermo.summary import Facts, accelerators, duration_text, facts
@@ -23,7 +23,7 @@ __all__ = ["Envelope", "envelope", "headroom_map", "layer_map", "rack_story", "s
 
 Floats = NDArray[np.float64]
 POINTS = 1000  # intervals across a panel: finer than a slide shows
-FOOTER, TITLE = 140, 68  # characters that fit under the panels, and above them
+FOOTER = 140  # characters that fit under the panels
 
 
 @dataclass(frozen=True)
@@ -314,7 +314,7 @@ def headroom_map(found: xr.Dataset) -> Figure:
         below.set_xlabel(f"{name} [% of rated]" if share else f"{name} [{found['flow'].attrs['units']}]")
         below.set_xlim(x[0], x[-1])
         title = one_line(str(found.attrs["title"]))
-        figure.text(0.07, 0.955, title if len(title) <= TITLE else title[:TITLE - 1] + "…", fontsize=20, fontweight="bold", va="center")
+        heading(figure, 0.07, title)
         figure.text(0.07, 0.905, _map_in_words(found), fontsize=14, va="center", color=BLACK)
     return figure
 

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from thermo._style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, SLIDE, STYLE, VERMILION, heading
 from thermo.errors import ScenarioError, one_line
-from thermo.plot import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, SLIDE, STYLE, TITLE, VERMILION
 from thermo.summary import duration_text
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def comparison(table: xr.Dataset) -> Figure:
                     ax.annotate("not possible", (0.02, i), xycoords=("axes fraction", "data"), va="center", fontsize=11, color=GREY, style="italic")
         energy.set_ylim(len(labels) - 0.4, -0.6)
         title = one_line(str(table.attrs.get("title", "Cooling designs compared")))
-        figure.text(0.03, 0.955, title if len(title) <= TITLE else title[:TITLE - 1] + "…", fontsize=20, fontweight="bold", va="center")
+        heading(figure, 0.03, title)
         figure.text(0.03, 0.905, _in_words(table), fontsize=14, va="center", color=BLACK)
         rule = one_line(str(table.attrs.get("rule", "")))
         figure.text(0.03, 0.028, f"Rule: {rule}" if len(rule) < 190 else f"Rule: {rule[:189]}…", fontsize=9.5, color=GREY, va="center")

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from thermo._style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, SLIDE, STYLE, VERMILION, heading
 from thermo.errors import ScenarioError, one_line
-from thermo.plot import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, SLIDE, STYLE, TITLE, VERMILION
 from thermo.power.metrics import energy, sankey
 from thermo.summary import energy_text
 
@@ -81,7 +81,7 @@ def _page(result: xr.Dataset, flows: pd.DataFrame, what: str) -> Figure:
         ax = figure.add_axes((0.03, 0.06, 0.94, 0.8))
         ribbons(ax, flows)
         title = one_line(str(result.attrs.get("title", "")))
-        figure.text(0.03, 0.955, title if len(title) <= TITLE else title[:TITLE - 1] + "…", fontsize=20, fontweight="bold", va="center")
+        heading(figure, 0.03, title)
         figure.text(0.03, 0.905, f"{what}; widths are energies", fontsize=14, va="center", color=BLACK)
         figure.text(0.03, 0.025, str(result.attrs.get("source", "")), fontsize=11, color=GREY, va="center")
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from thermo._style import BLACK, GREY, SLIDE, STYLE
+from thermo._style import BLACK, GREY, SLIDE, STYLE, heading
 from thermo.errors import ScenarioError, nearest, one_line
 from thermo.package import Channels, Package
 from thermo.package.description import Rectangle
@@ -25,7 +25,6 @@ COLOURS = "inferno"  # rises in lightness all the way: for every colour vision, 
 SMALL = 0.035  # of the picture's width: names of smaller blocks are left out
 SQUEEZE = 0.4  # a layer is drawn as high as this power of its thickness
 LABEL = 0.036  # of the picture's height, from the name of one layer to the next
-TITLE = 68  # characters above a picture
 
 
 def layer_map(result: xr.Dataset, layer: str | None = None) -> Figure:
@@ -164,7 +163,7 @@ def _outlined(ax: Axes, r: Rectangle, name: str, width: float) -> None:
 
 def _words(figure: Figure, result: xr.Dataset, package: Package, line: str) -> None:
     title = one_line(package.title or package.name)
-    figure.text(0.07, 0.955, title if len(title) <= TITLE else title[:TITLE - 1] + "…", fontsize=20, fontweight="bold", va="center")
+    heading(figure, 0.07, title)
     figure.text(0.07, 0.905, line, fontsize=14, va="center", color=BLACK)
     error = result.get("discretisation_error")
     parts = [f"{float(result['block_power'].sum()):.4g} W", f"method {result.attrs['method']}",

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from thermo._style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, SLIDE, STYLE, VERMILION, heading
 from thermo.errors import ScenarioError, one_line
-from thermo.plot import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, SLIDE, STYLE, TITLE, VERMILION
 from thermo.summary import accelerators, seconds
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _page(result: xr.Dataset, words: str) -> Figure:
     figure = Figure(figsize=SLIDE, dpi=120)
     FigureCanvasAgg(figure)
     title = one_line(str(result.attrs.get("title", "")))
-    figure.text(0.05, 0.955, title if len(title) <= TITLE else title[:TITLE - 1] + "…", fontsize=20, fontweight="bold", va="center")
+    heading(figure, 0.05, title)
     figure.text(0.05, 0.905, words, fontsize=14, va="center", color=BLACK)
     figure.text(0.05, 0.025, str(result.attrs.get("source", "")), fontsize=11, color=GREY, va="center")
     return figure

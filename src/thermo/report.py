@@ -19,9 +19,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from thermo._style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION
 from thermo.compare import FIGURES, OTHERS
 from thermo.errors import OutputError, ScenarioError, shown
-from thermo.plot import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, envelope
+from thermo.plot import envelope
 from thermo.plot_flows import heat_flows
 from thermo.plot_rack import server_heights
 from thermo.power.metrics import sankey
